@@ -1,0 +1,179 @@
+"""Markdown to safe HTML, whole or while it is still being written.
+
+Raw HTML in the text is escaped by the parser, and the result is cleaned again by nh3: two locks. A text that grows is
+rendered block by block (``Growing``): a top-level block is closed once another has begun after it; closed blocks never
+change again, so a page appends them once and redraws only the open one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from html import escape
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import nh3
+from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererProtocol
+from markdown_it.rules_inline import StateInline
+from markdown_it.token import Token
+from markdown_it.utils import OptionsDict
+from mdit_py_plugins.tasklists import tasklists_plugin
+from pygments import highlight as pygments_highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import get_lexer_by_name
+from pygments.util import ClassNotFound
+
+LEAVING = "/leaving/?to="
+MARKER = re.compile(r"\[(\d{1,2})\]")
+TAGS = set(
+    "p br hr h1 h2 h3 h4 h5 h6 strong em s del code pre blockquote ul ol li table thead tbody tr th td a sup div span "
+    "input mark button".split()
+)
+ATTRIBUTES: dict[str, set[str]] = {
+    "a": {"href", "class", "data-number", "title", "rel"},
+    "code": {"class"},
+    "div": {"class", "tabindex", "role", "aria-label"},
+    "pre": {"class", "data-language"},
+    "span": {"class"},
+    "input": {"type", "checked", "disabled", "class"},
+    "th": {"class"},
+    "td": {"class"},
+    "ol": {"start", "class"},
+    "ul": {"class"},
+    "li": {"class"},
+    "mark": {"id"},
+}
+Links = Mapping[int, str]
+
+
+def render(text: str, links: Links | None = None) -> str:
+    """Safe HTML of a whole Markdown text. ``links`` gives the address of each numbered citation ``[n]``."""
+    return _clean(_parser.render(text, {"links": links or {}}))
+
+
+def _clean(html: str) -> str:
+    return nh3.clean(
+        html, tags=TAGS, attributes=ATTRIBUTES, link_rel=None, url_schemes={"http", "https", "mailto"}
+    )
+
+
+@dataclass
+class Growing:
+    """A Markdown text that arrives in pieces, and how much of it is closed.
+
+    After ``add`` the newly closed blocks' HTML is returned once; ``open_html`` is the block still being written.
+    Only the open tail is parsed again, so the cost of a long answer stays linear in its length.
+    """
+
+    links: dict[int, str] = field(default_factory=dict)
+    tail: str = ""
+
+    def add(self, text: str) -> str:
+        """Take more text; return the HTML of the blocks that this closed (may be empty)."""
+        self.tail += text
+        if "\n" not in text and "\n\n" not in self.tail:
+            return ""
+        end = self._closed_until()
+        if end == 0:
+            return ""
+        closed, self.tail = self.tail[:end], self.tail[end:]
+        return render(closed, self.links)
+
+    def open_html(self) -> str:
+        return render(self.tail, self.links) if self.tail.strip() else ""
+
+    def _closed_until(self) -> int:
+        """Offset in ``tail`` where its last top-level block begins."""
+        starts = [
+            token.map[0]
+            for token in _parser.parse(self.tail, {})
+            if token.level == 0 and token.map and token.nesting >= 0
+        ]
+        if len(starts) < 2:
+            return 0
+        lines = self.tail.splitlines(keepends=True)
+        return sum(len(line) for line in lines[: starts[-1]])
+
+
+def _citation(state: StateInline, silent: bool) -> bool:
+    """``[3]`` becomes a chip when passage 3 exists; anything else stays text or a link."""
+    match = MARKER.match(state.src, state.pos, state.posMax)
+    links: Links = state.env.get("links", {})
+    if not match or int(match[1]) not in links or state.src[match.end() : match.end() + 1] in ("(", "["):
+        return False
+    if not silent:
+        token = state.push("citation", "a", 0)
+        token.content = match[1]
+        token.meta = {"href": links[int(match[1])]}
+    state.pos = match.end()
+    return True
+
+
+def _render_citation(
+    self: RendererProtocol, tokens: list[Token], index: int, options: OptionsDict, env: dict[str, Any]
+) -> str:
+    number, href = tokens[index].content, tokens[index].meta["href"]
+    return f'<a class="cite" href="{escape(href)}" data-number="{number}">{number}</a>'
+
+
+def _render_image(
+    self: RendererProtocol, tokens: list[Token], index: int, options: OptionsDict, env: dict[str, Any]
+) -> str:
+    """An answer loads nothing from outside: an image is only its description."""
+    return escape(tokens[index].content or "image")
+
+
+def _render_link_open(
+    self: RendererProtocol, tokens: list[Token], index: int, options: OptionsDict, env: dict[str, Any]
+) -> str:
+    """Links out of Parley go through a page that shows where they lead."""
+    href = str(tokens[index].attrGet("href") or "")
+    if urlsplit(href).scheme in ("http", "https") or href.startswith("//"):
+        return f'<a class="leaves" href="{LEAVING}{quote(href, safe="")}">'
+    return f'<a href="{escape(href)}">'
+
+
+def _render_fence(
+    self: RendererProtocol, tokens: list[Token], index: int, options: OptionsDict, env: dict[str, Any]
+) -> str:
+    token = tokens[index]
+    language = (token.info.split() or [""])[0].lower()
+    return f'<pre class="code" data-language="{escape(language)}"><code>{_highlight(token.content, language)}</code></pre>'
+
+
+def _highlight(code: str, language: str) -> str:
+    try:
+        lexer = get_lexer_by_name(language, stripnl=False)
+    except ClassNotFound:
+        return escape(code)
+    return str(pygments_highlight(code, lexer, HtmlFormatter(nowrap=True, classprefix="hl-")))
+
+
+def _scrolling(open_tag: str) -> Callable[..., str]:
+    def rule(
+        self: RendererProtocol, tokens: list[Token], index: int, options: OptionsDict, env: dict[str, Any]
+    ) -> str:
+        return open_tag
+
+    return rule
+
+
+def _make_parser() -> MarkdownIt:
+    parser = MarkdownIt("commonmark", {"html": False, "linkify": False}).enable(["table", "strikethrough"])
+    parser.use(tasklists_plugin)
+    parser.inline.ruler.before("link", "citation", _citation)
+    parser.add_render_rule("citation", _render_citation)
+    parser.add_render_rule("image", _render_image)
+    parser.add_render_rule("link_open", _render_link_open)
+    parser.add_render_rule("fence", _render_fence)
+    parser.add_render_rule(
+        "table_open", _scrolling('<div class="scrolls" tabindex="0" role="region" aria-label="Table"><table>')
+    )
+    parser.add_render_rule("table_close", _scrolling("</table></div>"))
+    return parser
+
+
+_parser = _make_parser()

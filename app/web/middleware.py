@@ -1,0 +1,50 @@
+"""One place where an expected failure becomes a page, a fragment's notice, or JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from urllib.parse import quote
+
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+
+from app.errors import NotSignedInError, ParleyError
+
+
+def error_body(error: ParleyError) -> dict[str, object]:
+    """The JSON form of an error: ``{"error": {"code", "message", "retry"}}``, with what is now where that helps."""
+    body: dict[str, object] = {"code": error.code, "message": error.message, "retry": error.retry}
+    if current := getattr(error, "current", None):
+        body["current"] = current
+    return {"error": body}
+
+
+class ErrorPages:
+    """Turn a ``ParleyError`` raised by a view into what its caller can use.
+
+    htmx gets the message in a header beside an empty body, so that the page shows a toast and loses nothing.
+    """
+
+    async_capable = False
+    sync_capable = True
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if not isinstance(exception, ParleyError):
+            return None
+        if request.headers.get("Accept", "").startswith("application/json"):
+            return JsonResponse(error_body(exception), status=exception.status)
+        if request.headers.get("HX-Request"):
+            response = HttpResponse(status=exception.status)
+            response["X-Parley-Message"] = quote(exception.message)
+            response["HX-Reswap"] = "none"
+            return response
+        if isinstance(exception, NotSignedInError):
+            return redirect_to_login(request.get_full_path())
+        return render(request, "errors/error.html", {"error": exception}, status=exception.status)

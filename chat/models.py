@@ -1,0 +1,273 @@
+"""Assistants, conversations, messages, and what became of each answer.
+
+A conversation is a tree of messages: asking again from an earlier one makes a sibling. An answer's life is its ``state``;
+the process that writes it holds a lease on the row, and every new owner raises ``fence``, so that one who lost the lease
+can no longer write.
+"""
+
+from __future__ import annotations
+
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Exists, OuterRef, Q
+from django.utils import timezone
+
+from accounts.models import Group, User
+from app.inference.models import Model
+from app.web.ids import new_id
+from knowledge.models import Passage, Source
+from moderation.models import Policy, PolicyVersion
+
+
+class AssistantQuerySet(models.QuerySet["Assistant"]):
+    def visible_to(self, user: User) -> AssistantQuerySet:
+        """Assistants this person may use."""
+        if not user.is_active:
+            return self.none()
+        member = Assistant.groups.through.objects.filter(assistant=OuterRef("pk"), group__members=user)
+        return self.filter(Q(is_active=True), Q(is_for_everyone=True) | Exists(member))
+
+
+class Assistant(models.Model):
+    """A governed use: how it answers, from what, with which model, under which policy, and for whom."""
+
+    class Mode(models.TextChoices):
+        QUOTE = "quote", "Quotes passages word for word"
+        GENERATE = "generate", "Writes with a model"
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    slug = models.SlugField(unique=True)
+    name = models.CharField(max_length=80)
+    description = models.CharField(max_length=300, blank=True)
+    suggestions = ArrayField(models.CharField(max_length=200), default=list, blank=True)
+    mode = models.CharField(max_length=12, choices=Mode.choices, default=Mode.QUOTE)
+    model = models.ForeignKey(Model, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    prompt = models.ForeignKey(
+        "PromptVersion", on_delete=models.PROTECT, null=True, blank=True, related_name="+", editable=False
+    )
+    searches = models.BooleanField("searches knowledge", default=True)
+    sources = models.ManyToManyField(Source, blank=True, help_text="Empty: everything its reader may read.")
+    policy = models.ForeignKey(Policy, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    is_for_everyone = models.BooleanField(default=False)
+    groups = models.ManyToManyField(Group, blank=True, related_name="assistants")
+    is_active = models.BooleanField(default=True)
+    is_default = models.BooleanField(default=False)
+    max_tokens = models.PositiveIntegerField(default=600)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = AssistantQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-is_default", "name"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["is_default"], condition=Q(is_default=True), name="one_default_assistant"
+            ),
+            models.CheckConstraint(
+                condition=Q(mode="quote") | Q(model__isnull=False), name="generating_assistant_has_a_model"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class PromptVersion(models.Model):
+    """One immutable wording of an assistant's instructions."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    assistant = models.ForeignKey(Assistant, on_delete=models.CASCADE, related_name="prompts")
+    number = models.PositiveIntegerField()
+    template = models.TextField()
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["assistant", "number"], name="prompt_number_once")]
+
+    def __str__(self) -> str:
+        return f"{self.assistant} prompt {self.number}"
+
+
+class ConversationQuerySet(models.QuerySet["Conversation"]):
+    def visible_to(self, user: User) -> ConversationQuerySet:
+        return self.filter(owner=user, deleted_at=None) if user.is_active else self.none()
+
+
+class Conversation(models.Model):
+    """One person's thread with one assistant. Those that programs make through the API stay out of the sidebar."""
+
+    class Origin(models.TextChoices):
+        BROWSER = "browser"
+        API = "api"
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="conversations"
+    )
+    assistant = models.ForeignKey(Assistant, on_delete=models.PROTECT, related_name="+")
+    title = models.CharField(max_length=120, blank=True)
+    origin = models.CharField(max_length=8, choices=Origin.choices, default=Origin.BROWSER)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    active_at = models.DateTimeField(default=timezone.now, editable=False)
+    deleted_at = models.DateTimeField(null=True, editable=False)
+
+    objects = ConversationQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["owner", "-active_at", "-id"],
+                condition=Q(deleted_at=None),
+                name="conversations_of_a_person",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.title or "New conversation"
+
+
+class MessageQuerySet(models.QuerySet["Message"]):
+    def visible_to(self, user: User) -> MessageQuerySet:
+        return self.filter(conversation__in=Conversation.objects.visible_to(user))
+
+    def waiting_for_a_process(self) -> MessageQuerySet:
+        """Answers nobody works on although somebody should: never begun, or their process died."""
+        return self.filter(
+            Q(lease_until=None) | Q(lease_until__lt=timezone.now()),
+            state__in=[Message.State.QUEUED, Message.State.RUNNING],
+        )
+
+
+class Message(models.Model):
+    """A question, or an answer. A question is ``done`` from the start; the other states are an answer's."""
+
+    class Role(models.TextChoices):
+        USER = "user"
+        ASSISTANT = "assistant"
+
+    class State(models.TextChoices):
+        QUEUED = "queued"
+        RUNNING = "running"
+        DONE = "done"
+        HELD = "held"
+        RELEASED = "released"
+        EDITED = "edited"
+        REJECTED = "rejected"
+        BLOCKED = "blocked"
+        STOPPED = "stopped"
+        INTERRUPTED = "interrupted"
+        FAILED = "failed"
+
+    SETTLED = frozenset(State) - {State.QUEUED, State.RUNNING, State.HELD}
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="messages")
+    parent = models.ForeignKey("self", on_delete=models.CASCADE, null=True, related_name="children")
+    role = models.CharField(max_length=12, choices=Role.choices)
+    state = models.CharField(max_length=12, choices=State.choices)
+    text = models.TextField(blank=True)
+    held_text = models.TextField(blank=True, help_text="What waits for a person; its reader never gets it.")
+    client_id = models.CharField(max_length=64, null=True, editable=False)
+    error_code = models.CharField(max_length=40, blank=True)
+    error = models.CharField(
+        max_length=300, blank=True, help_text="Why it ended so, in words for its reader."
+    )
+    evidence = models.JSONField(default=list, help_text="Passages shown with it, best first.")
+    seq = models.PositiveIntegerField(default=0, help_text="Sequence number of its last event.")
+    deltas = models.JSONField(
+        default=list, help_text="[seq, end offset] of every delta, to resume from anywhere."
+    )
+    lease_owner = models.CharField(max_length=64, blank=True, editable=False)
+    lease_until = models.DateTimeField(null=True, editable=False)
+    fence = models.PositiveIntegerField(default=0, editable=False)
+    stop_requested = models.BooleanField(default=False, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    finished_at = models.DateTimeField(null=True, editable=False)
+
+    objects = MessageQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["conversation", "client_id"], name="client_id_once_per_conversation"
+            )
+        ]
+        indexes = [
+            models.Index(fields=["conversation", "created_at", "id"], name="messages_in_order"),
+            models.Index(
+                fields=["lease_until"],
+                condition=Q(state__in=["queued", "running"]),
+                name="messages_under_way",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.role}: {self.text[:60]}"
+
+    @property
+    def is_settled(self) -> bool:
+        return self.state in self.SETTLED
+
+
+class Generation(models.Model):
+    """One run that made an answer: with what, how long, how much."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="generations")
+    fence = models.PositiveIntegerField()
+    mode = models.CharField(max_length=12, choices=Assistant.Mode.choices)
+    prompt = models.ForeignKey(PromptVersion, on_delete=models.PROTECT, null=True, related_name="+")
+    policy_version = models.ForeignKey(PolicyVersion, on_delete=models.PROTECT, null=True, related_name="+")
+    model_name = models.CharField(max_length=120, blank=True)
+    worker_id = models.UUIDField(null=True)
+    usage = models.JSONField(default=dict, help_text="Tokens in, cached and out; why it ended.")
+    timings = models.JSONField(default=dict, help_text="Seconds from acceptance: evidence, first text, done.")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["message", "fence"], name="one_generation_per_owner")]
+
+    def __str__(self) -> str:
+        return f"generation {self.fence} of {self.message_id}"
+
+
+class Citation(models.Model):
+    """From a numbered place in an answer to the words it rests on. ``start`` and ``end`` count in the version's text."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="citations")
+    number = models.PositiveSmallIntegerField()
+    passage = models.ForeignKey(Passage, on_delete=models.PROTECT, related_name="+")
+    start = models.PositiveIntegerField()
+    end = models.PositiveIntegerField()
+    quote = models.TextField()
+
+    class Meta:
+        ordering = ["number"]
+        constraints = [models.UniqueConstraint(fields=["message", "number"], name="citation_number_once")]
+
+    def __str__(self) -> str:
+        return f"[{self.number}] {self.quote[:60]}"
+
+
+class Feedback(models.Model):
+    """What a reader thought of an answer; the last word counts."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="feedback")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    value = models.SmallIntegerField(choices=[(1, "up"), (-1, "down")])
+    reason = models.CharField(max_length=60, blank=True)
+    text = models.TextField(blank=True)
+    given_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["message", "user"], name="one_feedback_per_reader")]
+
+    def __str__(self) -> str:
+        return f"{self.value:+d} on {self.message_id}"
