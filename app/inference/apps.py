@@ -1,0 +1,8 @@
+from django.apps import AppConfig
+
+
+class InferenceConfig(AppConfig):
+    """Models and the servers that run them; knows nothing of people or conversations."""
+
+    name = "app.inference"
+    label = "inference"

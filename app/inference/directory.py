@@ -1,0 +1,92 @@
+"""The registry as the pool reads it: a copy a few seconds old, so that no answer waits for the database.
+
+When the database does not answer, the last copy stays in use: model servers do not stop because PostgreSQL
+does.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from django.db import DatabaseError
+
+from app.errors import ParleyError
+from app.inference.models import Worker
+from app.inference.types import Kind, Target
+from app.web.threads import in_thread
+
+logger = logging.getLogger(__name__)
+
+FRESH_SECONDS = 5.0
+Targets = dict[str, list[Target]]
+
+
+def load_targets() -> Targets:
+    """Every worker that takes requests, by its model's name."""
+    targets: Targets = {}
+    for worker in Worker.objects.taking_requests().select_related("model"):
+        try:
+            target = _target(worker)
+        except ParleyError as error:
+            logger.warning("worker %s cannot be used: %s", worker.id, error.message)
+            continue
+        targets.setdefault(worker.model.name, []).append(target)
+    return targets
+
+
+def _target(worker: Worker) -> Target:
+    kind: Kind = worker.kind  # type: ignore[assignment]  # the column's choices are these
+    return Target(
+        id=worker.id,
+        address=worker.address.rstrip("/"),
+        model=worker.model.name,
+        upstream_name=worker.model.upstream_name,
+        api_key=worker.open_api_key(),
+        capacity=worker.capacity,
+        kind=kind,
+    )
+
+
+class Directory:
+    """One per event loop."""
+
+    def __init__(self, load: Callable[[], Targets] = load_targets, fresh_seconds: float = FRESH_SECONDS) -> None:
+        self._load = load
+        self._fresh_seconds = fresh_seconds
+        self._targets: Targets | None = None
+        self._read_at = float("-inf")
+        self._reading: asyncio.Task[None] | None = None
+
+    async def targets(self, model: str) -> list[Target]:
+        """The workers of ``model``. Waits for the database only while there is nothing to say.
+
+        Raises the database's error when no copy has ever been read.
+        """
+        age = asyncio.get_running_loop().time() - self._read_at
+        if age > self._fresh_seconds:
+            reading = self._begin_reading()
+            if not (self._targets or {}).get(model):
+                await asyncio.shield(reading)
+        return (self._targets or {}).get(model, [])
+
+    async def refresh(self) -> None:
+        """Read the registry now."""
+        await asyncio.shield(self._begin_reading())
+
+    async def close(self) -> None:
+        if self._reading:
+            await asyncio.wait([self._reading])
+
+    def _begin_reading(self) -> asyncio.Task[None]:
+        if self._reading is None or self._reading.done():
+            self._reading = asyncio.create_task(self._read())
+        return self._reading
+
+    async def _read(self) -> None:
+        try:
+            self._targets = await in_thread(self._load)
+        except DatabaseError as error:
+            if self._targets is None:
+                raise
+            logger.warning("the model registry cannot be read, the last copy stays in use: %s", error)
+        self._read_at = asyncio.get_running_loop().time()

@@ -1,0 +1,108 @@
+"""The registry: which models there are, byte for byte, and which servers run them."""
+
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ValidationError
+from django.core.validators import MinValueValidator
+from django.db import models
+from django.utils import timezone
+
+from app.inference.sealing import seal, unseal
+from app.web.ids import new_id
+
+
+class Role(models.TextChoices):
+    GENERATE = "generate", "writes answers"
+    EMBED = "embed", "embeds text"
+    RERANK = "rerank", "orders passages"
+    GUARD = "guard", "judges content"
+
+
+class Model(models.Model):
+    """A model as assistants name it. ``files`` maps each file's path to its sha256, empty for models run
+    elsewhere.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    name = models.CharField(max_length=200, unique=True)
+    role = models.CharField(max_length=10, choices=Role, default=Role.GENERATE)
+    upstream_name = models.CharField(max_length=300, help_text="The name that its servers know it by.")
+    revision = models.CharField(max_length=100, blank=True)
+    licence = models.CharField(max_length=100, blank=True)
+    context_tokens = models.PositiveIntegerField(null=True, blank=True)
+    files = models.JSONField(default=dict, blank=True)
+    is_demonstration = models.BooleanField(default=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class WorkerState(models.TextChoices):
+    HEALTHY = "healthy", "takes requests"
+    SICK = "sick", "does not answer"
+    DRAINING = "draining", "ends what it has, takes nothing new"
+    OFF = "off", "switched off"
+
+
+class WorkerKind(models.TextChoices):
+    OPENAI = "openai", "any OpenAI-compatible server"
+    VLLM = "vllm", "vLLM"
+    LLAMA = "llama", "llama.cpp"
+
+
+def check_address(address: str) -> None:
+    """Raise ValidationError unless this is the base URL of an OpenAI-compatible server, without a password in
+    it.
+    """
+    parts = urlsplit(address)
+    is_plain = not (parts.username or parts.password or parts.query or parts.fragment)
+    if not (parts.scheme in ("http", "https") and parts.hostname and is_plain and parts.path.endswith("/v1")):
+        raise ValidationError(f"{address!r} is not an address like http://127.0.0.1:8001/v1.", code="bad_address")
+
+
+class WorkerQuerySet(models.QuerySet["Worker"]):
+    def taking_requests(self) -> "WorkerQuerySet":
+        return self.filter(state=WorkerState.HEALTHY)
+
+
+class Worker(models.Model):
+    """One server that runs one model. ``capacity`` is how many requests each Parley process may have there at
+    once.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    address = models.CharField(max_length=500, validators=[check_address], help_text="Base URL, ending in /v1.")
+    model = models.ForeignKey(Model, on_delete=models.PROTECT, related_name="workers")
+    kind = models.CharField(max_length=10, choices=WorkerKind, default=WorkerKind.OPENAI)
+    api_key_encrypted = models.TextField(blank=True, editable=False)
+    capacity = models.PositiveIntegerField(default=32, validators=[MinValueValidator(1)])
+    state = models.CharField(max_length=10, choices=WorkerState, default=WorkerState.HEALTHY)
+    last_seen_at = models.DateTimeField(null=True, blank=True, editable=False)
+    is_embedded = models.BooleanField(default=False, editable=False)
+
+    objects = WorkerQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["model", "address"]
+        constraints = [
+            models.UniqueConstraint(fields=["address", "model"], name="one_worker_per_address_and_model"),
+            models.CheckConstraint(condition=models.Q(capacity__gte=1), name="worker_takes_at_least_one_request"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.model.name} at {self.address}"
+
+    def has_api_key(self) -> bool:
+        return bool(self.api_key_encrypted)
+
+    def set_api_key(self, key: str | None) -> None:
+        """Keep ``key`` encrypted; None or "" forgets it. The caller saves."""
+        self.api_key_encrypted = seal(key) if key else ""
+
+    def open_api_key(self) -> str | None:
+        """The key itself. Raises BadInputError when SECRET_KEY has changed since it was kept."""
+        return unseal(self.api_key_encrypted) if self.api_key_encrypted else None

@@ -1,0 +1,139 @@
+"""The deeds on the registry: which models there are, and which servers take requests for them.
+
+Below people and the audit log, so these take no actor: whoever calls them on a person's behalf checks the
+right and records the event.
+"""
+
+from typing import TypedDict, Unpack
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+
+from app.embedded import paths
+from app.errors import BadInputError, ConflictError
+from app.inference.models import Model, Worker, WorkerKind, WorkerState, check_address
+
+DEMONSTRATION_MODEL = "smollm2-135m"
+EMBEDDED_CAPACITY = 4
+
+
+class ModelFields(TypedDict, total=False):
+    """What can be said of a model beside its name; see ``Model``."""
+
+    role: str
+    upstream_name: str
+    revision: str
+    licence: str
+    context_tokens: int | None
+    files: dict[str, str]
+    is_demonstration: bool
+
+
+@transaction.atomic
+def ensure_model(*, name: str, **fields: Unpack[ModelFields]) -> Model:
+    """The model of that name, made or brought up to date with ``fields``.
+
+    Raises ConflictError when files are registered already and others are given: new bytes need a new name,
+    because answers name the model that wrote them.
+    """
+    defaults: ModelFields = {"upstream_name": name, **fields}
+    model, is_new = Model.objects.select_for_update().get_or_create(name=name, defaults=dict(defaults))
+    files = fields.get("files")
+    if not is_new and files and model.files and model.files != files:
+        raise ConflictError(f"{name} is registered with other files. Give the new files another name.")
+    if not is_new and fields:
+        for field, value in fields.items():
+            setattr(model, field, value)
+        model.save(update_fields=list(fields))
+    return model
+
+
+class WorkerFields(TypedDict, total=False):
+    """What can be said of a worker beside its model and address. ``api_key``: None keeps the one it has, ""
+    forgets it.
+    """
+
+    api_key: str | None
+    capacity: int
+    kind: str
+    is_embedded: bool
+    upstream_name: str | None
+
+
+@transaction.atomic
+def register_worker(*, model_name: str, address: str, **fields: Unpack[WorkerFields]) -> Worker:
+    """The worker at ``address`` (base URL ending in /v1), taking requests from now on.
+
+    The same address and model twice is the same worker, brought up to date. Makes the model if there is none
+    of that name, and sets its ``upstream_name`` if one is given. Raises BadInputError when the address cannot
+    be used.
+    """
+    address = address.rstrip("/")
+    try:
+        check_address(address)
+    except ValidationError as error:
+        raise BadInputError(str(error.message)) from error
+    upstream_name = fields.pop("upstream_name", None)
+    model = (
+        ensure_model(name=model_name, upstream_name=upstream_name) if upstream_name else ensure_model(name=model_name)
+    )
+    worker, _ = Worker.objects.select_for_update().get_or_create(address=address, model=model)
+    api_key = fields.pop("api_key", None)
+    if api_key is not None:
+        worker.set_api_key(api_key)
+    for field, value in fields.items():
+        setattr(worker, field, value)
+    worker.state = WorkerState.HEALTHY
+    worker.save()
+    return worker
+
+
+def set_worker_state(worker: Worker, state: WorkerState) -> None:
+    """Let the worker take requests, or not. Running answers go on; every process knows within seconds."""
+    Worker.objects.filter(id=worker.id).update(state=state)
+    worker.state = state
+
+
+def note_seen(worker: Worker, *, is_healthy: bool) -> None:
+    """A sign of life, or its absence. Switches between healthy and sick only: a drained or stopped one stays
+    so.
+    """
+    state = WorkerState.HEALTHY if is_healthy else WorkerState.SICK
+    waking = Worker.objects.filter(id=worker.id, state__in=[WorkerState.HEALTHY, WorkerState.SICK])
+    waking.update(state=state, **({"last_seen_at": timezone.now()} if is_healthy else {}))
+
+
+@transaction.atomic
+def connect_configured_worker() -> Worker | None:
+    """The worker that the installation itself names: MODEL_URL, else the embedded llama.cpp where it has been
+    started.
+
+    Safe to call at every start. The embedded server changes its port between starts, so its one row moves
+    along; when MODEL_URL takes its place it is switched off. Raises BadInputError when MODEL_URL comes
+    without MODEL_NAME.
+    """
+    embedded = Worker.objects.filter(is_embedded=True)
+    if settings.MODEL_URL:
+        if not settings.MODEL_NAME:
+            raise BadInputError("MODEL_URL is set; MODEL_NAME must say which of its models to use.")
+        embedded.update(state=WorkerState.OFF)
+        return register_worker(
+            model_name=settings.MODEL_NAME, address=settings.MODEL_URL, api_key=settings.MODEL_API_KEY
+        )
+    address = paths.llama_address()
+    if address is None:
+        return None
+    ensure_model(
+        name=DEMONSTRATION_MODEL, is_demonstration=True, licence="Apache-2.0", upstream_name=DEMONSTRATION_MODEL
+    )
+    embedded.exclude(address=address).delete()
+    return register_worker(
+        model_name=DEMONSTRATION_MODEL,
+        address=address,
+        api_key=paths.llama_key(),
+        capacity=EMBEDDED_CAPACITY,
+        kind=WorkerKind.LLAMA,
+        is_embedded=True,
+    )

@@ -1,0 +1,89 @@
+"""What goes into the model pool and what comes out of it, as plain values.
+
+These cross the token path, so they are frozen dataclasses with slots and carry no behaviour.
+"""
+
+import uuid
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["openai", "vllm", "llama"]
+
+
+@dataclass(frozen=True, slots=True)
+class ChatMessage:
+    """One turn as the model sees it. ``role`` is "system", "user" or "assistant"."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class CompletionRequest:
+    """One answer wanted from a model of the registry.
+
+    ``affinity`` is what should meet the same worker again (a conversation's id), so that its prefix cache is
+    used. ``cache_salt`` keeps prefix caches of different groups apart, ``priority`` is smaller for the more
+    urgent, and ``session_id`` names the conversation to routers behind the address; each is sent to workers
+    that understand it.
+    """
+
+    model: str
+    messages: tuple[ChatMessage, ...] | list[ChatMessage]
+    max_tokens: int = 1024
+    temperature: float = 0.2
+    affinity: str = ""
+    session_id: str = ""
+    cache_salt: str = ""
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TextChunk:
+    """The text of everything that arrived in one read: one token mostly, more when the reader is behind."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """The end of a stream. Counts are the server's own, None where it does not tell; seconds are ours."""
+
+    tokens_in: int | None
+    tokens_cached: int | None
+    tokens_out: int | None
+    finish_reason: str
+    model: str
+    worker_id: uuid.UUID
+    first_token_seconds: float
+    total_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A worker as the token path needs it: a copy of its row, with the key opened. Never logged or shown."""
+
+    id: uuid.UUID
+    address: str
+    model: str
+    upstream_name: str
+    api_key: str | None
+    capacity: int
+    kind: Kind
+
+    def __repr__(self) -> str:
+        return f"Target({self.id}, {self.model})"
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """How long, in seconds, the pool waits for what.
+
+    ``first_token`` counts from the request and covers waiting for a free place and tries on other workers, so
+    it is also the longest that a reader waits for nothing; ``stall`` is between two pieces of text.
+    """
+
+    connect: float = 5.0
+    first_token: float = 28.0
+    stall: float = 20.0
+    total: float = 600.0
