@@ -1,0 +1,49 @@
+"""Scripted model servers for tests, and a pool that knows them without the database."""
+
+import uuid
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from app.inference.directory import Directory
+from app.inference.pool import Pool
+from app.inference.scripted_server import ScriptedServer
+from app.inference.types import ChatMessage, CompletionRequest, Deadlines, Target
+
+QUICK = Deadlines(connect=0.5, first_token=0.6, stall=0.3, total=2.0)
+
+
+@pytest.fixture
+def scripted_server() -> Iterator[ScriptedServer]:
+    """``.url``, ``.script(what, after=, tokens=, pace=)``, ``.then(...)``, ``.requests``."""
+    with ScriptedServer() as server:
+        yield server
+
+
+@pytest.fixture
+def more_servers() -> Iterator[Callable[[], ScriptedServer]]:
+    """Starts another scripted server."""
+    servers: list[ScriptedServer] = []
+
+    def start() -> ScriptedServer:
+        servers.append(ScriptedServer().__enter__())
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.stop()
+
+
+def target(address: str, upstream_name: str = "scripted", **fields: object) -> Target:
+    defaults = {"id": uuid.uuid4(), "model": "m", "api_key": None, "capacity": 8, "kind": "openai"}
+    return Target(address=address, upstream_name=upstream_name, **(defaults | fields))  # type: ignore[arg-type]
+
+
+def question(text: str = "How many days?", **fields: object) -> CompletionRequest:
+    defaults: dict[str, object] = {"model": "m", "messages": [ChatMessage("user", text)]}
+    return CompletionRequest(**(defaults | fields))  # type: ignore[arg-type]
+
+
+def pool_of(*targets: Target, deadlines: Deadlines = QUICK) -> Pool:
+    """A pool over these workers of model "m"; needs a running event loop."""
+    return Pool(Directory(lambda: {"m": list(targets)}), deadlines)
