@@ -9,7 +9,12 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "app.settings")
     from django.core.management import execute_from_command_line
 
-    execute_from_command_line(sys.argv)
+    from app.errors import ParleyError
+
+    try:
+        execute_from_command_line(sys.argv)
+    except ParleyError as error:
+        sys.exit(error.message)
 
 
 if __name__ == "__main__":

@@ -13,17 +13,15 @@ from pathlib import Path
 import psutil
 
 from app.embedded.errors import EmbeddedError
-from app.embedded.paths import DataFolder
+from app.embedded.paths import PASSAGE_MODE, DataFolder
 
 _CLEANING_SECONDS = 60.0
 
 
 def make_folders(folder: DataFolder) -> None:
     """Create what is missing and try that it can be written. Raises EmbeddedError naming the folder that cannot."""
-    # Root's PostgreSQL runs as another user, who must be able to pass through.
-    passage = 0o711 if os.getuid() == 0 else 0o700
     private = [folder.logs, folder.files, folder.secrets]
-    for place, mode in [(folder.root, passage), (folder.run, passage), *((each, 0o700) for each in private)]:
+    for place, mode in [(folder.root, PASSAGE_MODE), (folder.run, PASSAGE_MODE), *((each, 0o700) for each in private)]:
         try:
             place.mkdir(mode=mode, parents=True, exist_ok=True)
             probe = place / f".write-{os.getpid()}"
@@ -34,12 +32,12 @@ def make_folders(folder: DataFolder) -> None:
                 f"Parley cannot write to {place}: {error.strerror}. Give it a folder of its own with PARLEY_DATA_DIR."
             ) from error
     if folder.sockets != folder.run:
-        _make_sockets_folder(folder.sockets, passage)
+        _make_sockets_folder(folder.sockets)
 
 
-def _make_sockets_folder(place: Path, mode: int) -> None:
+def _make_sockets_folder(place: Path) -> None:
     """A folder under /tmp, where somebody else may have been first: it must be really ours."""
-    place.mkdir(mode=mode, exist_ok=True)
+    place.mkdir(mode=PASSAGE_MODE, exist_ok=True)
     found = place.lstat()
     if place.is_symlink() or not place.is_dir() or found.st_uid != os.getuid() or found.st_mode & 0o022:
         raise EmbeddedError(f"{place} belongs to somebody else. Remove it, or give Parley a shorter PARLEY_DATA_DIR.")

@@ -14,10 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from app.embedded.errors import EmbeddedError
+
 CLONE = Path(__file__).resolve().parents[2]
 DATABASE_NAME = "parley"
 OWNER_ROLE = "parley_owner"
 APPLICATION_ROLE = "parley"
+
+# For the folders above the private ones: root's PostgreSQL runs as another user, who must be able to pass through.
+PASSAGE_MODE = 0o711 if os.getuid() == 0 else 0o700
 
 # The kernel takes 107 bytes for the path of a unix socket; PostgreSQL adds "/postgres/.s.PGSQL.5432" (23 bytes).
 _LONGEST_SOCKET_FOLDER = 76
@@ -125,14 +130,20 @@ def secret(name: str) -> str:
     """This installation's random secret of that name, made on first use (mode 600).
 
     Safe when several processes ask for the first time at once: the file appears whole or not at all, and the
-    first wins.
+    first wins. Raises EmbeddedError when it cannot be written.
     """
     folder = data_folder().secrets
     path = folder / name
     with contextlib.suppress(FileNotFoundError):
         return path.read_text()
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle, draft = tempfile.mkstemp(dir=folder, prefix=".new-")  # mkstemp makes it mode 600
+    try:
+        folder.parent.mkdir(mode=PASSAGE_MODE, parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle, draft = tempfile.mkstemp(dir=folder, prefix=".new-")  # mkstemp makes it mode 600
+    except OSError as error:
+        raise EmbeddedError(
+            f"Parley cannot write to {folder}: {error.strerror}. Give it a folder of its own with PARLEY_DATA_DIR."
+        ) from error
     try:
         with os.fdopen(handle, "w") as file:
             file.write(randomness.token_urlsafe(48))
