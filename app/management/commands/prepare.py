@@ -1,0 +1,26 @@
+"""`manage.py prepare`: bring the database to where this version of Parley needs it. Safe to run any number of times."""
+
+from typing import Any
+
+from django.core.management import call_command
+from django.core.management.base import BaseCommand
+from django.db import connection
+
+from app import environment
+from app.embedded import paths
+from app.settings import database
+
+
+class Command(BaseCommand):
+    help = "Migrate the database, as the role that owns it."
+    requires_system_checks: list[str] = []
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        connection.settings_dict.update(database(owner_url()))
+        call_command("migrate", interactive=False, verbosity=options["verbosity"])
+
+
+def owner_url() -> str:
+    """DATABASE_OWNER_URL, else DATABASE_URL, else the embedded PostgreSQL's owner."""
+    default = environment.text("DATABASE_URL", paths.database_url("owner"))
+    return environment.text("DATABASE_OWNER_URL", default)
