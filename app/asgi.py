@@ -1,6 +1,7 @@
-"""The ASGI application: HTTP to Django, websockets to Channels."""
+"""The ASGI application: HTTP to Django, websockets to Channels, and the process's own answers to its event loop."""
 
 import os
+from typing import Any
 
 from django.core.asgi import get_asgi_application
 
@@ -11,5 +12,31 @@ from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 
 from accounts.sockets import SignedIn  # noqa: E402
 from chat.routing import websocket_urlpatterns  # noqa: E402
+from chat.runner import runner  # noqa: E402
 
-application = ProtocolTypeRouter({"http": http, "websocket": SignedIn(URLRouter(websocket_urlpatterns))})
+
+class Parley:
+    """Routes by protocol. Any first scope makes the loop a writer of answers; the end of the lifespan drains it."""
+
+    def __init__(self) -> None:
+        self._routes = ProtocolTypeRouter({"http": http, "websocket": SignedIn(URLRouter(websocket_urlpatterns))})
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        runner.attach()
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        else:
+            await self._routes(scope, receive, send)
+
+    async def _live(self, receive: Any, send: Any) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                await send({"type": "lifespan.startup.complete"})
+            elif message["type"] == "lifespan.shutdown":
+                await runner.drain()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+
+application = Parley()

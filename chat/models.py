@@ -1,12 +1,11 @@
 """Assistants, conversations, messages, and what became of each answer.
 
-A conversation is a tree of messages: asking again from an earlier one makes a sibling. An answer's life is its ``state``;
-the process that writes it holds a lease on the row, and every new owner raises ``fence``, so that one who lost the lease
-can no longer write.
+A conversation is a tree of messages: asking again from an earlier one makes a sibling. An answer's life is its
+``state``; the process that writes it holds a lease on the row, and every new owner raises ``fence``, so that one who
+lost the lease can no longer write.
 """
 
 from __future__ import annotations
-
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
@@ -62,9 +61,7 @@ class Assistant(models.Model):
     class Meta:
         ordering = ["-is_default", "name"]
         constraints = [
-            models.UniqueConstraint(
-                fields=["is_default"], condition=Q(is_default=True), name="one_default_assistant"
-            ),
+            models.UniqueConstraint(fields=["is_default"], condition=Q(is_default=True), name="one_default_assistant"),
             models.CheckConstraint(
                 condition=Q(mode="quote") | Q(model__isnull=False), name="generating_assistant_has_a_model"
             ),
@@ -81,9 +78,7 @@ class PromptVersion(models.Model):
     assistant = models.ForeignKey(Assistant, on_delete=models.CASCADE, related_name="prompts")
     number = models.PositiveIntegerField()
     template = models.TextField()
-    created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
-    )
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
@@ -106,9 +101,7 @@ class Conversation(models.Model):
         API = "api"
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="conversations"
-    )
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="conversations")
     assistant = models.ForeignKey(Assistant, on_delete=models.PROTECT, related_name="+")
     title = models.CharField(max_length=120, blank=True)
     origin = models.CharField(max_length=8, choices=Origin.choices, default=Origin.BROWSER)
@@ -172,16 +165,12 @@ class Message(models.Model):
     state = models.CharField(max_length=12, choices=State.choices)
     text = models.TextField(blank=True)
     held_text = models.TextField(blank=True, help_text="What waits for a person; its reader never gets it.")
-    client_id = models.CharField(max_length=64, null=True, editable=False)
+    client_id = models.CharField(max_length=64, null=True, editable=False)  # noqa: DJ001 - unique unless unknown
     error_code = models.CharField(max_length=40, blank=True)
-    error = models.CharField(
-        max_length=300, blank=True, help_text="Why it ended so, in words for its reader."
-    )
+    error = models.CharField(max_length=300, blank=True, help_text="Why it ended so, in words for its reader.")
     evidence = models.JSONField(default=list, help_text="Passages shown with it, best first.")
     seq = models.PositiveIntegerField(default=0, help_text="Sequence number of its last event.")
-    deltas = models.JSONField(
-        default=list, help_text="[seq, end offset] of every delta, to resume from anywhere."
-    )
+    deltas = models.JSONField(default=list, help_text="[seq, end offset] of every delta, to resume from anywhere.")
     lease_owner = models.CharField(max_length=64, blank=True, editable=False)
     lease_until = models.DateTimeField(null=True, editable=False)
     fence = models.PositiveIntegerField(default=0, editable=False)
@@ -193,9 +182,7 @@ class Message(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(
-                fields=["conversation", "client_id"], name="client_id_once_per_conversation"
-            )
+            models.UniqueConstraint(fields=["conversation", "client_id"], name="client_id_once_per_conversation")
         ]
         indexes = [
             models.Index(fields=["conversation", "created_at", "id"], name="messages_in_order"),
@@ -237,7 +224,7 @@ class Generation(models.Model):
 
 
 class Citation(models.Model):
-    """From a numbered place in an answer to the words it rests on. ``start`` and ``end`` count in the version's text."""
+    """From a number in an answer to the words it rests on. ``start`` and ``end`` count in the version's text."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="citations")

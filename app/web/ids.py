@@ -1,4 +1,4 @@
-"""Primary keys: UUID version 7 (RFC 9562), so that ids are unguessable enough to name and rows stay in the order of time.
+"""Primary keys: UUID version 7 (RFC 9562), so that rows stay in the order of time.
 
 Python ships uuid7 from 3.14 on; this is the same 48 bits of milliseconds and 74 random bits.
 """

@@ -28,10 +28,11 @@ from pygments.util import ClassNotFound
 
 LEAVING = "/leaving/?to="
 MARKER = re.compile(r"\[(\d{1,2})\]")
-TAGS = set(
-    "p br hr h1 h2 h3 h4 h5 h6 strong em s del code pre blockquote ul ol li table thead tbody tr th td a sup div span "
-    "input mark button".split()
-)
+_TAG_NAMES = """
+    p br hr h1 h2 h3 h4 h5 h6 strong em s del code pre blockquote ul ol li table thead tbody tr th td a sup div span
+    input mark
+"""
+TAGS = set(_TAG_NAMES.split())
 ATTRIBUTES: dict[str, set[str]] = {
     "a": {"href", "class", "data-number", "title", "rel"},
     "code": {"class"},
@@ -55,9 +56,7 @@ def render(text: str, links: Links | None = None) -> str:
 
 
 def _clean(html: str) -> str:
-    return nh3.clean(
-        html, tags=TAGS, attributes=ATTRIBUTES, link_rel=None, url_schemes={"http", "https", "mailto"}
-    )
+    return nh3.clean(html, tags=TAGS, attributes=ATTRIBUTES, link_rel=None, url_schemes={"http", "https", "mailto"})
 
 
 @dataclass
@@ -141,7 +140,8 @@ def _render_fence(
 ) -> str:
     token = tokens[index]
     language = (token.info.split() or [""])[0].lower()
-    return f'<pre class="code" data-language="{escape(language)}"><code>{_highlight(token.content, language)}</code></pre>'
+    code = _highlight(token.content, language)
+    return f'<pre class="code" data-language="{escape(language)}"><code>{code}</code></pre>'
 
 
 def _highlight(code: str, language: str) -> str:
@@ -153,9 +153,7 @@ def _highlight(code: str, language: str) -> str:
 
 
 def _scrolling(open_tag: str) -> Callable[..., str]:
-    def rule(
-        self: RendererProtocol, tokens: list[Token], index: int, options: OptionsDict, env: dict[str, Any]
-    ) -> str:
+    def rule(self: RendererProtocol, tokens: list[Token], index: int, options: OptionsDict, env: dict[str, Any]) -> str:
         return open_tag
 
     return rule

@@ -1,0 +1,21 @@
+"""Every address of Parley."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+from app.api import api, openai_api
+from app.health import healthz, metrics, readyz
+
+urlpatterns = [
+    path("", include("chat.urls")),
+    path("knowledge/", include("knowledge.urls")),
+    path("review/", include("moderation.urls")),
+    path("account/", include("accounts.urls")),
+    path("account/", include("allauth.account.urls")),
+    path("admin/", admin.site.urls),
+    path("api/v1/", api.urls),
+    path("v1/", openai_api.urls),
+    path("healthz", healthz),
+    path("readyz", readyz),
+    path("metrics", metrics),
+]

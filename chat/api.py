@@ -1,0 +1,136 @@
+"""REST: conversations, questions and answers, with the same verbs as the pages and the socket."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import UUID
+
+import orjson
+from django.http import HttpRequest, StreamingHttpResponse
+from ninja import Router, Status
+
+from accounts.callers import caller
+from app.errors import BadInputError, NotFoundError
+from app.web.threads import in_thread
+from chat import schemas, telling
+from chat.asking import ask, regenerate, start_conversation
+from chat.following import follow
+from chat.models import Assistant, Conversation, Message
+from chat.rating import rate_answer
+from chat.stopping import stop_answer
+
+router = Router(tags=["Chat"])
+
+
+@router.get("/assistants", response=schemas.AssistantList)
+def list_assistants(request: HttpRequest) -> dict[str, Any]:
+    """The assistants you may use."""
+    return {"items": list(Assistant.objects.visible_to(caller(request))), "next": None}
+
+
+@router.post("/conversations", response={201: schemas.ConversationOut})
+def create_conversation(request: HttpRequest, body: schemas.ConversationIn) -> Any:
+    """Begin a conversation."""
+    user = caller(request)
+    assistant = None
+    if body.assistant:
+        assistant = Assistant.objects.visible_to(user).filter(slug=body.assistant).first()
+        if assistant is None:
+            raise NotFoundError(f"There is no assistant {body.assistant!r} that you may use.")
+    conversation = start_conversation(user, assistant=assistant, origin=Conversation.Origin.API)
+    return Status(201, {"id": conversation.id})
+
+
+@router.post("/conversations/{uuid:conversation_id}/messages", response={202: schemas.MessageAccepted})
+def ask_question(request: HttpRequest, conversation_id: UUID, body: schemas.MessageIn) -> Any:
+    """Ask. The answer is written in the background: read its events, or the message until it is done."""
+    user = caller(request)
+    conversation = Conversation.objects.visible_to(user).filter(pk=conversation_id).first()
+    if conversation is None:
+        raise NotFoundError()
+    turn = ask(user, conversation=conversation, text=body.text, client_id=body.client_id, parent_id=body.parent_id)
+    return Status(202, {"id": turn.answer.id})
+
+
+@router.get("/messages/{uuid:message_id}", response=schemas.MessageOut)
+def get_message(request: HttpRequest, message_id: UUID) -> dict[str, Any]:
+    """A message as it is now."""
+    _message(request, message_id)
+    return message_data(telling.load(message_id))
+
+
+@router.get("/messages/{uuid:message_id}/events")
+async def message_events(request: HttpRequest, message_id: UUID) -> StreamingHttpResponse:
+    """The answer's events as they happen (text/event-stream). ``Last-Event-ID`` resumes after that event."""
+    await in_thread(_answer, request, message_id)
+    last = request.headers.get("Last-Event-ID", "0")
+    if not last.isdigit():
+        raise BadInputError("Last-Event-ID must be the number of an event.")
+    response = StreamingHttpResponse(_sse(message_id, int(last)), content_type="text/event-stream")
+    response["Cache-Control"] = "no-store"
+    response["X-Accel-Buffering"] = "no"
+    return response
+
+
+@router.post("/messages/{uuid:message_id}/stop", response={202: schemas.Done})
+def stop_message(request: HttpRequest, message_id: UUID) -> Any:
+    """Stop an answer; its text so far is kept."""
+    stop_answer(caller(request), answer=_answer(request, message_id))
+    return Status(202, {"ok": True})
+
+
+@router.post("/messages/{uuid:message_id}/regenerate", response={202: schemas.MessageAccepted})
+def regenerate_message(request: HttpRequest, message_id: UUID) -> Any:
+    """Write another answer to the same question."""
+    return Status(202, {"id": regenerate(caller(request), answer=_answer(request, message_id)).id})
+
+
+@router.post("/messages/{uuid:message_id}/feedback", response=schemas.Done)
+def rate_message(request: HttpRequest, message_id: UUID, body: schemas.FeedbackIn) -> dict[str, bool]:
+    """Say whether an answer helped."""
+    answer = _answer(request, message_id)
+    rate_answer(caller(request), answer=answer, value=body.value, reason=body.reason, text=body.text)
+    return {"ok": True}
+
+
+def message_data(message: Message) -> dict[str, Any]:
+    """A message as programs get it. Citations of a held answer wait with it."""
+    done = telling.done_data(message)
+    is_held = message.state == Message.State.HELD
+    return {
+        "id": message.id,
+        "conversation_id": message.conversation_id,
+        "role": message.role,
+        "state": message.state,
+        "text": message.text,
+        "reason": message.error,
+        "evidence": message.evidence,
+        "citations": [] if is_held else telling.facts(message, "citations")["citations"],
+        "usage": done["usage"],
+        "timings": done["timings"],
+    }
+
+
+async def _sse(message_id: UUID, after: int) -> AsyncIterator[bytes]:
+    async for batch in follow(message_id, after):
+        for event in batch:
+            yield b"id: %d\nevent: %s\ndata: %s\n\n" % (
+                event.seq,
+                event.type.encode(),
+                orjson.dumps(event.as_json()),
+            )
+
+
+def _message(request: HttpRequest, message_id: UUID) -> Message:
+    message = Message.objects.visible_to(caller(request)).filter(pk=message_id).first()
+    if message is None:
+        raise NotFoundError()
+    return message
+
+
+def _answer(request: HttpRequest, message_id: UUID) -> Message:
+    message = _message(request, message_id)
+    if message.role != Message.Role.ASSISTANT:
+        raise NotFoundError()
+    return message

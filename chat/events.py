@@ -1,0 +1,38 @@
+"""What a reader can be told about one answer, and how each telling is kept.
+
+Every event of a message has a sequence number, from 1, without gaps. The message's row keeps the whole sequence as
+``log``: a list of ``[seq, type, value]`` in which the value of a delta is the offset in the text where it ends, that of
+a status its state and detail, and everything else is None because it stands in the row's own columns. So a reader can
+resume from any number, long after the process that spoke is gone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+from uuid import UUID
+
+EventType = Literal["accepted", "status", "evidence", "delta", "citations", "done", "error"]
+EVENT_TYPES: tuple[str, ...] = get_args(EventType)
+LogEntry = list[Any]
+MAX_FRAME_BYTES = 64 * 1024
+DELTA_CHARACTERS = 8_000
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One telling. ``data`` is JSON-ready and never holds more than its reader may see."""
+
+    message_id: UUID
+    seq: int
+    type: EventType
+    data: dict[str, Any]
+
+    def as_json(self) -> dict[str, Any]:
+        """The frame a program gets."""
+        return {"type": self.type, "message_id": str(self.message_id), "seq": self.seq, **self.data}
+
+
+def in_frames(text: str) -> list[str]:
+    """``text`` in pieces of which each fits into one frame, whatever its characters need in bytes."""
+    return [text[begin : begin + DELTA_CHARACTERS] for begin in range(0, len(text), DELTA_CHARACTERS)]

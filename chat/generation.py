@@ -1,0 +1,249 @@
+"""One run: from a claimed question to a settled answer.
+
+The run belongs to the process, not to a reader's socket. It screens the question, finds passages with the reader's
+rights, shows them, and then either quotes or has a model write; what is said passes the hold-back window of the policy.
+Whatever happens, the run ends in exactly one final transaction.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+from app.errors import ParleyError
+from app.inference.pool import get_pool
+from app.inference.types import CompletionRequest, TextChunk, Usage
+from app.web.threads import in_thread
+from chat import briefing, finishing, leases, prompts
+from chat.briefing import Brief
+from chat.events import Event
+from chat.finishing import CitedSpan, Outcome
+from chat.models import Assistant, Message
+from chat.outlet import Outlet
+from chat.streams import Stream, read_tail
+from knowledge.quoting import best_quotes
+from knowledge.retrieval import Found, search
+from moderation.screening import HoldBack, screen
+
+log = logging.getLogger(__name__)
+State = Message.State
+
+EVIDENCE_COUNT = 6
+QUOTES = 3
+NOTHING_FOUND = (
+    "I found nothing about this in the documents you may read. "
+    "Try other words, or ask the people who keep the handbook."
+)
+
+
+class Run:
+    """The writing of one answer by this process."""
+
+    def __init__(self, message: Message, stream: Stream) -> None:
+        self.message = message
+        self.outlet = Outlet(message, stream, on_stop=self.stop)
+        self.outcome = Outcome(state=State.DONE, text="", log=self.outlet.log)
+        self.found: list[Found] = []
+        self._begun_at = asyncio.get_running_loop().time()
+        self._writing: asyncio.Task[None] | None = None
+        self._stopped = False
+        self.brief: Brief | None = None
+
+    def stop(self) -> None:
+        """End the writing now and keep the text; closes the request to the model server."""
+        self._stopped = True
+        if self._writing and not self._writing.done():
+            self._writing.cancel()
+
+    async def write(self) -> None:
+        """Write the answer to its end. Raises nothing but cancellation of the process itself."""
+        await self.outlet.retell()
+        self._writing = asyncio.create_task(self._write())
+        if self._stopped:
+            self._writing.cancel()
+        try:
+            await asyncio.shield(self._writing)
+        except asyncio.CancelledError:
+            if self._stopped:
+                self._end(State.STOPPED)
+            else:
+                self._writing.cancel()
+                await asyncio.wait([self._writing])
+                self._end(State.INTERRUPTED, "interrupted", "Parley was restarted while this was being written.")
+        except leases.LeaseLostError:
+            return
+        except ParleyError as error:
+            self._fail(error.code, error.message)
+        except Exception:
+            # The last line: whatever broke, the reader is told and the row is settled.
+            log.exception("writing %s failed", self.message.id)
+            self._fail("failed", "Something broke while this was written. It has been logged; please try again.")
+        await self._settle()
+
+    async def _write(self) -> None:
+        brief = self.brief = await in_thread(briefing.load, self.message)
+        self.outcome.mode, self.outcome.prompt_id = brief.assistant.mode, brief.assistant.prompt_id
+        verdict = screen(brief.question, brief.rules, "question")
+        if verdict.action == "block":
+            self._end(State.BLOCKED, "blocked", verdict.reason)
+            return
+        self.outcome.verdict = verdict if verdict.action == "hold" else None
+        if brief.assistant.searches:
+            await self._find(brief)
+        window = HoldBack(brief.rules)
+        if brief.assistant.mode == Assistant.Mode.QUOTE:
+            await self._quote(brief, window)
+        else:
+            await self._generate(brief, window)
+        await self._judge(window)
+
+    async def _find(self, brief: Brief) -> None:
+        await self.outlet.status("searching")
+        self.found = await in_thread(
+            search, user=brief.reader, query=brief.question, limit=EVIDENCE_COUNT, source_ids=brief.source_ids
+        )
+        self._mark_time("evidence")
+        await self.outlet.evidence([evidence_of(number, found) for number, found in enumerate(self.found, 1)])
+
+    async def _quote(self, brief: Brief, window: HoldBack) -> None:
+        """Say the passages' own sentences, each with its number."""
+        quotes = await in_thread(best_quotes, brief.question, self.found, QUOTES)
+        if not quotes:
+            await self._say(window, NOTHING_FOUND)
+        spans: list[CitedSpan] = []
+        for quote in quotes:
+            number = quote.found_index + 1
+            before = "\n\n" if spans else ""
+            await self._say(window, f"{before}{quote.text} [{number}]")
+            if number not in {span.number for span in spans}:
+                spans.append(CitedSpan(number, self.found[quote.found_index], quote.start, quote.end, quote.text))
+        self.outcome.cited = spans
+
+    async def _generate(self, brief: Brief, window: HoldBack) -> None:
+        """Let a model of the pool write."""
+        await self.outlet.status("writing")
+        request = CompletionRequest(
+            model=brief.model_name,
+            messages=prompts.build(
+                system=brief.system, history=brief.history, question=brief.question, found=self.found
+            ),
+            max_tokens=brief.assistant.max_tokens,
+            affinity=str(brief.conversation.id),
+            session_id=str(brief.conversation.id),
+        )
+        self.outcome.model_name = brief.model_name
+        async with await get_pool().stream(request) as stream:
+            self.outcome.worker_id = stream.worker_id
+            async for piece in stream:
+                if isinstance(piece, TextChunk):
+                    await self._say(window, piece.text)
+                else:
+                    self._note_usage(piece)
+
+    async def _say(self, window: HoldBack, text: str) -> None:
+        """Pass text through the window; while the whole answer waits for a person, all of it stays back."""
+        released = window.feed(text)
+        if self.outcome.verdict:
+            self.outcome.held_text += released
+        else:
+            await self.outlet.delta(released)
+
+    async def _judge(self, window: HoldBack) -> None:
+        """After the last word: release the rest, or hold or block what the window kept."""
+        rest = window.finish()
+        if self.outcome.verdict:
+            self.outcome.held_text += rest + window.held
+            self._end(State.HELD)
+        elif window.verdict.action == "hold":
+            self.outcome.verdict, self.outcome.held_text = window.verdict, window.held
+            self._end(State.HELD)
+        elif window.verdict.action == "block":
+            self._end(State.BLOCKED, "blocked", window.verdict.reason)
+        else:
+            await self.outlet.delta(rest)
+            await self.outlet.flush()
+            self._end(State.DONE)
+
+    async def _settle(self) -> None:
+        await self.outlet.settle()
+        outcome = self.outcome
+        outcome.text, outcome.log = self.outlet.text, self.outlet.log
+        if outcome.state != State.HELD:
+            outcome.held_text = ""
+        if outcome.mode == Assistant.Mode.GENERATE:
+            outcome.cited = finishing.cited_in(outcome.text + outcome.held_text, self.found)
+        if self.outlet.first_text_at is not None:
+            outcome.timings["first_text"] = round(self.outlet.first_text_at - self._begun_at, 4)
+        self._mark_time("done")
+        policy_version = self.brief.policy_version if self.brief else None
+        try:
+            told = await in_thread(finishing.finish, self.message, outcome, policy_version)
+        except leases.LeaseLostError:
+            log.warning("%s went to another process before it ended here", self.message.id)
+            return
+        await self.outlet.close_with(told)
+
+    def _end(self, state: str, error_code: str = "", error: str = "") -> None:
+        self.outcome.state, self.outcome.error_code, self.outcome.error = state, error_code, error
+
+    def _fail(self, code: str, message: str) -> None:
+        """What was shown is kept: an answer that had begun is interrupted, one that had not has failed."""
+        state = State.INTERRUPTED if self.outlet.text else State.FAILED
+        self._end(state, code, message)
+
+    def _mark_time(self, name: str) -> None:
+        self.outcome.timings[name] = round(asyncio.get_running_loop().time() - self._begun_at, 4)
+
+    def _note_usage(self, usage: Usage) -> None:
+        self.outcome.usage = {
+            "tokens_in": usage.tokens_in,
+            "tokens_cached": usage.tokens_cached,
+            "tokens_out": usage.tokens_out,
+            "finish_reason": usage.finish_reason,
+        }
+        self.outcome.timings["first_token"] = round(usage.first_token_seconds, 4)
+
+
+async def take_over(message: Message, stream: Stream) -> bool:
+    """Mend an answer whose process died. True when it has to be written again, because nothing of it was shown."""
+    tail = await read_tail(message.id, message.log[-1][0] if message.log else 0)
+    for event in tail:
+        _relive(message, event)
+    if not message.text:
+        return True
+    run = Run(message, stream)
+    await run.outlet.retell()
+    run.outcome.state = State.INTERRUPTED
+    run.outcome.error_code = "interrupted"
+    run.outcome.error = "The server that wrote this went away. What it had written is kept."
+    run.brief = await in_thread(briefing.load, message)
+    await run._settle()
+    return False
+
+
+def _relive(message: Message, event: Event) -> None:
+    """Put an event that only Valkey still knew back into the row's story."""
+    value: Any = None
+    if event.type == "delta":
+        message.text += event.data["text"]
+        value = len(message.text)
+    elif event.type == "status":
+        value = event.data
+    message.log.append([event.seq, event.type, value])
+
+
+def evidence_of(number: int, found: Found) -> dict[str, Any]:
+    """A passage as evidence: ids, place and the sentence that fits best."""
+    return {
+        "number": number,
+        "passage_id": str(found.passage_id),
+        "document_id": str(found.document_id),
+        "document_title": found.document_title,
+        "source": found.source,
+        "heading_path": list(found.heading_path),
+        "page": found.page,
+        "start": found.quote_start,
+        "end": found.quote_end,
+        "quote": found.quote,
+    }

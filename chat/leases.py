@@ -1,0 +1,59 @@
+"""Who writes an answer: exactly one process at a time.
+
+The owner holds a lease on the row and renews it with every checkpoint. Each new owner raises ``fence``; every write
+of a run names its fence, so one who lost the lease changes nothing. Statements here are single conditional UPDATEs.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.db.models import F, Q
+from django.utils import timezone
+
+from chat import telling
+from chat.models import Message
+
+LEASE_SECONDS = 10.0
+FRESH_SECONDS = 1.5  # so long a new question is left to the process that took it
+PROCESS = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
+
+
+class LeaseLostError(Exception):
+    """Another process owns this answer now; whatever this one still has is void."""
+
+
+def claim(message_id: UUID) -> Message | None:
+    """Become the owner of an answer nobody works on; None when somebody does or it is settled."""
+    lease = timezone.now() + timedelta(seconds=LEASE_SECONDS)
+    won = (
+        Message.objects.waiting_for_a_process()
+        .filter(pk=message_id)
+        .update(fence=F("fence") + 1, lease_owner=PROCESS, lease_until=lease, state=Message.State.RUNNING)
+    )
+    return telling.load(message_id) if won else None
+
+
+def find_waiting(limit: int = 20) -> list[UUID]:
+    """Answers that a sweeper should take: their process died, or none ever came."""
+    old_enough = timezone.now() - timedelta(seconds=FRESH_SECONDS)
+    waiting = Message.objects.waiting_for_a_process().filter(created_at__lt=old_enough)
+    return list(waiting.order_by("created_at").values_list("pk", flat=True)[:limit])
+
+
+def write(message_id: UUID, fence: int, **columns: Any) -> None:
+    """Change the row as its owner. Raises LeaseLostError when that is over."""
+    lease = timezone.now() + timedelta(seconds=LEASE_SECONDS)
+    owned = Message.objects.filter(Q(state="queued") | Q(state="running"), pk=message_id, fence=fence)
+    if not owned.update(lease_until=lease, **columns):
+        raise LeaseLostError(str(message_id))
+
+
+def checkpoint(message_id: UUID, fence: int, **columns: Any) -> bool:
+    """``write``, and whether the reader asked to stop."""
+    write(message_id, fence, **columns)
+    return Message.objects.values_list("stop_requested", flat=True).get(pk=message_id)

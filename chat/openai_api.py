@@ -1,0 +1,197 @@
+"""The OpenAI-compatible face: assistants are its models, and every call is an ordinary question.
+
+So rights, screening, audit and moderation hold as in the browser. A held answer comes back empty with finish reason
+``content_filter`` and says in ``parley`` where to look for it later.
+"""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import orjson
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
+from django.utils import timezone
+from ninja import Router
+
+from accounts import rights
+from accounts.callers import caller
+from accounts.models import User
+from app.errors import BadInputError, NotFoundError
+from app.inference.embedding import embed_passages, embedding_name
+from app.web.threads import in_thread
+from chat import openai_schemas as schemas
+from chat.asking import Turn, ask, start_conversation
+from chat.events import Event
+from chat.following import follow
+from chat.models import Assistant, Conversation, Message
+
+router = Router(tags=["OpenAI-compatible"])
+
+MAX_INPUTS = 256
+FINISH = {"done": "stop", "released": "stop", "edited": "stop", "stopped": "stop", "interrupted": "length"}
+
+
+@router.get("/models", response=schemas.ModelList)
+def list_models(request: HttpRequest) -> dict[str, Any]:
+    """The assistants you may use, by slug."""
+    assistants = Assistant.objects.visible_to(caller(request))
+    return {
+        "data": [
+            {"id": one.slug, "object": "model", "created": int(one.created_at.timestamp()), "owned_by": "parley"}
+            for one in assistants
+        ]
+    }
+
+
+@router.post("/chat/completions")
+async def complete_chat(request: HttpRequest, body: schemas.ChatCompletionIn) -> HttpResponse | StreamingHttpResponse:
+    """Ask an assistant. The last message is the question, the ones before it the conversation so far."""
+    turn = await in_thread(_ask, caller(request), body)
+    if not body.stream:
+        return JsonResponse(await _whole(turn, body.model))
+    with_usage = bool(body.stream_options and body.stream_options.include_usage)
+    response = StreamingHttpResponse(_chunks(turn, body.model, with_usage), content_type="text/event-stream")
+    response["Cache-Control"] = "no-store"
+    response["X-Accel-Buffering"] = "no"
+    return response
+
+
+@router.post("/embeddings")
+def create_embeddings(request: HttpRequest, body: schemas.EmbeddingIn) -> dict[str, Any]:
+    """Vectors of the embedding model that the index uses."""
+    rights.require(caller(request), "knowledge.search")
+    texts = [body.input] if isinstance(body.input, str) else body.input
+    if not texts or len(texts) > MAX_INPUTS:
+        raise BadInputError(f'"input" can have 1 to {MAX_INPUTS} texts; this has {len(texts)}.')
+    vectors = embed_passages(texts)
+    return {
+        "object": "list",
+        "model": embedding_name(),
+        "data": [
+            {"object": "embedding", "index": index, "embedding": _encoded(vector, body.encoding_format)}
+            for index, vector in enumerate(vectors)
+        ],
+        "usage": {"prompt_tokens": 0, "total_tokens": 0},
+    }
+
+
+def _encoded(vector: np.ndarray[Any, Any], form: str) -> list[float] | str:
+    if form == "base64":
+        return base64.b64encode(vector.astype("<f4").tobytes()).decode()
+    return [float(value) for value in vector]
+
+
+def _ask(user: User, body: schemas.ChatCompletionIn) -> Turn:
+    """Put the conversation so far and its last question into a new conversation."""
+    assistant = Assistant.objects.visible_to(user).filter(slug=body.model).first()
+    if assistant is None:
+        raise NotFoundError(f"There is no assistant {body.model!r} that you may use.")
+    turns = [message for message in body.messages if message.role in ("user", "assistant")]
+    if not turns or turns[-1].role != "user":
+        raise BadInputError("The last of the messages must be the user's question.")
+    with transaction.atomic():
+        conversation = start_conversation(user, assistant=assistant, origin=Conversation.Origin.API)
+        _import_turns(conversation, turns[:-1])
+        return ask(user, conversation=conversation, text=turns[-1].text())
+
+
+def _import_turns(conversation: Conversation, turns: list[schemas.ChatMessageIn]) -> None:
+    parent: UUID | None = None
+    rows = []
+    for turn in turns:
+        now = timezone.now()
+        row = Message(
+            conversation=conversation,
+            parent_id=parent,
+            role=turn.role,
+            state=Message.State.DONE,
+            text=turn.text(),
+            created_at=now,
+            finished_at=now,
+        )
+        rows.append(row)
+        parent = row.id
+    Message.objects.bulk_create(rows)
+
+
+async def _events(turn: Turn) -> AsyncIterator[Event]:
+    """The answer's events until it is done or waits for a person."""
+    async for batch in follow(turn.answer.id):
+        for event in batch:
+            yield event
+            if event.type == "status" and event.data.get("state") == Message.State.HELD:
+                return
+
+
+async def _whole(turn: Turn, model: str) -> dict[str, Any]:
+    text, citations, usage, state, reason = "", [], {}, "held", ""
+    async for event in _events(turn):
+        if event.type == "delta":
+            text += event.data["text"]
+        elif event.type == "citations":
+            citations = event.data["citations"]
+        elif event.type == "status":
+            reason = event.data.get("detail", "")
+        elif event.type == "done":
+            state, usage, reason = event.data["state"], event.data["usage"], event.data["reason"]
+    choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": _finish(state)}
+    return {
+        "id": f"chatcmpl-{turn.answer.id}",
+        "object": "chat.completion",
+        "created": int(time.time()),
+        "model": model,
+        "choices": [choice],
+        "usage": _usage(usage),
+        "citations": citations,
+        "parley": _place(turn, state, reason),
+    }
+
+
+async def _chunks(turn: Turn, model: str, with_usage: bool) -> AsyncIterator[bytes]:
+    base = {
+        "id": f"chatcmpl-{turn.answer.id}",
+        "object": "chat.completion.chunk",
+        "created": int(time.time()),
+        "model": model,
+    }
+    citations: list[dict[str, Any]] = []
+    usage: dict[str, Any] = {}
+    state, reason = "held", ""
+    yield _sse(base | {"choices": [{"index": 0, "delta": {"role": "assistant"}, "finish_reason": None}]})
+    async for event in _events(turn):
+        if event.type == "delta":
+            yield _sse(
+                base | {"choices": [{"index": 0, "delta": {"content": event.data["text"]}, "finish_reason": None}]}
+            )
+        elif event.type == "citations":
+            citations = event.data["citations"]
+        elif event.type == "done":
+            state, usage, reason = event.data["state"], event.data["usage"], event.data["reason"]
+    last = {"choices": [{"index": 0, "delta": {}, "finish_reason": _finish(state)}]}
+    yield _sse(base | last | {"citations": citations, "parley": _place(turn, state, reason)})
+    if with_usage:
+        yield _sse(base | {"choices": [], "usage": _usage(usage)})
+    yield b"data: [DONE]\n\n"
+
+
+def _sse(body: dict[str, Any]) -> bytes:
+    return b"data: " + orjson.dumps(body) + b"\n\n"
+
+
+def _finish(state: str) -> str:
+    return FINISH.get(state, "content_filter")
+
+
+def _place(turn: Turn, state: str, reason: str) -> dict[str, str]:
+    return {"message_id": str(turn.answer.id), "state": state, "reason": reason}
+
+
+def _usage(usage: dict[str, Any]) -> dict[str, int]:
+    tokens_in, tokens_out = usage.get("tokens_in") or 0, usage.get("tokens_out") or 0
+    return {"prompt_tokens": tokens_in, "completion_tokens": tokens_out, "total_tokens": tokens_in + tokens_out}

@@ -1,0 +1,133 @@
+"""An answer as a page shows it, folded from its events: the same fold for a page, a reload and a running stream."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.urls import reverse
+from django.utils import timezone
+
+from app.web.markdown import Growing
+from chat import telling
+from chat.events import Event
+from chat.models import Assistant, Message
+
+
+@dataclass
+class AnswerView:
+    """What ``chat/_answer.html`` and its parts draw."""
+
+    id: UUID
+    assistant_name: str
+    mode: str
+    model_name: str
+    is_demonstration: bool
+    created_at: datetime
+    role: str = "assistant"
+    state: str = "queued"
+    detail: str = ""
+    text: str = ""
+    html_closed: str = ""
+    seq: int = 0
+    error: str = ""
+    error_code: str = ""
+    finished_at: datetime | None = None
+    evidence: list[dict[str, Any]] = field(default_factory=list)
+    citations: list[dict[str, Any]] = field(default_factory=list)
+    usage: dict[str, Any] = field(default_factory=dict)
+    timings: dict[str, Any] = field(default_factory=dict)
+    growing: Growing = field(default_factory=Growing)
+
+    @property
+    def html_open(self) -> str:
+        return self.growing.open_html()
+
+    @property
+    def is_under_way(self) -> bool:
+        return self.state in ("queued", "searching", "writing", "running")
+
+    def apply(self, event: Event) -> str:
+        """Take an event in; return the HTML of the blocks it closed."""
+        self.seq = event.seq
+        data = event.data
+        if event.type == "status":
+            self.state, self.detail = data["state"], data.get("detail", "")
+        elif event.type == "evidence":
+            self._show(data["passages"])
+        elif event.type == "delta":
+            return self._grow(data["text"])
+        elif event.type == "citations":
+            self.citations = data["citations"]
+            self._mark_cited()
+        elif event.type == "error":
+            self.error_code, self.error = data["code"], data["message"]
+        elif event.type == "done":
+            self.state, self.usage, self.timings = data["state"], data["usage"], data["timings"]
+            self.finished_at = self.finished_at or timezone.now()
+        return ""
+
+    def _grow(self, text: str) -> str:
+        if self.state in ("queued", "searching"):
+            self.state = "writing"
+        self.text += text
+        closed = self.growing.add(text)
+        self.html_closed += closed
+        return closed
+
+    def _show(self, passages: list[dict[str, Any]]) -> None:
+        self.evidence = [passage | {"url": passage_url(passage), "is_cited": False} for passage in passages]
+        self.growing.links = {passage["number"]: passage["url"] for passage in self.evidence}
+
+    def _mark_cited(self) -> None:
+        """Cited cards show the words that were cited, and their chips open exactly those."""
+        cited = {citation["number"]: citation for citation in self.citations}
+        for passage in self.evidence:
+            if citation := cited.get(passage["number"]):
+                passage["is_cited"] = True
+                passage["quote"] = citation["quote"]
+                passage["start"], passage["end"] = citation["start"], citation["end"]
+                passage["url"] = passage_url(passage)
+
+
+@dataclass(frozen=True)
+class QuestionView:
+    """What ``chat/_question.html`` draws."""
+
+    id: UUID
+    text: str
+    created_at: datetime
+    role: str = "user"
+
+
+def passage_url(passage: dict[str, Any]) -> str:
+    """The address that opens a passage with the quoted span marked."""
+    path = reverse("knowledge:passage", args=[passage["passage_id"]])
+    return path + "?" + urlencode({"start": passage["start"], "end": passage["end"]})
+
+
+def empty_view(message: Message, assistant: Assistant) -> AnswerView:
+    """A view of an answer that has told nothing yet."""
+    model = assistant.model
+    return AnswerView(
+        id=message.id,
+        assistant_name=assistant.name,
+        mode=assistant.mode,
+        model_name=model.name if model else "",
+        is_demonstration=bool(model and model.is_demonstration),
+        created_at=message.created_at,
+    )
+
+
+def view_of(message: Message, assistant: Assistant) -> AnswerView | QuestionView:
+    """A message as a page shows it. An answer needs what ``telling.load`` reads."""
+    if message.role == Message.Role.USER:
+        return QuestionView(message.id, message.text, message.created_at)
+    view = empty_view(message, assistant)
+    for event in telling.retell(message):
+        view.apply(event)
+    view.finished_at = message.finished_at
+    return view

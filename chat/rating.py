@@ -1,0 +1,29 @@
+"""What readers think of answers."""
+
+from __future__ import annotations
+
+from django.db import transaction
+
+from accounts import audit, rights
+from accounts.models import User
+from app.errors import BadInputError, ConflictError
+from chat.models import Feedback, Message
+
+MAX_TEXT = 2000
+
+
+def rate_answer(actor: User, *, answer: Message, value: int, reason: str = "", text: str = "") -> Feedback:
+    """Put a thumb up (1) or down (-1) on an answer; a later one replaces it."""
+    rights.require(actor, "chat.ask")
+    if value not in (1, -1):
+        raise BadInputError('"value" must be 1 or -1.')
+    if answer.role != Message.Role.ASSISTANT or not answer.is_settled:
+        raise ConflictError("Only a finished answer can be rated.", current={"state": answer.state})
+    with transaction.atomic():
+        feedback, _ = Feedback.objects.update_or_create(
+            message=answer,
+            user=actor,
+            defaults={"value": value, "reason": reason[:60], "text": text[:MAX_TEXT]},
+        )
+        audit.record(actor=actor, action="message.rate", obj=answer, payload={"value": value})
+    return feedback

@@ -1,0 +1,102 @@
+"""The answers this process is writing, and the sweep for those that nobody writes.
+
+A process becomes a writer when its event loop starts (``attach``); others, such as a command or a Celery worker, only
+leave the question in the database, where the next sweep of a writer finds it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from uuid import UUID
+
+from app.web.threads import in_thread
+from chat import generation, leases
+from chat.generation import Run
+from chat.streams import Stream, close_stream, find_stream, open_stream
+
+log = logging.getLogger(__name__)
+
+SWEEP_SECONDS = 1.0
+DRAIN_SECONDS = 15.0
+
+
+class Runner:
+    """All runs of one process."""
+
+    def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._runs: dict[UUID, Run] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._sweeper: asyncio.Task[None] | None = None
+        self._is_draining = False
+
+    def attach(self) -> None:
+        """Make the running event loop the one that writes. Calling again costs nothing."""
+        loop = asyncio.get_running_loop()
+        if self._loop is loop:
+            return
+        self._loop, self._is_draining = loop, False
+        self._runs, self._tasks = {}, set()
+        self._sweeper = loop.create_task(self._sweep())
+
+    def start_soon(self, message_id: UUID) -> None:
+        """Begin writing an answer; from any thread. Does nothing in a process without an event loop."""
+        if self._loop and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self.start, message_id)
+
+    def stop_soon(self, message_id: UUID) -> None:
+        """Stop an answer if it is written here; elsewhere its writer sees the request in the row."""
+        if self._loop and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._stop, message_id)
+
+    def start(self, message_id: UUID) -> None:
+        if self._is_draining or find_stream(message_id):
+            return
+        stream = open_stream(message_id)
+        task = asyncio.get_running_loop().create_task(self._write(message_id, stream))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def drain(self, seconds: float = DRAIN_SECONDS) -> None:
+        """Let running answers end, for at most ``seconds``; then save what there is."""
+        self._is_draining = True
+        if self._sweeper:
+            self._sweeper.cancel()
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=seconds)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        self._loop = None
+
+    def _stop(self, message_id: UUID) -> None:
+        if run := self._runs.get(message_id):
+            run.stop()
+
+    async def _write(self, message_id: UUID, stream: Stream) -> None:
+        try:
+            message = await in_thread(leases.claim, message_id)
+            if message is None:
+                return
+            if message.fence > 1 and not await generation.take_over(message, stream):
+                return
+            run = self._runs[message_id] = Run(message, stream)
+            if message.stop_requested:
+                run.stop()
+            await run.write()
+        finally:
+            self._runs.pop(message_id, None)
+            close_stream(stream)
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            try:
+                for message_id in await in_thread(leases.find_waiting):
+                    self.start(message_id)
+            except Exception as error:  # noqa: BLE001 - the database may be restarting; sweeping must outlive that
+                log.warning("looking for answers nobody writes failed, trying again: %r", error)
+
+
+runner = Runner()

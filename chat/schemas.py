@@ -1,0 +1,73 @@
+"""The JSON of the REST interface for conversations and answers."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+from uuid import UUID
+
+from ninja import Field, Schema
+
+
+class AssistantOut(Schema):
+    id: UUID
+    slug: str
+    name: str
+    description: str
+    mode: Literal["quote", "generate"]
+    is_default: bool
+
+
+class AssistantList(Schema):
+    items: list[AssistantOut]
+    next: str | None = None
+
+
+class ConversationIn(Schema):
+    assistant: str | None = Field(None, description="Slug of an assistant you may use; without it the default one.")
+
+
+class ConversationOut(Schema):
+    id: UUID
+
+
+class MessageIn(Schema):
+    text: str
+    client_id: str | None = Field(None, min_length=1, max_length=64, description="Yours; the same id asks once.")
+    parent_id: UUID | None = None
+
+
+class MessageAccepted(Schema):
+    id: UUID = Field(description="The answer's id.")
+
+
+class MessageOut(Schema):
+    id: UUID
+    conversation_id: UUID
+    role: Literal["user", "assistant"]
+    state: str
+    text: str
+    reason: str = Field(description="Why it ended so, in words for its reader; empty when it is done.")
+    evidence: list[dict[str, Any]]
+    citations: list[dict[str, Any]]
+    usage: dict[str, Any]
+    timings: dict[str, Any]
+
+
+class FeedbackIn(Schema):
+    value: Literal[1, -1]
+    reason: str = Field("", max_length=60)
+    text: str = Field("", max_length=2000)
+
+
+class Done(Schema):
+    ok: bool = True
+
+
+class ErrorBody(Schema):
+    code: str
+    message: str
+    retry: bool
+
+
+class ErrorOut(Schema):
+    error: ErrorBody

@@ -1,0 +1,185 @@
+"""The path of an answer's events from the process that makes them to everyone who reads.
+
+A reader in the same process is called directly; a copy of each event goes to a Valkey stream for readers elsewhere and
+for those who come back. Valkey is written first, so that nobody has seen an event that a later process cannot find. It
+is a hint all the same: when it is gone, events still reach readers here, and the row ends the story.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, cast
+from uuid import UUID
+
+import orjson
+import redis.asyncio
+import redis.exceptions
+from django.conf import settings
+
+from chat.events import Event
+
+log = logging.getLogger(__name__)
+
+KEEP_SECONDS = 3600
+WRITE_TIMEOUT_SECONDS = 0.5
+DOWN_SECONDS = 5.0
+READ_BLOCK_MS = 2000
+READER_BACKLOG = 2000
+
+
+@dataclass
+class Stream:
+    """The events of one answer while this process makes them. Belongs to the process's event loop."""
+
+    message_id: UUID
+    events: list[Event] = field(default_factory=list)
+    readers: set[asyncio.Queue[Event | None]] = field(default_factory=set)
+    is_closed: bool = False
+
+    async def publish(self, event: Event) -> None:
+        """Keep, copy to Valkey, and hand to the readers here. One that fell far behind is cut off, to resume later."""
+        await append(event)
+        self.events.append(event)
+        for reader in list(self.readers):
+            if reader.qsize() >= READER_BACKLOG:
+                self.readers.discard(reader)
+                reader.put_nowait(None)
+            else:
+                reader.put_nowait(event)
+
+    def close(self) -> None:
+        self.is_closed = True
+        for reader in self.readers:
+            reader.put_nowait(None)
+        self.readers.clear()
+
+    async def read(self, after: int) -> AsyncIterator[list[Event]]:
+        """Batches of events with a higher number than ``after``: first all there are, then as they come."""
+        queue: asyncio.Queue[Event | None] = asyncio.Queue()
+        self.readers.add(queue)
+        try:
+            yield [event for event in self.events if event.seq > after]
+            if self.is_closed:
+                return
+            while (event := await queue.get()) is not None:
+                batch = [event]
+                while not queue.empty() and (more := queue.get_nowait()) is not None:
+                    batch.append(more)
+                yield batch
+        finally:
+            self.readers.discard(queue)
+
+
+_here: dict[UUID, Stream] = {}
+
+
+def open_stream(message_id: UUID) -> Stream:
+    stream = _here[message_id] = Stream(message_id)
+    return stream
+
+
+def close_stream(stream: Stream) -> None:
+    """End the readers' wait; from now on the row and Valkey answer."""
+    if _here.get(stream.message_id) is stream:
+        del _here[stream.message_id]
+    stream.close()
+
+
+def find_stream(message_id: UUID) -> Stream | None:
+    return _here.get(message_id)
+
+
+# --- Valkey --------------------------------------------------------------------------------------------------------
+
+_clients: dict[int, redis.asyncio.Redis] = {}
+_down_until = 0.0
+
+
+def _client() -> redis.asyncio.Redis:
+    """One client per event loop: connections belong to the loop that opened them."""
+    loop = id(asyncio.get_running_loop())
+    if loop not in _clients:
+        _clients[loop] = redis.asyncio.from_url(settings.VALKEY_URL, max_connections=512)
+    return _clients[loop]
+
+
+@cache
+def _sync_client() -> redis.Redis:
+    return cast(redis.Redis, redis.from_url(settings.VALKEY_URL, socket_timeout=WRITE_TIMEOUT_SECONDS))
+
+
+def _key(message_id: UUID) -> str:
+    return f"parley:stream:{message_id}"
+
+
+def _pack(event: Event) -> dict[Any, Any]:
+    """Only deltas and states travel; what stands in the row is read from the row."""
+    data = event.data if event.type in ("delta", "status") else {}
+    return {"event": orjson.dumps([event.seq, event.type, data])}
+
+
+def _unpack(message_id: UUID, fields: dict[bytes, bytes]) -> Event:
+    seq, kind, data = orjson.loads(fields[b"event"])
+    return Event(message_id, seq, kind, data)
+
+
+async def append(event: Event) -> None:
+    """Copy an event to Valkey. Losing Valkey costs resuming elsewhere, never the answer."""
+    global _down_until
+    if time.monotonic() < _down_until:
+        return
+    key = _key(event.message_id)
+    pipe = _client().pipeline(transaction=False)
+    pipe.xadd(key, _pack(event), id=f"{event.seq}-1")
+    if event.seq == 1 or event.type in ("done", "status"):
+        pipe.expire(key, KEEP_SECONDS)
+    try:
+        await asyncio.wait_for(pipe.execute(raise_on_error=False), WRITE_TIMEOUT_SECONDS)
+    except (redis.exceptions.RedisError, OSError, TimeoutError) as error:
+        _down_until = time.monotonic() + DOWN_SECONDS
+        log.warning("Valkey does not take events, going on without it for %.0f s: %r", DOWN_SECONDS, error)
+
+
+def append_from_thread(events: list[Event]) -> None:
+    """The same for code outside the event loop, such as a moderator's decision."""
+    try:
+        pipe = _sync_client().pipeline(transaction=False)
+        for event in events:
+            pipe.xadd(_key(event.message_id), _pack(event), id=f"{event.seq}-1")
+            pipe.expire(_key(event.message_id), KEEP_SECONDS)
+        pipe.execute(raise_on_error=False)
+    except (redis.exceptions.RedisError, OSError) as error:
+        log.warning("Valkey does not take events: %r", error)
+
+
+async def read_copy(message_id: UUID, after: int) -> AsyncIterator[list[Event]]:
+    """Batches of events from Valkey after ``after``; an empty batch when nothing came for two seconds.
+
+    Ends, rather than raises, when Valkey is gone.
+    """
+    last = f"{after}-1"
+    try:
+        while True:
+            found = await _client().xread({_key(message_id): last}, block=READ_BLOCK_MS)
+            entries = found[0][1] if found else []
+            if entries:
+                last = entries[-1][0].decode()
+            yield [_unpack(message_id, fields) for _, fields in entries]
+    except (redis.exceptions.RedisError, OSError) as error:
+        log.warning("Valkey does not answer a reader: %r", error)
+
+
+async def read_tail(message_id: UUID, after: int) -> list[Event]:
+    """What Valkey has after ``after``, without waiting; empty when it is gone."""
+    try:
+        entries = await asyncio.wait_for(
+            _client().xrange(_key(message_id), min=f"({after}-1", max="+"), WRITE_TIMEOUT_SECONDS
+        )
+    except (redis.exceptions.RedisError, OSError, TimeoutError):
+        return []
+    return [_unpack(message_id, fields) for _, fields in entries]

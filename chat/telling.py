@@ -1,0 +1,92 @@
+"""The story of an answer, retold from its row: any event with its number, long after it happened.
+
+``retell`` needs no database: give it a message with its conversation, question and citations at hand.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from chat.events import Event, LogEntry
+from chat.models import Citation, Message
+
+
+def retell(message: Message, after: int = 0) -> list[Event]:
+    """The events of ``message`` with a number above ``after``, as they were told."""
+    events: list[Event] = []
+    begin = 0
+    for seq, kind, value in message.log:
+        data: dict[str, Any] = {}
+        if kind == "delta":
+            data, begin = {"text": message.text[begin:value]}, value
+        elif kind == "status":
+            data = value
+        if seq > after:
+            events.append(Event(message.id, seq, kind, data or facts(message, kind)))
+    return events
+
+
+def facts(message: Message, kind: str) -> dict[str, Any]:
+    """The data of an event that stands in the row itself."""
+    if kind == "accepted":
+        question = message.parent
+        return {
+            "conversation_id": str(message.conversation_id),
+            "question": {"id": str(question.id), "text": question.text} if question else None,
+            "client_id": question.client_id if question else None,
+        }
+    if kind == "evidence":
+        return {"passages": message.evidence}
+    if kind == "citations":
+        return {"citations": [citation_data(citation) for citation in message.citations.all()]}
+    if kind == "error":
+        return {"code": message.error_code, "message": message.error, "retry": message.error_code in RETRY}
+    if kind == "done":
+        return done_data(message)
+    return {}
+
+
+RETRY = {"unavailable", "interrupted", "no_worker", "pool_full", "upstream", "stalled"}
+
+
+def done_data(message: Message) -> dict[str, Any]:
+    generation = message.generations.order_by("-fence").first()
+    return {
+        "state": message.state,
+        "reason": message.error,
+        "usage": generation.usage if generation else {},
+        "timings": generation.timings if generation else {},
+    }
+
+
+def citation_data(citation: Citation) -> dict[str, Any]:
+    """A citation as programs get it (see the reference of the interface)."""
+    version = citation.passage.version
+    return {
+        "number": citation.number,
+        "passage_id": str(citation.passage_id),
+        "document_id": str(version.document_id),
+        "document_title": version.document.title,
+        "version": version.number,
+        "page": citation.passage.page,
+        "start": citation.start,
+        "end": citation.end,
+        "quote": citation.quote,
+    }
+
+
+def load(message_id: UUID) -> Message:
+    """A message with all that ``retell`` needs, in three statements."""
+    return (
+        Message.objects.select_related("parent", "conversation__assistant")
+        .prefetch_related("citations__passage__version__document", "generations")
+        .get(pk=message_id)
+    )
+
+
+def append(log: list[LogEntry], kind: str, value: object = None) -> int:
+    """Add an event to a log and return its number."""
+    seq = (log[-1][0] if log else 0) + 1
+    log.append([seq, kind, value])
+    return seq
