@@ -16,6 +16,7 @@ from app.errors import BadInputError, ConflictError
 from app.inference.models import Model, Worker, WorkerKind, WorkerState, check_address
 
 DEMONSTRATION_MODEL = "smollm2-135m"
+DEMONSTRATION_CONTEXT_TOKENS = 4096
 EMBEDDED_CAPACITY = 4
 
 
@@ -126,7 +127,10 @@ def connect_configured_worker() -> Worker | None:
     if address is None:
         return None
     ensure_model(
-        name=DEMONSTRATION_MODEL, is_demonstration=True, licence="Apache-2.0", upstream_name=DEMONSTRATION_MODEL
+        name=DEMONSTRATION_MODEL,
+        licence="Apache-2.0",
+        context_tokens=DEMONSTRATION_CONTEXT_TOKENS,
+        is_demonstration=True,
     )
     embedded.exclude(address=address).delete()
     return register_worker(

@@ -14,7 +14,7 @@ import hashlib
 import math
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Any
@@ -124,7 +124,7 @@ class ScriptedServer:
         self._loop = asyncio.get_running_loop()
         app = web.Application(client_max_size=8_000_000)
         app.router.add_post("/v1/chat/completions", self._complete)
-        app.router.add_post("/v1/embeddings", _embed)
+        app.router.add_post("/v1/embeddings", self._embed)
         app.router.add_get("/v1/models", _list_models)
         app.router.add_get("/health", _say_healthy)
         runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=0.0)
@@ -139,13 +139,23 @@ class ScriptedServer:
         finally:
             await runner.cleanup()
 
-    async def _complete(self, request: web.Request) -> web.StreamResponse:
+    async def _receive(self, request: web.Request) -> tuple[Recorded, Script]:
         body = orjson.loads(await request.read())
         peer = request.transport.get_extra_info("peername") if request.transport else None
         recorded = Recorded(body, dict(request.headers), str(peer))
         self.requests.append(recorded)
         base = self._next.pop(0) if self._next else self._base
-        script = parse_script(str(body.get("model", "")), base)
+        return recorded, parse_script(str(body.get("model", "")), base)
+
+    async def _embed(self, request: web.Request) -> web.StreamResponse:
+        recorded, script = await self._receive(request)
+        if script.what in ("say", "no-usage"):
+            return _vectors(recorded.body)
+        return await _Turn(request, recorded, replace(script, tokens=())).act()
+
+    async def _complete(self, request: web.Request) -> web.StreamResponse:
+        recorded, script = await self._receive(request)
+        body = recorded.body
         tokens = script.tokens(body) if callable(script.tokens) else script.tokens
         try:
             return await _Turn(request, recorded, replace(script, tokens=list(tokens))).act()
@@ -296,6 +306,7 @@ class _Turn:
         return counts | {"prompt_tokens_details": {"cached_tokens": TOKENS_CACHED}}
 
 
+Act = Callable[[_Turn], Awaitable[web.StreamResponse]]
 STATUSES = {
     "bad-request": 400,
     "unauthorized": 401,
@@ -305,7 +316,7 @@ STATUSES = {
     "unavailable": 503,
     "redirect": 307,
 }
-ACTS: dict[str, Callable[[_Turn], Any]] = {
+ACTS: dict[str, Act] = {
     **dict.fromkeys([*STATUSES, "wrong-type"], _Turn.say),
     "say": _Turn.say,
     "no-usage": _Turn.no_usage,
@@ -330,9 +341,8 @@ async def _say_healthy(_request: web.Request) -> web.Response:
     return web.Response(text="OK")
 
 
-async def _embed(request: web.Request) -> web.Response:
-    """Vectors of 8 numbers that follow from the text alone; the same text gets the same vector."""
-    body = orjson.loads(await request.read())
+def _vectors(body: dict[str, Any]) -> web.Response:
+    """Vectors of 8 numbers that follow from the text alone, in the wrong order, as servers may send them."""
     texts = [body["input"]] if isinstance(body["input"], str) else body["input"]
     rows = [{"object": "embedding", "index": index, "embedding": _vector(text)} for index, text in enumerate(texts)]
     return web.json_response({"object": "list", "data": rows[::-1], "model": body.get("model"), "usage": {}})

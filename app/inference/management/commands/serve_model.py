@@ -1,0 +1,68 @@
+"""``manage.py serve_model NAME``: verify a model's weights and run vLLM on them as a worker of the pool."""
+
+import argparse
+import signal
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from app.embedded.errors import EmbeddedError
+from app.errors import ParleyError
+from app.inference.pulling import model_folder
+from app.inference.serving import Plan, Service, check_plan, check_weights
+
+
+class Command(BaseCommand):
+    help = "Verify a model's files, run vLLM on them, and keep it registered as a worker until stopped."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("name", help="The model's name in the registry; assistants name it so.")
+        parser.add_argument("--path", help="Folder of the weights (default: models/NAME of the data folder).")
+        parser.add_argument("--vllm", default="vllm", help="The vllm program.")
+        parser.add_argument("--host", default="127.0.0.1", help="Loopback or private IP address to bind to.")
+        parser.add_argument("--port", type=int, default=8001)
+        parser.add_argument("--tensor-parallel", type=int, default=1, help="GPUs that share each layer.")
+        parser.add_argument("--pipeline-parallel", type=int, default=1, help="Groups of layers on different machines.")
+        parser.add_argument("--context", type=int, help="Longest question and answer, in tokens.")
+        parser.add_argument("--capacity", type=int, default=64, help="Requests at once from each Parley process.")
+        parser.add_argument(
+            "--queue", type=int, default=256, help="Requests vLLM holds before it says 503; 0: no limit."
+        )
+        parser.add_argument("--start-seconds", type=float, default=900.0, help="How long loading may take.")
+        parser.add_argument(
+            "--drain-seconds", type=float, default=60.0, help="How long running answers may take at the end."
+        )
+        parser.add_argument("more", nargs="*", help="After --, more options for vllm serve.")
+
+    def handle(self, *_: Any, **options: Any) -> None:
+        try:
+            plan = _plan(options)
+            check_plan(plan)
+            self.stdout.write(f"Verifying {plan.folder} …")
+            check_weights(plan)
+            service = Service(plan)
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, lambda *_: service.ask_to_stop())
+            service.run()
+        except (ParleyError, EmbeddedError) as error:
+            raise CommandError(str(error)) from error
+
+
+def _plan(options: dict[str, Any]) -> Plan:
+    return Plan(
+        name=options["name"],
+        folder=Path(options["path"]).resolve() if options["path"] else model_folder(options["name"]),
+        port=options["port"],
+        host=options["host"],
+        program=options["vllm"],
+        tensor_parallel=options["tensor_parallel"],
+        pipeline_parallel=options["pipeline_parallel"],
+        context_tokens=options["context"],
+        capacity=options["capacity"],
+        queue=options["queue"],
+        start_seconds=options["start_seconds"],
+        drain_seconds=options["drain_seconds"],
+        more=tuple(options["more"]),
+    )
