@@ -67,3 +67,7 @@ def ask(port: int, path: str) -> tuple[int, str]:
         return 0, str(error)
     finally:
         connection.close()
+
+
+if __name__ == "__main__":  # the container's health check: exit status 0 when the page answers
+    sys.exit(not answers(environment.integer("PORT", 8000), sys.argv[1]))

@@ -97,21 +97,32 @@ def ensure_model(model: PackagedModel, models: Path | None = None, *, console: C
         return target
     if target.exists():
         console.print(f"{target}: {find_flaw(target)}. It is not used, and made again.", style="yellow", soft_wrap=True)
-    cache = cache_folder()
-    cache.mkdir(parents=True, exist_ok=True)
-    models.mkdir(parents=True, exist_ok=True)
-    with FileLock(cache / f"{model.name}.lock"):
-        converted = cache / f"{model.name}-{model.sha256[:12]}-{model.recipe}"
-        if (flaw := find_flaw(converted, fully=True)) is not None:
-            if converted.exists():
-                console.print(f"{converted}: {flaw}. It is not used, and made again.", style="yellow", soft_wrap=True)
-            _make(model, cache, converted, console)
+    try:
+        models.mkdir(parents=True, exist_ok=True)
+        converted = _ensure_converted(model, console)
         with _draft(models, model.name) as draft:
             shutil.copytree(converted, draft, dirs_exist_ok=True, ignore=shutil.ignore_patterns(_STAMP))
             if (flaw := find_flaw(draft, fully=True)) is not None:
                 raise EmbeddedError(f"Copying {model.name} to {models} went wrong: {flaw}. Is the disk full or broken?")
             _replace(draft, target)
+    except OSError as error:
+        raise EmbeddedError(f"{error.filename}: {error.strerror}, while making {model.name}.") from error
     return target
+
+
+def _ensure_converted(model: PackagedModel, console: Console) -> Path:
+    """The converted model in the cache, from which data folders get their copies; the cache may be read-only."""
+    cache = cache_folder()
+    converted = cache / f"{model.name}-{model.sha256[:12]}-{model.recipe}"
+    if find_flaw(converted, fully=True) is None:
+        return converted
+    cache.mkdir(parents=True, exist_ok=True)
+    with FileLock(cache / f"{model.name}.lock"):
+        if (flaw := find_flaw(converted, fully=True)) is not None:
+            if converted.exists():
+                console.print(f"{converted}: {flaw}. It is not used, and made again.", style="yellow", soft_wrap=True)
+            _make(model, cache, converted, console)
+    return converted
 
 
 def find_flaw(folder: Path, *, fully: bool = False) -> str | None:

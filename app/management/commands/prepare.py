@@ -8,14 +8,16 @@ from django.db import connection
 
 from app import environment
 from app.embedded import paths
+from app.embedded.folders import make_folders
 from app.settings import database
 
 
 class Command(BaseCommand):
-    help = "Migrate the database, as the role that owns it."
+    help = "Make the data folders, and migrate the database as the role that owns it."
     requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
+        make_folders(paths.data_folder())
         connection.settings_dict.update(database(owner_url()))
         call_command("migrate", interactive=False, verbosity=options["verbosity"])
 
