@@ -85,6 +85,7 @@ def serve(model: Path, port: int, key: str) -> None:
     parameters.api_keys = [key]
     parameters.cors_origins = ""
     parameters.ui = False
+    parameters.fit_params = False  # measuring what fits takes longer than loading; this model always fits
     parameters.n_parallel = SLOTS
     parameters.n_ctx = SLOTS * CONTEXT_TOKENS
     parameters.cont_batching = True
