@@ -47,6 +47,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "accounts.middleware.RequestId",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -99,6 +100,10 @@ def database(url: str) -> dict[str, Any]:
 
 
 DATABASES = {"default": database(environment.text("DATABASE_URL", paths.database_url("application")))}
+# The role that migrates; the serving one may not change tables, nor the audit log.
+DATABASE_OWNER = database(
+    environment.text("DATABASE_OWNER_URL", environment.text("DATABASE_URL", paths.database_url("owner")))
+)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 VALKEY_URL = environment.text("VALKEY_URL", paths.valkey_url())
@@ -166,6 +171,7 @@ SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
 UPLOAD_MAX_BYTES = environment.integer("UPLOAD_MAX_BYTES", 50_000_000)
+SOURCE_FOLDERS = environment.words("SOURCE_FOLDERS", "")
 
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
