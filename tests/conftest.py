@@ -1,0 +1,117 @@
+"""The database, and the fixed cast that every test speaks of.
+
+alice makes things and owns them, bob is in her group, charlie is outside it; dana and erin moderate, olivia keeps
+content, aaron audits, ada administers. The tests run as the role that Parley serves as, on tables that the owning role
+made, so that what the database refuses in production it refuses here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+from django.test import Client
+from pytest_django.plugin import DjangoDbBlocker
+
+from accounts.models import Group, Role, User
+from accounts.ownership import as_owner
+from tests import factories
+
+SignIn = Callable[[User | None], Client]
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_test_environment: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """The run's own cluster holds one database, used as it is: a server started beside the tests sees it too."""
+    with django_db_blocker.unblock():
+        call_command("migrate", verbosity=0, interactive=False)
+        with as_owner(), connection.cursor() as cursor:
+            # Tests with real commits empty the tables after themselves; Parley never does.
+            role = connection.ops.quote_name("parley")
+            cursor.execute(f"grant truncate on all tables in schema public to {role}")
+            cursor.execute(f"revoke truncate on audit_event, audit_head, django_migrations from {role}")
+    yield
+    with django_db_blocker.unblock():
+        connection.close()
+        connection.close_pool()
+
+
+@pytest.fixture
+def crew(db: None) -> Group:
+    return Group.objects.create(name="Crew")
+
+
+@pytest.fixture
+def alice(crew: Group) -> User:
+    """An employee in Crew; owns the things a test is about."""
+    return factories.make_user("alice", groups=[crew])
+
+
+@pytest.fixture
+def bob(crew: Group) -> User:
+    """An employee who shares alice's group."""
+    return factories.make_user("bob", groups=[crew])
+
+
+@pytest.fixture
+def charlie(db: None) -> User:
+    """An employee outside every group."""
+    return factories.make_user("charlie")
+
+
+@pytest.fixture
+def dana(db: None) -> User:
+    return factories.make_user("dana", roles=[Role.MODERATOR])
+
+
+@pytest.fixture
+def erin(db: None) -> User:
+    """The second moderator."""
+    return factories.make_user("erin", roles=[Role.MODERATOR])
+
+
+@pytest.fixture
+def olivia(crew: Group) -> User:
+    """Keeps content for Crew."""
+    return factories.make_user("olivia", roles=[Role.OWNER], groups=[crew])
+
+
+@pytest.fixture
+def aaron(db: None) -> User:
+    return factories.make_user("aaron", roles=[Role.AUDITOR])
+
+
+@pytest.fixture
+def ada(db: None) -> User:
+    return factories.make_user("ada", roles=[Role.ADMIN], is_staff=True)
+
+
+@pytest.fixture
+def sam(crew: Group) -> User:
+    """Suspended; was in Crew."""
+    return factories.make_user("sam", groups=[crew], is_active=False)
+
+
+@pytest.fixture
+def signed_in() -> SignIn:
+    """``signed_in(alice)``: a browser with her session; None gives one without."""
+
+    def sign_in(user: User | None) -> Client:
+        client = Client()
+        if user is not None:
+            client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
+        return client
+
+    return sign_in
+
+
+@pytest.fixture
+def with_key() -> SignIn:
+    """``with_key(alice)``: a program that acts for her by an API key."""
+
+    def client_of(user: User | None) -> Client:
+        return Client(headers={"Authorization": f"Bearer {factories.make_key(user)}"} if user else {})
+
+    return client_of

@@ -1,0 +1,147 @@
+"""Rows for tests, by plain keyword functions: each makes what its arguments do not bring.
+
+They write rows, and never call the verbs under test.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from accounts.models import ApiKey, Group, Role, User
+from chat.models import Assistant, Citation, Conversation, Message
+from knowledge.models import Document, Passage, Source, Version
+from moderation.models import Case, Policy, PolicyVersion
+
+PASSWORD = "Correct-Horse-7-Battery"
+# Hashed once for the whole run: Argon2 is slow on purpose.
+_hashes: dict[str, str] = {}
+
+
+def make_user(name: str, *, roles: Sequence[str] = (), groups: Sequence[Group] = (), **fields: Any) -> User:
+    """``name@example.org`` with PASSWORD. Everybody is an employee besides their ``roles``."""
+    if PASSWORD not in _hashes:
+        probe = User()
+        probe.set_password(PASSWORD)
+        _hashes[PASSWORD] = probe.password
+    fields = {"name": name.capitalize(), "password": _hashes[PASSWORD], **fields}
+    user = User.objects.create(email=f"{name}@example.org", roles=[Role.EMPLOYEE, *roles], **fields)
+    user.groups_joined.set(groups)
+    return user
+
+
+def make_key(user: User, **fields: Any) -> str:
+    """An API key's secret."""
+    secret = ApiKey.new_secret()
+    fields = {"name": "test", "digest": ApiKey.digest_of(secret), "hint": secret[:12], **fields}
+    ApiKey.objects.create(user=user, **fields)
+    return secret
+
+
+def make_group(name: str = "Crew", *, members: Sequence[User] = ()) -> Group:
+    group, _ = Group.objects.get_or_create(name=name)
+    group.members.add(*members)
+    return group
+
+
+def make_source(*, owner: User, name: str = "Handbook", groups: Sequence[Group] = (), **fields: Any) -> Source:
+    """Readable by ``groups``, or by everyone when there are none."""
+    source = Source.objects.create(owner=owner, name=name, **{"is_for_everyone": not groups, **fields})
+    source.groups.set(groups)
+    return source
+
+
+def make_document(
+    *, source: Source, title: str = "Annual leave", paragraphs: Sequence[str] = ("You have 28 days.",), **fields: Any
+) -> Document:
+    """A published document with one passage for each paragraph. It has no vectors: words find it, meaning does not."""
+    fields = {"key": f"{title}.md", "state": Document.State.PUBLISHED, **fields}
+    document = Document.objects.create(source=source, title=title, **fields)
+    make_version(document=document, paragraphs=paragraphs)
+    return document
+
+
+def make_version(
+    *, document: Document, paragraphs: Sequence[str] = ("You have 28 days.",), number: int = 1, **fields: Any
+) -> Version:
+    """A version that says ``paragraphs``, published unless told otherwise."""
+    text = "\n\n".join(paragraphs)
+    fields = {
+        "sha256": hashlib.sha256(text.encode()).hexdigest(),
+        "media_type": "text/markdown",
+        "size_bytes": len(text.encode()),
+        "file": "none",
+        "published_at": timezone.now(),
+        **fields,
+    }
+    version = Version.objects.create(document=document, number=number, text=text, **fields)
+    start = 0
+    for ordinal, paragraph in enumerate(paragraphs):
+        end = start + len(paragraph)
+        Passage.objects.create(version=version, ordinal=ordinal, text=paragraph, start=start, end=end)
+        start = end + 2
+    return version
+
+
+def make_policy(*, slug: str = "default", rules: Sequence[dict[str, Any]] = ()) -> Policy:
+    policy, _ = Policy.objects.get_or_create(slug=slug, defaults={"name": slug.capitalize()})
+    number = policy.versions.count() + 1
+    policy.current = PolicyVersion.objects.create(policy=policy, number=number, rules=list(rules))
+    policy.save()
+    return policy
+
+
+def make_assistant(*, slug: str = "handbook", groups: Sequence[Group] = (), **fields: Any) -> Assistant:
+    """Quotes, and is open to ``groups``, or to everyone when there are none."""
+    fields = {"name": slug.capitalize(), "is_for_everyone": not groups, **fields}
+    assistant, is_new = Assistant.objects.get_or_create(slug=slug, defaults=fields)
+    if is_new:
+        assistant.groups.set(groups)
+    return assistant
+
+
+def make_conversation(*, owner: User, assistant: Assistant | None = None, **fields: Any) -> Conversation:
+    assistant = assistant or make_assistant()
+    return Conversation.objects.create(owner=owner, assistant=assistant, **{"title": "Leave", **fields})
+
+
+def make_message(
+    *, conversation: Conversation, text: str = "How many days of leave do I have?", **fields: Any
+) -> Message:
+    """A question; with ``role="assistant"`` an answer, done unless another state is given."""
+    fields = {"role": Message.Role.USER, "state": Message.State.DONE, "finished_at": timezone.now(), **fields}
+    return Message.objects.create(conversation=conversation, text=text, **fields)
+
+
+def make_answer(*, conversation: Conversation, text: str = "You have 28 days. [1]", **fields: Any) -> Message:
+    """An answer to a question of its own."""
+    question = fields.pop("parent", None) or make_message(conversation=conversation)
+    return make_message(
+        conversation=conversation, text=text, role=Message.Role.ASSISTANT, parent=question, **{"seq": 3, **fields}
+    )
+
+
+def make_citation(*, message: Message, passage: Passage, number: int = 1) -> Citation:
+    return Citation.objects.create(
+        message=message, passage=passage, number=number, start=passage.start, end=passage.end, quote=passage.text
+    )
+
+
+def make_case(*, subject: User, content_id: Any, policy: Policy | None = None, **fields: Any) -> Case:
+    """A case waiting in the queue."""
+    policy = policy or make_policy()
+    fields = {
+        "content_kind": "message",
+        "rule": "salary",
+        "reason": "Questions about pay are read by a person first.",
+        "question": "What does bob earn?",
+        "answer": "That is in the salary bands.",
+        "due_at": timezone.now() + timedelta(hours=4),
+        "policy_version": policy.current,
+        **fields,
+    }
+    return Case.objects.create(subject=subject, content_id=content_id, **fields)
