@@ -1,7 +1,7 @@
 """Sources, documents, their immutable versions, passages, and the vectors that find them.
 
-A source says who may read; everything below it inherits that. A version's ``text`` is the one text that spans count in:
-a passage is ``text[start:end]`` of its version, and a citation is a span inside a passage.
+A source says who may read; everything below it inherits that. A version's ``text`` is the one text that spans
+count in: a passage is ``text[start:end]`` of its version, and a citation is a span inside a passage.
 """
 
 from __future__ import annotations
@@ -63,6 +63,10 @@ class Source(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def permits(self, user: User, capability: str) -> bool:
+        """Whether this person keeps the source; the right itself comes from their role."""
+        return user.has_role(Role.ADMIN) or self.owner_id == user.pk
+
 
 class Sync(models.Model):
     """One run over a source, with what it found."""
@@ -91,9 +95,10 @@ class Sync(models.Model):
 
 class DocumentQuerySet(models.QuerySet["Document"]):
     def visible_to(self, user: User) -> DocumentQuerySet:
-        """Published documents of readable sources, and every document of sources one keeps."""
-        published = Q(state=Document.State.PUBLISHED, source__in=Source.objects.visible_to(user))
-        return self.filter(published | Q(source__in=Source.objects.editable_by(user)))
+        """Documents of readable sources with a published version, and every document of sources one keeps."""
+        in_force = Version.objects.in_force().filter(document=OuterRef("pk"))
+        readable = Q(Exists(in_force), source__in=Source.objects.visible_to(user))
+        return self.filter(readable | Q(source__in=Source.objects.editable_by(user)))
 
     def editable_by(self, user: User) -> DocumentQuerySet:
         return self.filter(source__in=Source.objects.editable_by(user))
@@ -131,11 +136,32 @@ class Document(models.Model):
     def __str__(self) -> str:
         return self.title
 
+    def permits(self, user: User, capability: str) -> bool:
+        return self.source.permits(user, capability)
+
+    @property
+    def is_settled(self) -> bool:
+        return self.state not in (self.State.QUEUED, self.State.PROCESSING)
+
+    def published_version(self) -> Version | None:
+        """The version that is found and shown now."""
+        return self.versions.in_force().first()
+
+    def waiting_version(self) -> Version | None:
+        """The newest version that was taken and is neither published nor refused yet."""
+        return self.versions.filter(published_at=None, withdrawn_at=None).order_by("-number").first()
+
+
+class VersionQuerySet(models.QuerySet["Version"]):
+    def in_force(self) -> VersionQuerySet:
+        """Versions that searches find: published and not withdrawn; one at most for a document."""
+        return self.filter(published_at__isnull=False, withdrawn_at=None)
+
 
 class Version(models.Model):
     """What a document said at one time; never changed after it is published.
 
-    ``pages`` is a list of [start, end] character offsets into ``text``, one per page; empty when the format has no pages.
+    ``pages`` is a list of [start, end] character offsets into ``text``, one per page; empty for formats without.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -150,6 +176,8 @@ class Version(models.Model):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     published_at = models.DateTimeField(null=True)
     withdrawn_at = models.DateTimeField(null=True)
+
+    objects = VersionQuerySet.as_manager()
 
     class Meta:
         constraints = [
@@ -208,9 +236,7 @@ class IndexGeneration(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(
-                fields=["is_serving"], condition=Q(is_serving=True), name="one_serving_index"
-            )
+            models.UniqueConstraint(fields=["is_serving"], condition=Q(is_serving=True), name="one_serving_index")
         ]
 
     def __str__(self) -> str:
@@ -226,9 +252,7 @@ class Embedding(models.Model):
     vector = HalfVectorField()
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["generation", "passage"], name="vector_once_per_generation")
-        ]
+        constraints = [models.UniqueConstraint(fields=["generation", "passage"], name="vector_once_per_generation")]
 
     def __str__(self) -> str:
         return f"vector of {self.passage_id}"

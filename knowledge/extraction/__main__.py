@@ -1,0 +1,113 @@
+"""The process that reads files for Parley: ``python -m knowledge.extraction``.
+
+It takes one JSON line per file from standard input and answers with one. Every file is read in a fork of its
+own, which has seen no other file, is limited, and is killed when its time is over; starting an interpreter for
+each would cost more than most files. It ends when its input does, or with the process that started it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any, NoReturn
+
+from knowledge.extraction.confinement import ConfinedError, die_with_parent, leave_network, limit, refuse_outside
+from knowledge.extraction.formats import format_of
+from knowledge.extraction.types import ExtractionError, Limits
+
+_PIECE = 1 << 20
+_TOO_MUCH = "It needs more memory than one document may have."
+_TOO_LONG = "Reading it took longer than one document may take."
+
+
+def main() -> None:
+    die_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to end
+    leave_network()
+    refuse_outside()
+    for line in sys.stdin.buffer:
+        request = json.loads(line)
+        answer = _read_in_fork(Path(request["path"]), request["name"], Limits(**request["limits"]))
+        sys.stdout.buffer.write(answer + b"\n")
+        sys.stdout.buffer.flush()
+
+
+def _read_in_fork(path: Path, name: str, limits: Limits) -> bytes:
+    """The child's answer as JSON, or the reason why there is none."""
+    receive, send = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(receive)
+        _be_the_child(path, name, limits, send)
+    os.close(send)
+    try:
+        answer = _receive(receive, time.monotonic() + limits.wall_seconds, limits.text_characters * 8)
+    finally:
+        os.close(receive)
+        os.kill(child, signal.SIGKILL)
+        _, status = os.waitpid(child, 0)
+    if answer is None:
+        return _refusal(_TOO_LONG, may_pass=True)
+    if answer.endswith(b"\n"):
+        return answer[:-1]
+    return _refusal(_TOO_LONG if _ran_out_of_time(status) else "Reading it broke the reader.", may_pass=True)
+
+
+def _receive(pipe: int, until: float, most_bytes: int) -> bytes | None:
+    """Everything the child writes, or None when it is not done in time."""
+    pieces: list[bytes] = []
+    size = 0
+    while True:
+        ready, _, _ = select.select([pipe], [], [], max(0.0, until - time.monotonic()))
+        if not ready:
+            return None
+        piece = os.read(pipe, _PIECE)
+        if not piece or size > most_bytes:
+            return b"".join(pieces)
+        pieces.append(piece)
+        size += len(piece)
+
+
+def _ran_out_of_time(status: int) -> bool:
+    return os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGXCPU
+
+
+def _be_the_child(path: Path, name: str, limits: Limits, send: int) -> NoReturn:
+    die_with_parent()
+    try:
+        limit(limits)
+        answer = _read(path, name, limits)
+    except MemoryError:
+        answer = _refusal(_TOO_MUCH, may_pass=False)
+    with os.fdopen(send, "wb") as pipe:
+        pipe.write(answer + b"\n")
+    os._exit(0)
+
+
+def _read(path: Path, name: str, limits: Limits) -> bytes:
+    try:
+        extracted = format_of(name).reader()(path, limits)
+        answer: dict[str, Any] = {"extracted": extracted.to_json()}
+        return json.dumps(answer).encode()
+    except ExtractionError as error:
+        return _refusal(error.reason, may_pass=error.may_pass)
+    except RecursionError:
+        return _refusal("It is nested deeper than any document that people write.", may_pass=False)
+    except ConfinedError as error:
+        return _refusal(str(error), may_pass=False)
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever a parser does with a hostile file must end as a reason
+        return _refusal(f"It is damaged, or not what its name says ({type(error).__name__}).", may_pass=False)
+
+
+def _refusal(reason: str, *, may_pass: bool) -> bytes:
+    return json.dumps({"reason": reason, "may_pass": may_pass}).encode()
+
+
+main()

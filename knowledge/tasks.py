@@ -1,0 +1,44 @@
+"""Knowledge work that may wait: reading documents, syncing sources, and finding what was left lying."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import UUID
+
+from celery import shared_task
+from django.db.models import Q
+from django.utils import timezone
+
+from knowledge.folders import sync_folder
+from knowledge.models import Document
+from knowledge.processing import process_document
+
+STUCK_AFTER = timedelta(seconds=60)
+
+
+@shared_task(name="knowledge.tasks.process")
+def process(document_id: str) -> None:
+    outcome = process_document(UUID(document_id))
+    if outcome and outcome.state == Document.State.QUEUED:
+        process.apply_async([document_id], countdown=2)
+
+
+@shared_task(name="knowledge.tasks.run_sync")
+def run_sync(sync_id: str) -> None:
+    sync_folder(UUID(sync_id))
+
+
+@shared_task(name="knowledge.tasks.requeue_stuck")
+def requeue_stuck() -> int:
+    """Queue again what waits although nobody works on it: its task was lost, or its worker died."""
+    now = timezone.now()
+    stuck = list(
+        Document.objects.filter(
+            Q(lease_until=None, updated_at__lt=now - STUCK_AFTER) | Q(lease_until__lt=now),
+            state__in=[Document.State.QUEUED, Document.State.PROCESSING],
+        ).values_list("pk", flat=True)[:500]
+    )
+    Document.objects.filter(pk__in=stuck).update(updated_at=now)
+    for document_id in stuck:
+        process.delay(str(document_id))
+    return len(stuck)
