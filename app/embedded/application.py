@@ -29,7 +29,7 @@ def web_part(port: int) -> Part:
 
 def _uvicorn(port: int) -> list[str]:
     command = [sys.executable, "-m", "uvicorn", "app.asgi:application", "--host", "127.0.0.1", "--port", str(port)]
-    command += ["--ws", "websockets", "--ws-max-size", "65536", "--ws-per-message-deflate", "false"]
+    command += ["--ws", "websockets-sansio", "--ws-max-size", "65536", "--ws-per-message-deflate", "false"]
     command += ["--no-access-log", "--log-level", "warning", "--no-server-header", "--no-proxy-headers"]
     return [*command, "--timeout-graceful-shutdown", str(DRAIN_SECONDS)]
 
@@ -40,13 +40,13 @@ def _daphne(port: int) -> list[str]:
 
 
 def worker_part() -> Part:
-    command = [sys.executable, "-m", "celery", "-A", "app.celery", "worker", "--loglevel", "info"]
+    command = [sys.executable, "-m", "celery", "--quiet", "-A", "app.celery", "worker", "--loglevel", "info"]
     command += ["--without-gossip", "--without-mingle"]
     return Part("worker", command, folder=CLONE, stop_seconds=15.0)
 
 
 def beat_part(folder: DataFolder) -> Part:
-    command = [sys.executable, "-m", "celery", "-A", "app.celery", "beat", "--loglevel", "warning", "--pidfile", ""]
+    command = [sys.executable, "-m", "celery", "--quiet", "-A", "app.celery", "beat", "--loglevel", "warning", "--pidfile", ""]
     return Part("beat", [*command, "--schedule", str(folder.run / "beat-schedule")], folder=CLONE)
 
 
