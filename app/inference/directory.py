@@ -18,6 +18,7 @@ from app.web.threads import in_thread
 logger = logging.getLogger(__name__)
 
 FRESH_SECONDS = 5.0
+LONGEST_WAIT = 1.0
 Targets = dict[str, list[Target]]
 
 
@@ -58,7 +59,7 @@ class Directory:
         self._reading: asyncio.Task[None] | None = None
 
     async def targets(self, model: str) -> list[Target]:
-        """The workers of ``model``. Waits for the database only while there is nothing to say.
+        """The workers of ``model``, at most twice ``fresh_seconds`` old while the database answers.
 
         Raises the database's error when no copy has ever been read.
         """
@@ -67,6 +68,8 @@ class Directory:
             reading = self._begin_reading()
             if not (self._targets or {}).get(model):
                 await asyncio.shield(reading)
+            elif age > 2 * self._fresh_seconds:
+                await asyncio.wait([reading], timeout=LONGEST_WAIT)
         return (self._targets or {}).get(model, [])
 
     async def refresh(self) -> None:

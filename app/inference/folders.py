@@ -17,7 +17,6 @@ from app.inference.errors import TamperedModelError, UnsafeModelError
 MANIFEST = "manifest.json"
 REFUSED_ENDINGS = {".py", ".pyc", ".so", ".sh", ".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".npy"}
 SAFE_PATTERNS = ["*.safetensors", "*.gguf", "*.json", "*.jinja", "*.txt", "*.model", "*.tiktoken", "*.md", "LICENSE*"]
-CTRANSLATE2_FILES = {"model.bin", "vocabulary.json"}
 Progress = Callable[[str], None]
 
 
@@ -44,14 +43,24 @@ def list_files(folder: Path) -> list[str]:
 def refuse_unsafe(folder: Path) -> None:
     """Raise UnsafeModelError when something in the folder could run when it is loaded."""
     names = list_files(folder)
-    # CTranslate2 calls its plain tensors model.bin; its own vocabulary beside it tells them from a pickle.
-    allowed = CTRANSLATE2_FILES if set(names) >= CTRANSLATE2_FILES else set()
     for name in names:
         path = folder / name
-        if path.suffix.lower() in REFUSED_ENDINGS and name not in allowed:
+        if path.suffix.lower() in REFUSED_ENDINGS and not _is_ctranslate2(path):
             raise UnsafeModelError(f"{name} is refused: files of this kind can run code. Use safetensors or GGUF.")
         if path.suffix == ".json" and _has_auto_map(path):
             raise UnsafeModelError(f"{name} is refused: it has an auto_map, which makes loaders run code.")
+
+
+def _is_ctranslate2(path: Path) -> bool:
+    """CTranslate2 calls its plain tensors model.bin too: a small version number, then the name of a specification.
+
+    No pickle begins so: its first byte is a marker or a letter, never below 20.
+    """
+    if path.name != "model.bin":
+        return False
+    with path.open("rb") as file:
+        head = file.read(64)
+    return 0 < int.from_bytes(head[:4], "little") < 20 and b"Spec\0" in head
 
 
 def _has_auto_map(path: Path) -> bool:

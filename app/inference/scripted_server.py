@@ -127,6 +127,7 @@ class ScriptedServer:
         app.router.add_post("/v1/embeddings", self._embed)
         app.router.add_get("/v1/models", _list_models)
         app.router.add_get("/health", _say_healthy)
+        app.router.add_get("/metrics", self._count)
         runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=0.0)
         await runner.setup()
         site = web.TCPSite(runner, self._host, self._port)
@@ -138,6 +139,11 @@ class ScriptedServer:
             await self._stopping.wait()
         finally:
             await runner.cleanup()
+
+    async def _count(self, _request: web.Request) -> web.Response:
+        """The one gauge of vLLM's that Parley reads."""
+        running = sum(recorded.ended_at is None for recorded in self.requests)
+        return web.Response(text=f'vllm:num_requests_running{{engine="0"}} {running}.0\n')
 
     async def _receive(self, request: web.Request) -> tuple[Recorded, Script]:
         body = orjson.loads(await request.read())

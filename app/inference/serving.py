@@ -34,7 +34,9 @@ logger = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS = 5.0
 NEWS_SECONDS = 6.0  # until every Parley process has read that a worker drains
+FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 60.0
+POLL_SECONDS = 0.25
 OURS = (
     "host",
     "port",
@@ -150,16 +152,16 @@ class Service:
         """Serve until asked to stop, restarting what dies. Raises EmbeddedError when vLLM cannot be started
         at all.
         """
-        pause = 1.0
+        pause = FIRST_PAUSE
         try:
             while not self._stopping.is_set():
                 began_at = time.monotonic()
                 self._run_once()
-                if self._stopping.is_set():
-                    break
-                pause = 1.0 if time.monotonic() - began_at > 300 else min(pause * 2, LONGEST_PAUSE)
-                logger.warning("%s starts again in %.0f s", self.plan.name, pause)
-                self._stopping.wait(pause)
+                if time.monotonic() - began_at > 5 * LONGEST_PAUSE:
+                    pause = FIRST_PAUSE
+                if not self._stopping.wait(pause):
+                    logger.warning("%s starts again", self.plan.name)
+                    pause = min(pause * 2, LONGEST_PAUSE)
         finally:
             self._note(WorkerState.OFF)
             self._client.close()
@@ -183,15 +185,19 @@ class Service:
         while process.poll() is None and time.monotonic() < end:
             if self._is_healthy():
                 return True
-            if self._stopping.wait(0.5):
+            if self._stopping.wait(POLL_SECONDS):
                 return False
         return False
 
     def _watch(self, process: "Popen[bytes]") -> None:
-        while process.poll() is None and not self._stopping.wait(HEARTBEAT_SECONDS):
-            if self.worker and process.poll() is None:
+        """Until it ends or is asked to: say that it lives."""
+        next_beat = 0.0
+        while process.poll() is None and not self._stopping.wait(POLL_SECONDS):
+            if self.worker and time.monotonic() > next_beat:
+                next_beat = time.monotonic() + HEARTBEAT_SECONDS
+                is_healthy = self._is_healthy()
                 with _database():
-                    note_seen(self.worker, is_healthy=self._is_healthy())
+                    note_seen(self.worker, is_healthy=is_healthy)
 
     def _drain(self, process: "Popen[bytes]") -> None:
         """Take nothing new, let what runs end, but not for ever."""
@@ -200,7 +206,7 @@ class Service:
         while process.poll() is None and time.monotonic() - begun < self.plan.drain_seconds:
             if time.monotonic() - begun > NEWS_SECONDS and not self._running_requests():
                 return
-            time.sleep(0.5)
+            time.sleep(POLL_SECONDS)
 
     def _register(self) -> None:
         with _database():
@@ -211,7 +217,6 @@ class Service:
                 capacity=self.plan.capacity,
                 kind=WorkerKind.VLLM,
             )
-            note_seen(self.worker, is_healthy=True)
             logger.info("%s answers at %s", self.plan.name, self.plan.address)
 
     def _note(self, state: WorkerState) -> None:

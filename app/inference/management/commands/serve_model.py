@@ -16,6 +16,7 @@ from app.inference.serving import Plan, Service, check_plan, check_weights
 class Command(BaseCommand):
     help = "Verify a model's files, run vLLM on them, and keep it registered as a worker until stopped."
     requires_system_checks: list[str] = []
+    more: list[str] = []
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("name", help="The model's name in the registry; assistants name it so.")
@@ -34,11 +35,17 @@ class Command(BaseCommand):
         parser.add_argument(
             "--drain-seconds", type=float, default=60.0, help="How long running answers may take at the end."
         )
-        parser.add_argument("more", nargs="*", help="After --, more options for vllm serve.")
+        parser.epilog = "What follows -- is passed on to vllm serve."
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        """Cut off what is vLLM's, which argparse would not keep apart from our own options."""
+        end = argv.index("--") if "--" in argv else len(argv)
+        self.more = argv[end + 1 :]
+        super().run_from_argv(argv[:end])
 
     def handle(self, *_: Any, **options: Any) -> None:
         try:
-            plan = _plan(options)
+            plan = _plan(options, self.more)
             check_plan(plan)
             self.stdout.write(f"Verifying {plan.folder} …")
             check_weights(plan)
@@ -50,7 +57,7 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
 
 
-def _plan(options: dict[str, Any]) -> Plan:
+def _plan(options: dict[str, Any], more: list[str]) -> Plan:
     return Plan(
         name=options["name"],
         folder=Path(options["path"]).resolve() if options["path"] else model_folder(options["name"]),
@@ -64,5 +71,5 @@ def _plan(options: dict[str, Any]) -> Plan:
         queue=options["queue"],
         start_seconds=options["start_seconds"],
         drain_seconds=options["drain_seconds"],
-        more=tuple(options["more"]),
+        more=tuple(more),
     )

@@ -1,0 +1,153 @@
+"""Model folders from strangers: what is refused, and that every change is noticed."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from app.embedded.paths import data_folder
+from app.errors import BadInputError, ConflictError
+from app.inference.errors import TamperedModelError, UnsafeModelError
+from app.inference.folders import refuse_unsafe
+from app.inference.models import Model
+from app.inference.pulling import model_folder, pull_folder, pull_from_hub, register_folder, verify
+
+pytestmark = pytest.mark.django_db
+NAMES = iter(f"model-{number}" for number in range(1000))
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    folder = tmp_path / "source"
+    (folder / "nested").mkdir(parents=True)
+    (folder / "config.json").write_text('{"max_position_embeddings": 4096, "layers": [{"kind": "plain"}]}')
+    (folder / "model.safetensors").write_bytes(b"weights" * 1000)
+    (folder / "nested" / "tokenizer.json").write_text("{}")
+    (folder / ".cache").mkdir()
+    (folder / ".cache" / "note").write_text("left out")
+    return folder
+
+
+@pytest.fixture
+def name() -> str:
+    return next(NAMES)
+
+
+def test_a_safe_folder_is_copied_named_by_its_hashes_and_verified(source: Path, name: str) -> None:
+    model = pull_folder(name, source, licence="MIT", revision="org/m@abc")
+    assert sorted(model.files) == ["config.json", "model.safetensors", "nested/tokenizer.json"]
+    assert (model.context_tokens, model.licence, model.revision) == (4096, "MIT", "org/m@abc")
+    assert verify(name) == model.files
+    assert not (model_folder(name) / ".cache").exists()
+
+
+def _rewrite(folder: Path) -> None:
+    (folder / "model.safetensors").write_bytes(b"weightz" * 1000)
+
+
+def _remove(folder: Path) -> None:
+    (folder / "nested" / "tokenizer.json").unlink()
+
+
+def _add(folder: Path) -> None:
+    (folder / "extra.json").write_text("{}")
+
+
+def _forge_manifest(folder: Path) -> None:
+    _rewrite(folder)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    files = {"model.safetensors": "0" * 64}
+    (folder / "manifest.json").write_text(json.dumps(manifest | {"files": files}))
+
+
+@pytest.mark.parametrize("change", [_rewrite, _remove, _add, _forge_manifest])
+def test_every_change_is_noticed_and_named(source: Path, name: str, change: Callable[[Path], None]) -> None:
+    pull_folder(name, source)
+    change(model_folder(name))
+    with pytest.raises(TamperedModelError, match=r"safetensors|tokenizer|extra"):
+        verify(name)
+
+
+@pytest.mark.parametrize(
+    "file", ["modeling.py", "pytorch_model.bin", "a.pt", "a.PKL", "nested/b.ckpt", "lib.so", "run.sh", "x.pickle"]
+)
+def test_files_that_can_run_code_are_refused(source: Path, name: str, file: str) -> None:
+    (source / file).write_bytes(b"anything")
+    with pytest.raises(UnsafeModelError, match=Path(file).name):
+        pull_folder(name, source)
+    assert not model_folder(name).exists() and not Model.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "content",
+    ['{"auto_map": {"AutoModel": "m.M"}}', '{"text": [{"deep": {"auto_map": {}}}]}', "not json", "[" * 100_000],
+)
+def test_configurations_that_fetch_code_are_refused(source: Path, name: str, content: str) -> None:
+    (source / "config.json").write_text(content)
+    with pytest.raises(UnsafeModelError):
+        pull_folder(name, source)
+
+
+def test_a_pickle_does_not_pass_as_ctranslate2_by_its_name_alone(source: Path) -> None:
+    (source / "model.bin").write_bytes(b"\x80\x04pickle")
+    (source / "vocabulary.json").write_text("[]")
+    with pytest.raises(UnsafeModelError, match=r"model\.bin"):
+        refuse_unsafe(source)
+
+
+def test_the_packaged_encoder_is_not_refused(embedding_weights: Path) -> None:
+    refuse_unsafe(embedding_weights)
+
+
+def test_a_link_out_of_the_folder_is_refused(source: Path, name: str, tmp_path: Path) -> None:
+    (tmp_path / "secret.json").write_text("{}")
+    (source / "config.json").unlink()
+    (source / "config.json").symlink_to(tmp_path / "secret.json")
+    with pytest.raises(UnsafeModelError, match="link"):
+        pull_folder(name, source)
+
+
+@pytest.mark.parametrize("bad", ["../up", "a/b", "", ".hidden", "Big", "x" * 200, "a\nb"])
+def test_a_name_cannot_lead_elsewhere(source: Path, bad: str) -> None:
+    with pytest.raises(BadInputError):
+        pull_folder(bad, source)
+
+
+def test_a_model_is_not_replaced_by_another_of_the_same_name(source: Path, name: str) -> None:
+    pull_folder(name, source)
+    with pytest.raises(BadInputError, match="there already"):
+        pull_folder(name, source)
+    _rewrite(source)
+    with pytest.raises(ConflictError):
+        register_folder(name, source)
+
+
+def test_a_branch_of_a_hub_is_refused(name: str) -> None:
+    with pytest.raises(BadInputError, match="40"):
+        pull_from_hub(name, "org/m", "main")
+
+
+def test_the_command_pulls_verifies_and_lists(source: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("models", "pull", name, "--from", str(source), "--licence", "MIT")
+    call_command("models", "verify", name)
+    call_command("models", "list")
+    said = capsys.readouterr().out
+    assert f"{name}: 3 files are as they were registered" in said
+    assert f"{name} " in said and "MIT" in said
+    (data_folder().models / name / "config.json").write_text("{}")
+    with pytest.raises(CommandError, match=r"config\.json"):
+        call_command("models", "verify", name)
+    with pytest.raises(CommandError, match="no model"):
+        call_command("models", "verify", "nothing")
+    with pytest.raises(CommandError, match="not packaged"):
+        call_command("models", "pull", "nothing")
+
+
+def test_the_packaged_model_is_registered_with_its_hashes(embedding_weights: Path) -> None:
+    call_command("models", "pull", embedding_weights.name)
+    call_command("models", "verify", embedding_weights.name)
+    model = Model.objects.get()
+    assert (model.role, model.licence) == ("embed", "Apache-2.0")
+    assert "model.bin" in model.files
