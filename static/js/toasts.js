@@ -1,0 +1,50 @@
+/* Short words about what just happened. Servers send them as fragments; errors of htmx requests come in a header. */
+
+const LASTS_MS = 8000;
+const region = document.getElementById("toasts");
+
+/** Say something. `tone` is "", "good" or "bad". */
+export function toast(text, tone = "") {
+  const box = document.createElement("div");
+  box.className = "toast";
+  if (tone) box.dataset.tone = tone;
+  const words = document.createElement("span");
+  words.textContent = text;
+  const close = document.createElement("button");
+  close.type = "button";
+  close.className = "button button-small button-quiet";
+  close.dataset.dismiss = "";
+  close.textContent = "Dismiss";
+  box.append(words, close);
+  region.append(box);
+}
+
+/* A toast stays while somebody points at it or has the focus in it; errors stay until they are closed. */
+function ripen(box) {
+  if (box.dataset.tone === "bad" || "lasts" in box.dataset) return;
+  const leave = () => {
+    if (box.matches(":hover, :focus-within")) setTimeout(leave, 2000);
+    else box.remove();
+  };
+  setTimeout(leave, LASTS_MS);
+}
+
+if (region) {
+  for (const box of region.children) ripen(box);
+  new MutationObserver((changes) => {
+    for (const { addedNodes } of changes) {
+      for (const node of addedNodes) if (node.matches?.(".toast")) ripen(node);
+    }
+  }).observe(region, { childList: true });
+  region.addEventListener("click", (event) => {
+    if (event.target.closest("[data-dismiss]")) event.target.closest(".toast").remove();
+  });
+  region.addEventListener("htmx:afterRequest", (event) => event.detail.successful && event.target.closest(".toast")?.remove());
+}
+
+document.addEventListener("htmx:afterRequest", ({ detail }) => {
+  const message = detail.xhr?.getResponseHeader("X-Parley-Message");
+  if (message) toast(decodeURIComponent(message), "bad");
+  else if (detail.failed && detail.xhr?.status) toast("That did not work. Reload the page and try again.", "bad");
+});
+document.addEventListener("htmx:sendError", () => toast("Parley cannot be reached. Check your connection and try again.", "bad"));
