@@ -46,7 +46,19 @@ def worker_part() -> Part:
 
 
 def beat_part(folder: DataFolder) -> Part:
-    command = [sys.executable, "-m", "celery", "--quiet", "-A", "app.celery", "beat", "--loglevel", "warning", "--pidfile", ""]
+    command = [
+        sys.executable,
+        "-m",
+        "celery",
+        "--quiet",
+        "-A",
+        "app.celery",
+        "beat",
+        "--loglevel",
+        "warning",
+        "--pidfile",
+        "",
+    ]
     return Part("beat", [*command, "--schedule", str(folder.run / "beat-schedule")], folder=CLONE)
 
 

@@ -60,29 +60,18 @@ def postgres_part(folder: DataFolder) -> Part:
 def provision(folder: DataFolder) -> None:
     """Create the roles, the database and the extension that are not there yet. The server must be running.
 
-    New tables of the owning role are open to the application's by default, in this database and in every one made
-    later (the default is kept in template1); a migration takes rights away where it means to.
+    What the application's role may do with the owner's tables is granted when they are migrated.
     """
     with _connect(folder, "postgres") as connection:
         existing = connection.execute("select 1 from pg_roles where rolname = %s", [APPLICATION_ROLE]).fetchone()
         if existing is None:
             connection.execute(sql.SQL("create role {} login").format(sql.Identifier(APPLICATION_ROLE)))
-        exists = connection.execute("select 1 from pg_database where datname = %s", [DATABASE_NAME]).fetchone()
-    if exists is not None:
-        return
-    names = {"owner": sql.Identifier(OWNER_ROLE), "application": sql.Identifier(APPLICATION_ROLE)}
-    with _connect(folder, "template1") as connection:
+        existing = connection.execute("select 1 from pg_database where datname = %s", [DATABASE_NAME]).fetchone()
+        if existing is None:
+            statement = sql.SQL("create database {} owner {}")
+            connection.execute(statement.format(sql.Identifier(DATABASE_NAME), sql.Identifier(OWNER_ROLE)))
+    with _connect(folder, DATABASE_NAME) as connection:
         connection.execute("create extension if not exists vector")
-        for rights, kind in (
-            ("select, insert, update, delete", "tables"),
-            ("usage, select, update", "sequences"),
-            ("execute", "functions"),
-        ):
-            grant = f"alter default privileges for role {{owner}} in schema public grant {rights} on {kind}"
-            connection.execute(sql.SQL(f"{grant} to {{application}}").format(**names))
-    with _connect(folder, "postgres") as connection:
-        statement = sql.SQL("create database {} owner {}")
-        connection.execute(statement.format(sql.Identifier(DATABASE_NAME), names["owner"]))
 
 
 def _is_ready(folder: DataFolder) -> bool:

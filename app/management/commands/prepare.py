@@ -4,12 +4,9 @@ from typing import Any
 
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
-from django.db import connection
 
-from app import environment
 from app.embedded import paths
 from app.embedded.folders import make_folders
-from app.settings import database
 
 
 class Command(BaseCommand):
@@ -18,11 +15,4 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         make_folders(paths.data_folder())
-        connection.settings_dict.update(database(owner_url()))
         call_command("migrate", interactive=False, verbosity=options["verbosity"])
-
-
-def owner_url() -> str:
-    """DATABASE_OWNER_URL, else DATABASE_URL, else the embedded PostgreSQL's owner."""
-    default = environment.text("DATABASE_URL", paths.database_url("owner"))
-    return environment.text("DATABASE_OWNER_URL", default)
