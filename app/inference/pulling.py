@@ -3,12 +3,13 @@ revision.
 """
 
 import json
+import os
 import re
 import tempfile
 from pathlib import Path
 
 from app.embedded.paths import data_folder
-from app.errors import BadInputError
+from app.errors import BadInputError, UnavailableError
 from app.inference.folders import SAFE_PATTERNS, Progress, digest_files, read_manifest, take_in, verify_files
 from app.inference.models import Model, Role
 from app.inference.registry import ensure_model
@@ -63,16 +64,26 @@ def pull_folder(
 
 
 def pull_from_hub(name: str, repo: str, revision: str, progress: Progress | None = None) -> Model:
-    """Download ``repo`` at a commit and register it. A branch or tag is refused: it can come to mean other
-    bytes.
+    """Download ``repo`` at a commit, from HF_ENDPOINT if that is set, and register it. A branch or tag is
+    refused: it can come to mean other bytes.
     """
     from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     if not REVISION.fullmatch(revision):
         raise BadInputError("--revision must be a commit of 40 hexadecimal digits; branches and tags can move.")
     model_folder(name).parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=model_folder(name).parent, prefix=".pull-") as folder:
-        snapshot_download(repo, revision=revision, local_dir=folder, allow_patterns=SAFE_PATTERNS)
+        try:
+            snapshot_download(
+                repo,
+                revision=revision,
+                local_dir=folder,
+                allow_patterns=SAFE_PATTERNS,
+                endpoint=os.environ.get("HF_ENDPOINT"),
+            )
+        except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+            raise UnavailableError(f"{repo} cannot be fetched: {str(error).splitlines()[0]}") from error
         return pull_folder(name, Path(folder), revision=f"{repo}@{revision}", progress=progress)
 
 
