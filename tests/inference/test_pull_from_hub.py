@@ -1,0 +1,101 @@
+"""A commit of a hub: only safe kinds of files are fetched, and nothing stays of what is refused."""
+
+import hashlib
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
+
+import orjson
+import pytest
+from django.core.management import CommandError, call_command
+
+from app.inference.models import Model
+from app.inference.pulling import model_folder, verify
+
+pytestmark = pytest.mark.django_db
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+class Hub(BaseHTTPRequestHandler):
+    """The three calls of the hub's protocol that a download makes."""
+
+    protocol_version = "HTTP/1.1"
+    files: ClassVar[dict[str, bytes]] = {}
+    asked: ClassVar[list[str]] = []
+
+    def do_HEAD(self) -> None:
+        self._answer(with_body=False)
+
+    def do_GET(self) -> None:
+        self._answer(with_body=True)
+
+    def _answer(self, *, with_body: bool) -> None:
+        type(self).asked.append(self.path)
+        name = self.path.partition(f"/resolve/{COMMIT}/")[2]
+        if name in self.files:
+            body = self.files[name]
+        elif self.path.startswith("/api/models/org/m/"):
+            siblings = [{"rfilename": name} for name in self.files]
+            tree = [{"type": "file", "path": name, "size": len(data), "oid": "0"} for name, data in self.files.items()]
+            is_tree = "/tree/" in self.path
+            body = orjson.dumps(tree if is_tree else {"id": "org/m", "sha": COMMIT, "siblings": siblings})
+        else:
+            self.send_error(404)
+            return
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Type", "application/json" if not name else "application/octet-stream")
+        self.send_header("X-Repo-Commit", COMMIT)
+        self.send_header("ETag", f'"{hashlib.sha256(body).hexdigest()}"')
+        self.end_headers()
+        if with_body:
+            self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Hub]]:
+    Hub.files = {
+        "config.json": b'{"max_position_embeddings": 512}',
+        "model.safetensors": b"weights" * 5000,
+        "pytorch_model.bin": b"\x80\x04pickle",
+        "modeling_m.py": b"print()",
+    }
+    Hub.asked = []
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    yield Hub
+    server.shutdown()
+    server.server_close()
+
+
+def pull(name: str) -> None:
+    call_command("models", "pull", name, "--repo", "org/m", "--revision", COMMIT)
+
+
+def test_a_commit_is_fetched_without_what_could_run(hub: type[Hub]) -> None:
+    pull("from-hub")
+    model = Model.objects.get()
+    assert sorted(model.files) == ["config.json", "model.safetensors"]
+    assert (model.revision, model.context_tokens) == (f"org/m@{COMMIT}", 512)
+    assert verify("from-hub") == model.files
+    assert not [path for path in hub.asked if path.endswith((".bin", ".py"))]
+
+
+def test_a_model_whose_code_is_named_in_its_configuration_is_refused(hub: type[Hub]) -> None:
+    hub.files["config.json"] = b'{"auto_map": {"AutoModel": "modeling_m.M"}}'
+    with pytest.raises(CommandError, match="auto_map"):
+        pull("with-code")
+    assert not Model.objects.exists()
+    assert not model_folder("with-code").exists()
+    assert not list(model_folder("with-code").parent.glob(".pull-*"))
+
+
+def test_a_repository_that_is_not_there_is_said_plainly(hub: type[Hub]) -> None:
+    with pytest.raises(CommandError, match="org/other"):
+        call_command("models", "pull", "other", "--repo", "org/other", "--revision", COMMIT)
