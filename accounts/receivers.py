@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from allauth.account.signals import password_changed, password_reset
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.db import transaction
 from django.db.models.signals import post_migrate
@@ -44,3 +45,9 @@ def record_failed_sign_in(
         audit.record(
             actor="anonymous", action="account.sign_in", outcome="denied", payload={"email": audit.digest(address)}
         )
+
+
+@receiver([password_changed, password_reset])
+def record_new_password(sender: Any, user: User, **kwargs: Any) -> None:
+    with transaction.atomic():
+        audit.record(actor=user, action="account.change_password", obj=user)

@@ -11,7 +11,7 @@ urlpatterns = [
     path("knowledge/", include("knowledge.urls")),
     path("review/", include("moderation.urls")),
     path("account/", include("accounts.urls")),
-    path("account/", include("allauth.account.urls")),
+    path("account/", include("accounts.sign_in_urls")),
     path("admin/", admin.site.urls),
     path("api/v1/", api.urls),
     path("v1/", openai_api.urls),

@@ -1,0 +1,116 @@
+"""Accounts and groups: made, given work to do, suspended. Nobody is deleted here: what they did must stay attributable.
+
+``actor`` is an administrator, or the name of a command that somebody with the machine in hand ran (``"system"``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+
+from accounts import audit, rights
+from accounts.models import Group, Role, User
+from app.errors import BadInputError, ConflictError
+
+
+def create_person(
+    *, actor: User | str, email: str, password: str | None, name: str = "", roles: Sequence[str] = (Role.EMPLOYEE,)
+) -> User:
+    """An account. Without a password there is no signing in by one.
+
+    Raises BadInputError for an unknown role or a weak password, ConflictError when the address is taken.
+    """
+    _check_right(actor)
+    roles = _checked_roles(roles)
+    user = User(email=User.objects.normalize_email(email), name=name, roles=roles, is_staff=Role.ADMIN in roles)
+    if password is not None:
+        _check_password(password, user)
+    user.set_password(password)
+    try:
+        with transaction.atomic():
+            user.save(force_insert=True)
+            audit.record(actor=actor, action="account.create", obj=user, payload={"roles": roles})
+    except IntegrityError as error:
+        raise ConflictError(f"There is an account for {email} already.") from error
+    return user
+
+
+def assign_roles(*, actor: User | str, user: User, roles: Sequence[str]) -> None:
+    """These roles and no others. Raises BadInputError for an unknown one."""
+    _check_right(actor, user)
+    roles = _checked_roles(roles)
+    with transaction.atomic():
+        before = User.objects.select_for_update().get(pk=user.pk).roles
+        user.roles, user.is_staff = roles, Role.ADMIN in roles
+        user.save(update_fields=["roles", "is_staff"])
+        audit.record(
+            actor=actor, action="account.assign_roles", obj=user, payload={"before": sorted(before), "after": roles}
+        )
+
+
+def suspend_person(*, actor: User | str, user: User) -> None:
+    """Shut the account: its sessions and keys end with the next thing they try. Raises BadInputError for one's own."""
+    _check_right(actor, user)
+    if actor == user:
+        raise BadInputError("You cannot suspend yourself. Ask another administrator.")
+    _set_active(actor, user, is_active=False)
+
+
+def reinstate_person(*, actor: User | str, user: User) -> None:
+    """Open the account again, with its roles and groups as they were."""
+    _check_right(actor, user)
+    _set_active(actor, user, is_active=True)
+
+
+def create_group(*, actor: User | str, name: str, members: Iterable[User] = ()) -> Group:
+    """Raises ConflictError when there is a group of that name."""
+    _check_right(actor)
+    try:
+        with transaction.atomic():
+            group = Group.objects.create(name=name)
+            group.members.set(members)
+            audit.record(actor=actor, action="group.create", obj=group, payload={"members": _ids(group)})
+    except IntegrityError as error:
+        raise ConflictError(f"There is a group named {name} already.") from error
+    return group
+
+
+def set_members(*, actor: User | str, group: Group, members: Iterable[User]) -> None:
+    """These people and no others."""
+    _check_right(actor)
+    with transaction.atomic():
+        group.members.set(members)
+        audit.record(actor=actor, action="group.set_members", obj=group, payload={"members": _ids(group)})
+
+
+def _set_active(actor: User | str, user: User, *, is_active: bool) -> None:
+    action = "account.reinstate" if is_active else "account.suspend"
+    with transaction.atomic():
+        if User.objects.filter(pk=user.pk, is_active=not is_active).update(is_active=is_active):
+            audit.record(actor=actor, action=action, obj=user)
+    user.is_active = is_active
+
+
+def _check_right(actor: User | str, obj: User | None = None) -> None:
+    if isinstance(actor, User):
+        rights.require(actor, "accounts.administer", obj)
+
+
+def _checked_roles(roles: Sequence[str]) -> list[str]:
+    if unknown := set(roles) - set(Role.values):
+        raise BadInputError(f"There is no role {', '.join(sorted(unknown))}; there are {', '.join(Role.values)}.")
+    return sorted(str(role) for role in set(roles))
+
+
+def _check_password(password: str, user: User) -> None:
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        raise BadInputError(" ".join(error.messages)) from error
+
+
+def _ids(group: Group) -> list[str]:
+    return [str(pk) for pk in group.members.order_by("pk").values_list("pk", flat=True)]

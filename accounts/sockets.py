@@ -1,0 +1,72 @@
+"""Who opens a websocket: decided before it is accepted.
+
+A browser sends its cookies to a socket from any page on the web and asks nobody, so a session counts only with an
+Origin that is this very host. A program shows its key in the Authorization header, which no page can set, and needs
+no Origin. Without either the socket has no user, and its consumer closes it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from channels.security.websocket import WebsocketDenier
+from django.conf import settings
+from django.contrib.auth import get_user
+from django.http import HttpRequest
+from django.http.cookie import parse_cookie
+from django.http.request import split_domain_port, validate_host
+from django.utils.module_loading import import_string
+
+from accounts.audit import request_id
+from accounts.authentication import find_bearer
+from accounts.keys import find_user_by_key
+from accounts.middleware import HEADER, name_request
+from accounts.models import User
+from app.web.threads import in_thread
+
+
+class SignedIn:
+    """Put the person into ``scope["user"]``, or None; refuse what a foreign page opened with 403."""
+
+    def __init__(self, inner: Any) -> None:
+        self.inner = inner
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> Any:
+        headers = _headers(scope)
+        request_id.set(name_request(headers.get(HEADER.lower())))
+        secret = find_bearer(headers.get("authorization", ""))
+        if secret is not None:
+            user = await in_thread(find_user_by_key, secret)
+            return await self.inner({**scope, "user": user}, receive, send)
+        session_key = parse_cookie(headers.get("cookie", "")).get(settings.SESSION_COOKIE_NAME)
+        origin = headers.get("origin")
+        if (origin is not None or session_key) and not is_same_origin(origin, headers.get("host", "")):
+            return await WebsocketDenier()(scope, receive, send)
+        user = await in_thread(find_user_by_session, session_key) if session_key else None
+        return await self.inner({**scope, "user": user}, receive, send)
+
+
+def is_same_origin(origin: str | None, host: str) -> bool:
+    """Whether a page of this Parley opened the socket. ``host`` is the Host header, which must be one of ours too."""
+    if origin is None:
+        return False
+    if origin in settings.CSRF_TRUSTED_ORIGINS:
+        return True
+    domain, _ = split_domain_port(host)
+    if not validate_host(domain, settings.ALLOWED_HOSTS):
+        return False
+    parts = urlsplit(origin)
+    return parts.scheme in ("http", "https") and parts.netloc.lower() == host.lower()
+
+
+def find_user_by_session(session_key: str) -> User | None:
+    """Whose session it is; None when it has ended, or the person is suspended or has changed their password since."""
+    request = HttpRequest()
+    request.session = import_string(f"{settings.SESSION_ENGINE}.SessionStore")(session_key)
+    user = get_user(request)
+    return user if isinstance(user, User) else None
+
+
+def _headers(scope: dict[str, Any]) -> dict[str, str]:
+    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}

@@ -1,0 +1,98 @@
+"""What a load balancer and a monitor ask: is the process up, can it serve, and a few figures.
+
+Readiness asks every part for a real answer, side by side, each within a second and a half: a part that hangs must not
+make the answer hang.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+
+import aiohttp
+from django.conf import settings
+from django.db import connection
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from redis.asyncio import Redis
+
+from app.inference.directory import load_targets
+from app.inference.types import Target
+from app.web.threads import in_thread
+
+PATIENCE_SECONDS = 1.5
+
+
+async def healthz(request: HttpRequest) -> HttpResponse:
+    """The process is up and its event loop turns."""
+    return JsonResponse({"status": "ok"})
+
+
+async def readyz(request: HttpRequest) -> HttpResponse:
+    """200 when database, broker and a model answer; else 503 with what does not, and why."""
+    checks = {"database": _database(), "broker": _broker(), "model": _model()}
+    reasons = await asyncio.gather(*(_reason(check) for check in checks.values()))
+    failing = [{"part": part, "reason": reason} for part, reason in zip(checks, reasons, strict=True) if reason]
+    return JsonResponse({"ready": not failing, "failing": failing}, status=503 if failing else 200)
+
+
+async def metrics(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+
+
+async def _reason(check: Awaitable[str]) -> str:
+    """Why the part is not ready, or ''."""
+    try:
+        return await asyncio.wait_for(check, PATIENCE_SECONDS)
+    except TimeoutError:
+        return f"no answer within {PATIENCE_SECONDS} s"
+    except Exception as error:  # noqa: BLE001 - whatever a client library raises is the reason this part is not ready
+        return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+
+
+async def _database() -> str:
+    await in_thread(_select_one)
+    return ""
+
+
+def _select_one() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("select 1")
+
+
+async def _broker() -> str:
+    client = Redis.from_url(settings.VALKEY_URL, socket_timeout=PATIENCE_SECONDS)
+    try:
+        await client.ping()
+    finally:
+        await client.aclose()
+    return ""
+
+
+async def _model() -> str:
+    """One worker that answers is enough. Their addresses are not told: anybody may ask."""
+    targets = [target for workers in (await in_thread(load_targets)).values() for target in workers]
+    if not targets:
+        return "no worker is registered that takes requests"
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=PATIENCE_SECONDS)) as session:
+        asked = [asyncio.ensure_future(_ask(session, target)) for target in targets]
+        try:
+            problems = []
+            for answer in asyncio.as_completed(asked):
+                problem = await answer
+                if not problem:
+                    return ""
+                problems.append(problem)
+        finally:
+            for each in asked:
+                each.cancel()
+    return "; ".join(problems)
+
+
+async def _ask(session: aiohttp.ClientSession, target: Target) -> str:
+    headers = {"Authorization": f"Bearer {target.api_key}"} if target.api_key else {}
+    try:
+        async with session.get(f"{target.address}/models", headers=headers) as response:
+            return "" if response.ok else f"a worker of {target.model} answers {response.status}"
+    except (aiohttp.ClientError, TimeoutError) as error:
+        return f"a worker of {target.model} cannot be reached: {type(error).__name__}"
