@@ -25,104 +25,21 @@ from knowledge.found import Found
 from knowledge.sentences import Sentence, sentences
 from knowledge.wording import plain
 
-WORDS_WEIGHT = 0.35
-PASSAGE_WEIGHT = 0.5
-LEAST_SCORE = 0.30
+WORDS_WEIGHT = 0.3
+PASSAGE_WEIGHT = 0.8
+LEAST_SCORE = 0.40
 LEAST_COSINE = 0.25
-JOIN_WITHIN = 0.12
-LONGEST_QUOTE = 600
+JOIN_WITHIN = 0.3
+LONGEST_QUOTE = 350
 QUOTED_PASSAGES = 6
 _REMEMBERED = 3000
-_STOP = frozenset(
-    [
-        "a",
-        "about",
-        "after",
-        "all",
-        "am",
-        "an",
-        "and",
-        "any",
-        "are",
-        "as",
-        "at",
-        "be",
-        "been",
-        "before",
-        "but",
-        "by",
-        "can",
-        "could",
-        "did",
-        "do",
-        "does",
-        "doing",
-        "for",
-        "from",
-        "get",
-        "had",
-        "has",
-        "have",
-        "he",
-        "her",
-        "his",
-        "how",
-        "i",
-        "if",
-        "in",
-        "into",
-        "is",
-        "it",
-        "its",
-        "just",
-        "may",
-        "me",
-        "much",
-        "many",
-        "must",
-        "my",
-        "need",
-        "no",
-        "not",
-        "of",
-        "on",
-        "or",
-        "our",
-        "out",
-        "she",
-        "should",
-        "so",
-        "some",
-        "than",
-        "that",
-        "the",
-        "their",
-        "them",
-        "then",
-        "there",
-        "they",
-        "this",
-        "to",
-        "up",
-        "us",
-        "was",
-        "we",
-        "were",
-        "what",
-        "when",
-        "where",
-        "which",
-        "who",
-        "whom",
-        "why",
-        "will",
-        "with",
-        "would",
-        "you",
-        "your",
-        "long",
-    ]
-)
+_STOP_WORDS = """
+a about after all am an and any are as at be been before but by can could did do does doing for from get had
+has have he her his how i if in into is it its just may me much many must my need no not of on or our out
+she should so some than that the their them then there they this to up us was we were what when where which
+who whom why will with would you your long
+"""
+_STOP = frozenset(_STOP_WORDS.split())
 
 Vectors = npt.NDArray[np.float32]
 
@@ -286,7 +203,8 @@ def _with_neighbours(one: _Scored, scored: Sequence[_Scored], text: str) -> tupl
                 break
             start, end = wider
             index += step
-    return start, end
+    first = next(other.sentence for other in line if other.sentence.start == start)
+    return (first.lead_start if end - first.lead_start <= LONGEST_QUOTE else start), end
 
 
 def _touch(quote: Quote, start: int, end: int, offset: int) -> bool:

@@ -1,11 +1,12 @@
 """Finding the passages that answer a question, among those its asker may read.
 
-Two lists see different things: vectors know paraphrases, words know names, numbers and rare terms. Joining them
-by rank alone (reciprocal-rank fusion) was measured worse than vectors alone on paraphrased questions, since a
-weak word match counts as much as a strong one. Here each candidate has both scores, whichever list found it:
-its cosine, and how much of the question's rare words it holds (inverse document frequency of each word,
-saturating within a passage as in BM25), and the sum decides. The rights are part of both lists' SQL, so that a
-passage one may not read is never even a candidate.
+Two lists see different things: vectors know paraphrases, words know names, numbers and rare terms. Joined by
+rank alone (reciprocal-rank fusion) a weak word match counts as much as a strong one, which was measured worse
+than vectors alone on paraphrased questions. Here each candidate gets both scores, whichever list found it: its
+cosine, and how much of the question it holds word for word (each word weighed by its inverse document frequency
+among the passages one may read, saturating within a passage, absolute rather than relative to the best), and
+the weighed sum decides. The rights are part of both lists' SQL, so that a passage one may not read is never
+even a candidate.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from knowledge.wording import plain
 CANDIDATES = 60
 PER_DOCUMENT = 3
 LONGEST_QUERY = 1000
-WORDS_WEIGHT = 0.35
+WORDS_WEIGHT = 0.6
 SAME_WORDS = 0.85
 
 _CANDIDATES = """
@@ -40,17 +41,20 @@ WITH allowed AS MATERIALIZED (
     WHERE v.published_at IS NOT NULL AND v.withdrawn_at IS NULL AND s.id IN ({rights})
 ),
 asked AS (SELECT unnest(tsvector_to_array(to_tsvector('english', %s))) AS word),
-hits AS (
-    SELECT p.id, a.word, ts_rank('{{0.25, 0.4, 0.7, 0.85}}', p.words, quote_literal(a.word)::tsquery, 1) AS rank,
-           count(*) OVER (PARTITION BY a.word) AS holders
+hits AS MATERIALIZED (
+    SELECT p.id, a.word, ts_rank('{{1, 0.7, 0.6, 0.5}}', p.words, quote_literal(a.word)::tsquery) AS rank
     FROM asked a
     JOIN knowledge_passage p ON p.words @@ quote_literal(a.word)::tsquery
     JOIN allowed ON allowed.id = p.version_id
 ),
-size AS (SELECT greatest(count(*), 1)::float AS n FROM knowledge_passage p JOIN allowed ON allowed.id = p.version_id),
+size AS (SELECT count(*)::float AS n FROM knowledge_passage p JOIN allowed ON allowed.id = p.version_id),
+rarity AS (
+    SELECT a.word, ln(1 + (size.n - count(hits.id) + 0.5) / (count(hits.id) + 0.5)) AS weight
+    FROM size, asked a LEFT JOIN hits ON hits.word = a.word GROUP BY a.word, size.n
+),
 worded AS (
-    SELECT hits.id, sum(hits.rank * ln(1 + (size.n - holders + 0.5) / (holders + 0.5))) AS score
-    FROM hits, size GROUP BY hits.id
+    SELECT hits.id, sum(hits.rank * rarity.weight) / (SELECT sum(weight) FROM rarity) AS score
+    FROM hits JOIN rarity ON rarity.word = hits.word GROUP BY hits.id
 ),
 near AS (
     SELECT e.passage_id AS id
@@ -76,7 +80,8 @@ LEFT JOIN worded ON worded.id = p.id
 
 @dataclass(frozen=True)
 class Candidate:
-    """A passage one of the lists brought up. ``cosine`` to the question; ``words`` summed over the question's words."""
+    """A passage one of the lists brought up: its ``cosine`` to the question, and the part (0 to 1) of the question's
+    words that it holds, ``words``, rare ones counting more."""
 
     passage_id: UUID
     document_id: UUID
@@ -123,9 +128,8 @@ def candidates(*, user: User, query: str, source_ids: Sequence[UUID] = ()) -> li
 
 def choose(found: Sequence[Candidate], limit: int) -> list[tuple[Candidate, float]]:
     """The best ``limit`` with their scores: near-duplicates once, and no document more than three times."""
-    most = max((candidate.words for candidate in found), default=0.0) or 1.0
     scored = sorted(
-        ((candidate, candidate.cosine + WORDS_WEIGHT * candidate.words / most) for candidate in found),
+        ((candidate, candidate.cosine + WORDS_WEIGHT * candidate.words) for candidate in found),
         key=lambda pair: (-pair[1], pair[0].document_id, pair[0].start),
     )
     return list(_distinct(scored, limit))

@@ -28,57 +28,60 @@ _ITEM_SIGN = re.compile(r"[ \t]*(?:[-*+•]|\d{1,3}[.)])[ \t]+")
 
 @dataclass(frozen=True)
 class Sentence:
-    """``text[start:end]`` of the passage it was taken from. ``lead`` is what it hangs on and cannot be read without:
-    a table's head, or the line that introduces a list."""
+    """``text[start:end]`` of the passage it was taken from. ``lead`` is what it hangs on: a table's head, or the line
+    that introduces a list; ``lead_start`` is where that begins, else ``start``."""
 
     start: int
     end: int
     kind: Kind
-    lead: str = ""
+    lead: str
+    lead_start: int
 
 
 def sentences(text: str) -> list[Sentence]:
     """Everything in ``text`` that can be quoted, in order, without overlap."""
     found: list[Sentence] = []
-    lead = ""
+    lead: tuple[int, int] | None = None
     for block in blocks(text):
-        if block.kind is Kind.HEADING:
-            lead = ""
-        elif block.kind is Kind.TABLE:
+        if block.kind is Kind.TABLE:
             found += _of_table(text, block)
         elif block.kind is Kind.CODE:
-            found.append(Sentence(block.start, block.end, Kind.CODE, lead))
+            found.append(_sentence(text, block.start, block.end, Kind.CODE, lead))
         elif block.kind is Kind.ITEM:
             found += _of_prose(text, block, lead)
-        else:
-            found += _of_prose(text, block, "")
-            last = text[found[-1].start : block.end] if found else ""
-            lead = last.strip() if last.rstrip().endswith(":") else ""
+            continue
+        elif block.kind is Kind.PARAGRAPH:
+            prose = list(_of_prose(text, block, None))
+            introduces = bool(prose) and text[prose[-1].start : prose[-1].end].endswith(":")
+            lead = (prose[-1].start, prose[-1].end) if introduces else None
+            found += prose[:-1] if introduces and len(prose) > 1 else prose
+            continue
+        lead = None
     return [sentence for sentence in found if any(sign.isalnum() for sign in text[sentence.start : sentence.end])]
+
+
+def _sentence(text: str, start: int, end: int, kind: Kind, lead: tuple[int, int] | None) -> Sentence:
+    return Sentence(start, end, kind, plain(text[lead[0] : lead[1]]) if lead else "", lead[0] if lead else start)
 
 
 def _of_table(text: str, block: Block) -> Iterator[Sentence]:
     spans = rows(text, block)
-    head = text[spans[0][0] : spans[0][1]] if spans else ""
-    is_whole = "---" in text[block.start : block.end].partition("\n")[2].partition("\n")[0]
-    if is_whole and len(spans) > 1:
-        spans = spans[1:]
-    else:
-        head = ""
-    for start, end in spans:
-        yield Sentence(start, end, Kind.TABLE, plain(head))
+    has_head = "---" in text[block.start : block.end].partition("\n")[2].partition("\n")[0]
+    head = spans[0] if has_head and len(spans) > 1 else None
+    for start, end in spans[1:] if head else spans:
+        yield _sentence(text, start, end, Kind.TABLE, head)
 
 
-def _of_prose(text: str, block: Block, lead: str) -> Iterator[Sentence]:
+def _of_prose(text: str, block: Block, lead: tuple[int, int] | None) -> Iterator[Sentence]:
     start = block.start
     if block.kind is Kind.ITEM and (sign := _ITEM_SIGN.match(text, block.start, block.end)):
         start = sign.end()
     for begin, end in _cut(text, start, block.end):
         if end - begin <= LONGEST:
-            yield Sentence(begin, end, block.kind, lead)
+            yield _sentence(text, begin, end, block.kind, lead)
             continue
         for line_begin, line_end in _lines(text, begin, end):
-            yield Sentence(line_begin, line_end, block.kind, lead)
+            yield _sentence(text, line_begin, line_end, block.kind, lead)
 
 
 def _cut(text: str, start: int, stop: int) -> Iterator[tuple[int, int]]:

@@ -17,69 +17,17 @@ from knowledge.extraction.types import Extracted, ExtractionError, Limits
 from knowledge.extraction.writing import Writer, clean, one_line, table
 
 MEDIA_TYPE = "text/html"
-_DROPPED = frozenset(
-    [
-        "script",
-        "style",
-        "noscript",
-        "template",
-        "svg",
-        "math",
-        "iframe",
-        "object",
-        "embed",
-        "canvas",
-        "audio",
-        "video",
-        "nav",
-        "footer",
-        "aside",
-        "form",
-        "button",
-        "input",
-        "select",
-        "textarea",
-        "dialog",
-        "head",
-        "link",
-        "meta",
-    ]
-)
+_DROPPED_NAMES = """
+script style noscript template svg math iframe object embed canvas audio video nav footer aside form button
+input select textarea dialog head link meta
+"""
+_DROPPED = frozenset(_DROPPED_NAMES.split())
 _BOILERPLATE = re.compile(r"\b(?:nav(?:bar|igation)?|menu|breadcrumbs?|cookie|sidebar|skip-?link|site-?footer)\b", re.I)
-_BLOCKS = frozenset(
-    [
-        "p",
-        "div",
-        "section",
-        "article",
-        "main",
-        "header",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "ul",
-        "ol",
-        "li",
-        "table",
-        "pre",
-        "blockquote",
-        "dl",
-        "dt",
-        "dd",
-        "figure",
-        "figcaption",
-        "address",
-        "details",
-        "summary",
-        "hr",
-        "body",
-        "fieldset",
-        "center",
-    ]
-)
+_BLOCKS_NAMES = """
+p div section article main header h1 h2 h3 h4 h5 h6 ul ol li table pre blockquote dl dt dd figure figcaption
+address details summary hr body fieldset center
+"""
+_BLOCKS = frozenset(_BLOCKS_NAMES.split())
 _DEEPEST = 200
 
 

@@ -8,6 +8,8 @@ else keeps its line, so that rows of a table stay rows.
 from __future__ import annotations
 
 import ctypes
+import re
+from collections import Counter
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -44,9 +46,11 @@ def read(path: Path, limits: Limits) -> Extracted:
         if len(document) > limits.pages:
             raise ExtractionError(f"It has {len(document):,} pages; the most that Parley reads is {limits.pages:,}.")
         writer = Writer(limits)
-        for number in range(len(document)):
+        pages = [_lines_of(document, number, writer) for number in range(len(document))]
+        repeated = _repeated(pages)
+        for lines in pages:
             start = writer.position
-            _write_page(document, number, writer)
+            _write_page([line for line in lines if _shape(line) not in repeated], writer)
             writer.end_page(start)
         title = worthy_title(str(document.get_metadata_dict().get("Title") or ""))
     if not title:
@@ -60,12 +64,26 @@ def _why(message: str) -> str:
     return "It is damaged: the PDF cannot be opened."
 
 
-def _write_page(document: pdfium.PdfDocument, number: int, writer: Writer) -> None:
+def _lines_of(document: pdfium.PdfDocument, number: int, writer: Writer) -> list[Line]:
     try:
-        lines = _lines(document[number])
+        return _lines(document[number])
     except pdfium.PdfiumError:
         writer.notes.append(f"Page {number + 1} cannot be read.")
-        return
+        return []
+
+
+def _repeated(pages: list[list[Line]]) -> set[str]:
+    """Running heads and feet: the first and last lines that, but for a number, stand on most pages."""
+    counts = Counter(shape for lines in pages for shape in {_shape(line) for line in [*lines[:2], *lines[-2:]]})
+    most = max(2, sum(1 for lines in pages if lines) // 2 + 1)
+    return {shape for shape, count in counts.items() if count >= most}
+
+
+def _shape(line: Line) -> str:
+    return re.sub(r"\d+", "0", line.text)
+
+
+def _write_page(lines: list[Line], writer: Writer) -> None:
     if not lines:
         return
     body = median([line.size for line in lines for _ in line.text])
