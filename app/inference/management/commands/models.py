@@ -12,6 +12,8 @@ from app.errors import ParleyError
 from app.inference import pulling
 from app.inference.models import Model
 
+WIDTH = 160  # addresses are for copying, so they must not be cut
+
 
 class Command(BaseCommand):
     help = "List the models of the registry, get one onto this machine, or verify its files."
@@ -41,7 +43,7 @@ class Command(BaseCommand):
             workers = [f"{worker.address} ({worker.state})" for worker in model.workers.all()]
             context = str(model.context_tokens or "")
             table.add_row(model.name, model.role, model.licence, context, str(len(model.files)), "\n".join(workers))
-        Console(file=self.stdout, soft_wrap=True).print(table)  # type: ignore[arg-type]  # it is a text stream
+        Console(file=self.stdout, width=WIDTH).print(table)  # type: ignore[arg-type]  # it is a text stream
 
     def _pull(self, options: dict[str, Any]) -> None:
         name, folder, repo = options["name"], options["folder"], options["repo"]

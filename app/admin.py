@@ -1,0 +1,66 @@
+"""The admin site's pages for models and their servers: where a capable model is connected with one form.
+
+Here at the roof, because the registry lies below people and the audit log and may know neither.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest
+
+from accounts.admin import AuditedAdmin
+from app.inference.models import Model, Worker
+
+
+class WorkerForm(forms.ModelForm):  # type: ignore[type-arg]
+    api_key = forms.CharField(
+        required=False,
+        strip=True,
+        label="API key",
+        widget=forms.PasswordInput(render_value=False, attrs={"autocomplete": "off"}),
+        help_text="Kept encrypted and never shown again. Leave empty to keep the one that is there.",
+    )
+    forget_api_key = forms.BooleanField(required=False, label="Forget the API key")
+
+    class Meta:
+        model = Worker
+        fields = ("model", "address", "kind", "capacity", "state")
+
+    def save(self, commit: bool = True) -> Worker:
+        if self.cleaned_data["forget_api_key"]:
+            self.instance.set_api_key(None)
+        elif self.cleaned_data["api_key"]:
+            self.instance.set_api_key(self.cleaned_data["api_key"])
+        worker: Worker = super().save(commit)
+        return worker
+
+
+@admin.register(Worker)
+class WorkerAdmin(AuditedAdmin):
+    capability = "pool.administer"
+    form = WorkerForm
+    list_display = ("address", "model", "kind", "state", "capacity", "has_api_key", "last_seen_at")
+    list_filter = ("state", "kind")
+    list_select_related = ("model",)
+    readonly_fields = ("has_api_key", "last_seen_at", "is_embedded")
+
+    @admin.display(boolean=True, description="API key")
+    def has_api_key(self, worker: Worker) -> bool:
+        return worker.has_api_key()
+
+
+@admin.register(Model)
+class ModelAdmin(AuditedAdmin):
+    """Files and revision are what the bytes are: only taking a model in sets them."""
+
+    capability = "pool.administer"
+    list_display = ("name", "role", "licence", "context_tokens", "is_demonstration")
+    list_filter = ("role",)
+    search_fields = ("name",)
+    fields = ("name", "role", "upstream_name", "licence", "context_tokens", "is_demonstration", "revision", "files")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return ("name", "revision", "files") if obj else ("revision", "files")
