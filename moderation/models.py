@@ -7,9 +7,10 @@ content changed under it.
 
 from __future__ import annotations
 
-
 from django.conf import settings
 from django.db import models
+from django.db.models import Exists, OuterRef, Q
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from accounts.models import Role, User
@@ -22,9 +23,7 @@ class Policy(models.Model):
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     slug = models.SlugField(unique=True)
     name = models.CharField(max_length=120)
-    current = models.ForeignKey(
-        "PolicyVersion", on_delete=models.PROTECT, null=True, related_name="+", editable=False
-    )
+    current = models.ForeignKey("PolicyVersion", on_delete=models.PROTECT, null=True, related_name="+", editable=False)
 
     class Meta:
         verbose_name_plural = "policies"
@@ -40,9 +39,13 @@ class PolicyVersion(models.Model):
     policy = models.ForeignKey(Policy, on_delete=models.CASCADE, related_name="versions")
     number = models.PositiveIntegerField()
     rules = models.JSONField(default=list)
-    created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    on_failure = models.CharField(
+        max_length=8,
+        choices=[("hold", "hold"), ("block", "block")],
+        default="hold",
+        help_text="What happens to a text that a rule could not look at. It is never let through for that.",
     )
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
@@ -55,12 +58,29 @@ class PolicyVersion(models.Model):
 class CaseQuerySet(models.QuerySet["Case"]):
     def visible_to(self, user: User) -> CaseQuerySet:
         """Moderators see every case but those about their own content, which others decide."""
-        if not (user.has_role(Role.MODERATOR) or user.has_role(Role.ADMIN)):
-            return self.none()
-        return self.exclude(subject=user)
+        return self.exclude(subject=user) if user.has_role(Role.MODERATOR) else self.none()
 
     def waiting(self) -> CaseQuerySet:
         return self.filter(state__in=[Case.State.OPEN, Case.State.CLAIMED])
+
+    def ended(self) -> CaseQuerySet:
+        return self.filter(state__in=[Case.State.FINAL, Case.State.SUPERSEDED])
+
+    def overdue(self) -> CaseQuerySet:
+        return self.waiting().filter(due_at__lt=Now())
+
+    def held_by(self, user: User) -> CaseQuerySet:
+        """Cases this person has claimed and may still decide."""
+        return self.filter(state=Case.State.CLAIMED, reviewer=user, lease_until__gt=Now())
+
+    def with_expired_claim(self) -> CaseQuerySet:
+        return self.filter(state=Case.State.CLAIMED, lease_until__lte=Now())
+
+    def free_for(self, user: User) -> CaseQuerySet:
+        """Cases this person may claim: nobody works on them, and they did not pass them on themselves."""
+        mine = Decision.objects.filter(case=OuterRef("pk"), reviewer=user)
+        free = Q(state=Case.State.OPEN) | Q(state=Case.State.CLAIMED, lease_until__lte=Now())
+        return self.visible_to(user).filter(free, ~Exists(mine))
 
 
 class Case(models.Model):
@@ -82,11 +102,12 @@ class Case(models.Model):
     reason = models.CharField(max_length=300, help_text="Why it waits, in words its reader may see.")
     question = models.TextField()
     answer = models.TextField(blank=True)
+    shown = models.PositiveIntegerField(
+        default=0, help_text="How many characters of the answer its reader already has; the rest is what waits."
+    )
     context = models.JSONField(default=list, help_text="Passages the answer rests on: title, page, quote.")
     state = models.CharField(max_length=12, choices=State.choices, default=State.OPEN)
-    reviewer = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
-    )
+    reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
     lease_until = models.DateTimeField(null=True)
     fence = models.PositiveIntegerField(default=0)
     opened_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -99,14 +120,33 @@ class Case(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["content_kind", "content_id", "revision"],
-                condition=models.Q(state__in=["open", "claimed"]),
+                condition=Q(state__in=["open", "claimed"]),
                 name="one_waiting_case_per_revision",
             ),
         ]
-        indexes = [models.Index(fields=["state", "due_at", "id"], name="case_queue")]
+        indexes = [
+            models.Index(fields=["due_at", "id"], condition=Q(state__in=["open", "claimed"]), name="cases_waiting"),
+            models.Index(
+                fields=["-final_at", "-id"], condition=Q(state__in=["final", "superseded"]), name="cases_ended"
+            ),
+            models.Index(fields=["content_kind", "content_id"], name="cases_of_content"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.rule}: {self.question[:60]}"
+
+    @property
+    def is_waiting(self) -> bool:
+        return self.state in (self.State.OPEN, self.State.CLAIMED)
+
+    @property
+    def answer_shown(self) -> str:
+        return self.answer[: self.shown]
+
+    @property
+    def answer_waiting(self) -> str:
+        """The part a decision is about: what was kept back."""
+        return self.answer[self.shown :]
 
 
 class Decision(models.Model):
@@ -123,7 +163,7 @@ class Decision(models.Model):
     reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     action = models.CharField(max_length=12, choices=Action.choices)
     reason = models.TextField(blank=True)
-    text = models.TextField(blank=True, help_text="The edited answer, for action edit.")
+    text = models.TextField(blank=True, help_text="What goes out instead of the part kept back, for action edit.")
     fence = models.PositiveIntegerField()
     decided_at = models.DateTimeField(default=timezone.now, editable=False)
 
@@ -132,3 +172,38 @@ class Decision(models.Model):
 
     def __str__(self) -> str:
         return f"{self.action} by {self.reviewer}"
+
+
+class CaseEvent(models.Model):
+    """One step of a case; its state is the fold of its events. Ids rise in the order of the steps."""
+
+    class Kind(models.TextChoices):
+        OPENED = "opened"
+        CLAIMED = "claimed"
+        RELEASED = "released"
+        EXPIRED = "expired"
+        APPROVED = "approved"
+        EDITED = "edited"
+        REJECTED = "rejected"
+        ESCALATED = "escalated"
+        SUPERSEDED = "superseded"
+
+    case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="events")
+    kind = models.CharField(max_length=12, choices=Kind.choices)
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="+",
+        help_text="None: Parley itself.",
+    )
+    fence = models.PositiveIntegerField()
+    note = models.TextField(blank=True)
+    at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ["id"]
+        indexes = [models.Index(fields=["case", "id"], name="case_history")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} at {self.at:%Y-%m-%d %H:%M:%S}"
