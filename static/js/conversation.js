@@ -1,0 +1,42 @@
+/* The page of messages: an answer stands under its question, and there is a way to the end when it is out of sight. */
+
+const messages = document.getElementById("messages");
+const jump = document.getElementById("jump");
+const scroller = document.scrollingElement;
+
+/* Asked again, the new answer takes the old one's place under the question. */
+function place(answer) {
+  const question = document.getElementById(`m-${answer.dataset.question}`);
+  if (!question) return;
+  for (let next = question.nextElementSibling; next?.matches(".answer") && next !== answer; next = question.nextElementSibling) {
+    next.remove();
+  }
+  if (question.nextElementSibling !== answer) question.after(answer);
+}
+
+function showJump() {
+  jump.hidden = scroller.scrollHeight - scroller.scrollTop - innerHeight < 160;
+}
+
+/* What was thought of an answer shows at once, and goes back if it was not taken. */
+function press(event) {
+  const form = event.target.closest(".rating");
+  const button = event.detail.requestConfig?.triggeringEvent?.submitter;
+  if (!form || !button || !event.detail.successful) return;
+  for (const one of form.querySelectorAll("button")) one.setAttribute("aria-pressed", String(one === button));
+}
+
+if (messages) {
+  new MutationObserver((changes) => {
+    for (const { addedNodes } of changes) {
+      for (const node of addedNodes) if (node.matches?.(".answer[data-question]")) place(node);
+    }
+  }).observe(messages, { childList: true });
+  messages.addEventListener("htmx:afterRequest", press);
+}
+
+if (jump) {
+  addEventListener("scroll", showJump, { passive: true });
+  new ResizeObserver(showJump).observe(messages);
+  jump.addEventListener("click", () => scroller.scrollTo({ top: scroller.scrollHeight }));
+}
