@@ -105,6 +105,7 @@ def _hold(message: Message, outcome: Outcome, policy_version: PolicyVersion | No
         policy_version=policy_version,
         question=question.text if question else "",
         answer=outcome.text + outcome.held_text,
+        shown=len(outcome.text),
         context=message.evidence,
     )
     return outcome.log[-1:]
