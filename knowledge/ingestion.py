@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from pathlib import Path, PurePath
@@ -31,18 +32,25 @@ from knowledge.models import Document, Source, Sync
 from knowledge.tasks import process, run_sync
 
 
+@dataclass(frozen=True)
+class Readers:
+    """Who may read a source besides its owner: the groups of these names, or everyone."""
+
+    groups: Sequence[str] = ()
+    everyone: bool = False
+
+
 def create_source(
     *,
     actor: User,
     name: str,
     kind: str = Source.Kind.UPLOAD,
     config: dict[str, Any] | None = None,
-    groups: Sequence[str] = (),
-    is_for_everyone: bool = False,
+    readers: Readers = Readers(),
     schedule: str = "",
     review_by: date | None = None,
 ) -> Source:
-    """A new source kept by ``actor``, readable by the groups named, by everyone if so said, else by its owner alone.
+    """A new source kept by ``actor``.
 
     Raises BadInputError for a name in use, an unknown kind or group, or a folder that may not be read.
     """
@@ -51,7 +59,7 @@ def create_source(
     if not name or len(name) > 120:
         raise BadInputError("A source needs a name of at most 120 characters.")
     config = _checked_config(actor, kind, config or {})
-    readers = _groups_named(actor, groups)
+    groups = _groups_named(actor, readers.groups)
     try:
         with transaction.atomic():
             source = Source.objects.create(
@@ -59,16 +67,16 @@ def create_source(
                 kind=kind,
                 config=config,
                 owner=actor,
-                is_for_everyone=is_for_everyone,
+                is_for_everyone=readers.everyone,
                 schedule=schedule,
                 review_by=review_by,
             )
-            source.groups.set(readers)
+            source.groups.set(groups)
             record(
                 actor=actor,
                 action="source.create",
                 obj=source,
-                payload={"kind": kind, "groups": [str(group.pk) for group in readers], "everyone": is_for_everyone},
+                payload={"kind": kind, "groups": [str(group.pk) for group in groups], "everyone": readers.everyone},
             )
     except IntegrityError as error:
         raise BadInputError(f"There is already a source called {name}. Choose another name.") from error

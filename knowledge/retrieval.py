@@ -69,10 +69,11 @@ best AS (
     UNION (SELECT id FROM worded ORDER BY score DESC LIMIT %s)
 )
 SELECT p.id, allowed.document_id, allowed.title, allowed.source, p.version_id, allowed.number, p.heading_path, p.text,
-       p.page, p.start, p."end", 1 - (e.vector <=> %s::halfvec) AS cosine, coalesce(worded.score, 0) AS words
+       p.page, p.start, p."end", coalesce(1 - (e.vector <=> %s::halfvec), 0) AS cosine,
+       coalesce(worded.score, 0) AS words
 FROM best
 JOIN knowledge_passage p ON p.id = best.id
-JOIN knowledge_embedding e ON e.passage_id = p.id AND e.generation_id = %s
+LEFT JOIN knowledge_embedding e ON e.passage_id = p.id AND e.generation_id = %s
 JOIN allowed ON allowed.id = p.version_id
 LEFT JOIN worded ON worded.id = p.id
 """

@@ -1,0 +1,99 @@
+"""What the REST interface takes and gives."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from ninja import Field, Schema
+
+
+class SourceIn(Schema):
+    name: str = Field(max_length=120)
+    kind: str = "upload"
+    config: dict[str, Any] = Field(default_factory=dict)
+    groups: list[str] = Field(default_factory=list, description="Names of groups that may read it; none: everyone.")
+    schedule: str = Field("", max_length=60)
+    review_by: date | None = None
+
+
+class SourceOut(Schema):
+    id: UUID
+    name: str
+    kind: str
+    config: dict[str, Any]
+    groups: list[str]
+    is_for_everyone: bool
+    schedule: str
+    review_by: date | None
+    created_at: datetime
+
+
+class SourcesOut(Schema):
+    items: list[SourceOut]
+    next: str | None
+
+
+class TakenOut(Schema):
+    id: UUID
+    state: str
+
+
+class DocumentOut(Schema):
+    id: UUID
+    source_id: UUID
+    state: str
+    reason: str
+    title: str
+    version: int | None = Field(description="Number of the version that is found now; null when there is none.")
+    passages: int
+    quality: dict[str, Any]
+
+
+class SyncStartedOut(Schema):
+    sync_id: UUID
+
+
+class FailureOut(Schema):
+    key: str
+    reason: str
+
+
+class SyncOut(Schema):
+    id: UUID
+    source_id: UUID
+    state: str
+    seen: int
+    added: int
+    changed: int
+    unchanged: int
+    removed: int
+    failed: int
+    failures: list[FailureOut]
+    started_at: datetime
+    finished_at: datetime | None
+
+
+class SearchIn(Schema):
+    query: str = Field(min_length=1, max_length=1000)
+    limit: int = Field(8, ge=1, le=50)
+    source_ids: list[UUID] = Field(default_factory=list, max_length=100)
+
+
+class PassageOut(Schema):
+    id: UUID
+    document_id: UUID
+    document_title: str
+    source: str
+    heading_path: list[str]
+    text: str
+    page: int | None
+    start: int
+    end: int
+    score: float
+    quote: str
+
+
+class SearchOut(Schema):
+    passages: list[PassageOut]

@@ -1,0 +1,218 @@
+"""The pages of knowledge: what there is, bringing more in, and opening what an answer rests on."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+from typing import Any, cast
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.files.uploadedfile import UploadedFile
+from django.http import FileResponse, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from accounts.callers import reader
+from accounts.rights import can, require
+from app.errors import BadInputError, NotFoundError
+from app.web.paging import newest_first
+from knowledge import ingestion, progress, queries, viewing
+from knowledge.files import path_of
+from knowledge.forms import SourceForm
+from knowledge.models import Document, Source
+
+ROWS = 50
+
+
+@login_required
+@require_GET
+def sources(request: HttpRequest) -> HttpResponse:
+    user = reader(request)
+    found = list(queries.counted(queries.sources_of(user)))
+    context = {
+        "kept": [source for source in found if can(user, "knowledge.edit_source", source)],
+        "readable": [source for source in found if not can(user, "knowledge.edit_source", source)],
+        "may_create": can(user, "knowledge.create_source"),
+    }
+    return render(request, "knowledge/sources.html", context)
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def new_source(request: HttpRequest) -> HttpResponse:
+    user = reader(request)
+    require(user, "knowledge.create_source")
+    form = SourceForm(request.POST or None, user=user)
+    if request.method == "POST" and form.is_valid():
+        try:
+            source = ingestion.create_source(
+                actor=user,
+                name=form.cleaned_data["name"],
+                readers=form.chosen_readers(),
+                review_by=form.cleaned_data["review_by"],
+            )
+        except BadInputError as error:
+            form.add_error("name", error.message)
+        else:
+            return redirect("knowledge:source", source.pk)
+    return render(request, "knowledge/new_source.html", {"form": form}, status=422 if form.errors else 200)
+
+
+@login_required
+@require_GET
+def source(request: HttpRequest, source_id: UUID) -> HttpResponse:
+    found = queries.get_source(reader(request), source_id)
+    return render(request, "knowledge/source.html", _documents(request, found))
+
+
+@login_required
+@require_GET
+def documents(request: HttpRequest, source_id: UUID) -> HttpResponse:
+    """The table of documents alone: what the page asks for while some are being read."""
+    found = queries.get_source(reader(request), source_id)
+    return render(request, "knowledge/_documents.html", _documents(request, found))
+
+
+@login_required
+@require_POST
+def upload(request: HttpRequest, source_id: UUID) -> HttpResponse:
+    """Files from the form, all at once; or one by one from the script, which wants JSON."""
+    user = reader(request)
+    found = queries.get_source_kept(user, source_id)
+    files = cast("list[UploadedFile]", request.FILES.getlist("file"))
+    if not files:
+        raise BadInputError("Choose at least one file.")
+    wants_json = request.headers.get("Accept", "").startswith("application/json")
+    taken: list[Document] = []
+    for file in files:
+        try:
+            taken.append(ingestion.upload_document(actor=user, source=found, file=file, name=file.name or ""))
+        except BadInputError as error:
+            if wants_json:
+                raise
+            messages.error(request, f"{file.name}: {error.message}")
+    if wants_json:
+        return JsonResponse({"id": str(taken[0].pk), "state": taken[0].state}, status=202)
+    return redirect("knowledge:source", source_id)
+
+
+@login_required
+@require_POST
+def sync(request: HttpRequest, source_id: UUID) -> HttpResponse:
+    user = reader(request)
+    ingestion.start_sync(actor=user, source=queries.get_source_kept(user, source_id))
+    messages.success(request, "Looking through the folder. New and changed files appear below.")
+    return redirect("knowledge:source", source_id)
+
+
+@login_required
+@require_POST
+def withdraw(request: HttpRequest, document_id: UUID) -> HttpResponse:
+    user = reader(request)
+    found = ingestion.withdraw_document(actor=user, document=queries.get_document_kept(user, document_id))
+    undo = reverse("knowledge:restore", args=[found.pk])
+    return _changed(request, found, f"Withdrawn: {found.title}. No search finds it any more.", undo)
+
+
+@login_required
+@require_POST
+def restore(request: HttpRequest, document_id: UUID) -> HttpResponse:
+    user = reader(request)
+    found = ingestion.restore_document(actor=user, document=queries.get_document_kept(user, document_id))
+    return _changed(request, found, f"Back again: {found.title}.")
+
+
+@login_required
+@require_POST
+def retry(request: HttpRequest, document_id: UUID) -> HttpResponse:
+    user = reader(request)
+    found = ingestion.retry_document(actor=user, document=queries.get_document_kept(user, document_id))
+    return _changed(request, found, f"Reading {found.title} once more.")
+
+
+@login_required
+@require_GET
+def document(request: HttpRequest, document_id: UUID) -> HttpResponse:
+    """A document, opened at its beginning."""
+    found = queries.get_document(reader(request), document_id)
+    version = found.published_version()
+    first = version.passages.order_by("ordinal").first() if version else None
+    if first is None:
+        raise NotFoundError
+    return redirect(f"{reverse('knowledge:passage', args=[first.pk])}?{request.GET.urlencode()}".rstrip("?"))
+
+
+@login_required
+@require_GET
+def passage(request: HttpRequest, passage_id: UUID) -> HttpResponse:
+    """What an answer rests on: the words cited, marked, in the version they were cited from."""
+    found = queries.get_passage(reader(request), passage_id)
+    span = viewing.span_within(found, _number(request, "start"), _number(request, "end"))
+    context = {
+        "passage": found,
+        "version": found.version,
+        "document": found.version.document,
+        "source": found.version.document.source,
+        "excerpt": viewing.excerpt(found, *span),
+        "newer": found.version.withdrawn_at and found.version.document.published_version(),
+    }
+    template = "knowledge/_passage.html" if _is_fragment(request) else "knowledge/passage.html"
+    response = render(request, template, context)
+    response["Vary"] = "HX-Request"
+    return response
+
+
+@login_required
+@require_GET
+def original(request: HttpRequest, passage_id: UUID) -> FileResponse:
+    """The file a passage was read from, to be saved, never to be run or shown by the browser."""
+    version = queries.get_passage(reader(request), passage_id).version
+    try:
+        file = path_of(version.file).open("rb")
+    except FileNotFoundError as error:
+        raise NotFoundError("The original file is not kept any more.") from error
+    name = PurePath(version.document.key).name
+    response = FileResponse(file, as_attachment=True, filename=name, content_type="application/octet-stream")
+    response["X-Content-Type-Options"] = "nosniff"
+    response["Content-Security-Policy"] = "sandbox"
+    return response
+
+
+def _documents(request: HttpRequest, source: Source) -> dict[str, Any]:
+    user = reader(request)
+    cursor = request.GET.get("cursor")
+    page = newest_first(queries.documents_of(source, user), by="created_at", limit=ROWS, cursor=cursor)
+    told = progress.told(document.pk for document in page.items if not document.is_settled)
+    return {
+        "source": source,
+        "keeps": can(user, "knowledge.edit_source", source),
+        "reads": Source.objects.visible_to(user).filter(pk=source.pk).exists(),
+        "rows": [
+            {"document": one, "version": next(iter(one.current), None), "progress": told.get(one.pk)}
+            for one in cast("list[Any]", page.items)
+        ],
+        "is_unsettled": any(not document.is_settled for document in page.items),
+        "next": page.next,
+        "cursor": cursor,
+    }
+
+
+def _changed(request: HttpRequest, document: Document, text: str, undo_url: str = "") -> HttpResponse:
+    """After a deed: the page again, or for htmx a word about it and the sign that the table is old."""
+    if not _is_fragment(request):
+        messages.success(request, text)
+        return redirect("knowledge:source", document.source_id)
+    response = render(request, "knowledge/_changed.html", {"text": text, "undo_url": undo_url})
+    response["HX-Trigger"] = "documents-changed"
+    return response
+
+
+def _is_fragment(request: HttpRequest) -> bool:
+    return bool(request.headers.get("HX-Request"))
+
+
+def _number(request: HttpRequest, name: str) -> int | None:
+    value = request.GET.get(name, "")
+    return int(value) if value.isascii() and value.isdigit() and len(value) < 10 else None
