@@ -20,17 +20,18 @@ _HINT_CHARACTERS = len(ApiKey.PREFIX) + 5
 _SEEN_EVERY = timedelta(minutes=1)
 
 
-def create_key(*, actor: User, user: User, name: str) -> tuple[ApiKey, str]:
+def create_key(*, actor: User, user: User, name: str, secret: str | None = None) -> tuple[ApiKey, str]:
     """A new key that acts as ``user``, and its secret, which nobody can read again.
 
-    One's own, or as one who administers accounts. Raises BadInputError without a usable name or with too many keys.
+    One's own, or as one who administers accounts. ``secret`` is one from ``ApiKey.new_secret`` that had to be written
+    down before. Raises BadInputError without a usable name or with too many keys.
     """
     if actor != user:
         rights.require(actor, "accounts.administer", user)
     name = " ".join(name.split())
     if not 1 <= len(name) <= 120:
         raise BadInputError("Give the key a name of at most 120 characters, such as the program that will use it.")
-    secret = ApiKey.new_secret()
+    secret = secret or ApiKey.new_secret()
     with transaction.atomic():
         # One at a time for one person, or two requests at once would both find room for the last key.
         User.objects.select_for_update().get(pk=user.pk)

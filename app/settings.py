@@ -20,6 +20,8 @@ PORT = environment.integer("PORT", 8000)
 ALLOWED_HOSTS = environment.words("ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]")
 PUBLIC_URL = environment.text("PUBLIC_URL", f"http://127.0.0.1:{PORT}")
 CSRF_TRUSTED_ORIGINS = environment.words("CSRF_TRUSTED_ORIGINS", "")
+# A new Parley is filled with the demo company, until told otherwise.
+DEMO = environment.boolean("DEMO", True)
 BEHIND_TLS = PUBLIC_URL.startswith("https://")
 
 INSTALLED_APPS = [
@@ -143,6 +145,7 @@ EMBEDDING_NAME = environment.find_text("EMBEDDING_NAME")
 EMBEDDING_API_KEY = environment.find_text("EMBEDDING_API_KEY")
 
 AUTH_USER_MODEL = "accounts.User"
+SILENCED_SYSTEM_CHECKS = ["auth.W004"]  # addresses are unique, whatever their case, by a constraint of our own
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [

@@ -2,17 +2,34 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
-from app.embedded import paths
+from app.demo import accounts, fill
 from app.embedded.folders import make_folders
+from app.errors import ParleyError
+from app.inference.registry import connect_configured_worker
 
 
 class Command(BaseCommand):
-    help = "Make the data folders, and migrate the database as the role that owns it."
+    help = (
+        "Make the data folders, migrate the database, register the model server, and fill a new Parley with the demo."
+    )
     requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
-        make_folders(paths.data_folder())
-        call_command("migrate", interactive=False, verbosity=options["verbosity"])
+        try:
+            make_folders(settings.DATA)
+            call_command("migrate", interactive=False, verbosity=options["verbosity"])
+            connect_configured_worker()
+            if fill.is_wanted():
+                fill.fill(self._say)
+            elif settings.DATA.demo.exists():
+                accounts.note_address()
+        except ParleyError as error:
+            raise CommandError(error.message) from error
+
+    def _say(self, text: str) -> None:
+        self.stdout.write(text)
+        self.stdout.flush()
