@@ -11,7 +11,7 @@ from app.inference.types import ChatMessage
 from chat import prompts
 from chat.models import Assistant, Conversation, Message
 from moderation.models import PolicyVersion
-from moderation.policies import Rule, rules_of
+from moderation.rules import Rule, rules_of
 
 HISTORY_ROWS = 60
 

@@ -170,7 +170,7 @@ class Message(models.Model):
     error = models.CharField(max_length=300, blank=True, help_text="Why it ended so, in words for its reader.")
     evidence = models.JSONField(default=list, help_text="Passages shown with it, best first.")
     seq = models.PositiveIntegerField(default=0, help_text="Sequence number of its last event.")
-    deltas = models.JSONField(default=list, help_text="[seq, end offset] of every delta, to resume from anywhere.")
+    log = models.JSONField(default=list, help_text="[seq, type, value] of its events; see chat.events.")
     lease_owner = models.CharField(max_length=64, blank=True, editable=False)
     lease_until = models.DateTimeField(null=True, editable=False)
     fence = models.PositiveIntegerField(default=0, editable=False)
