@@ -68,6 +68,8 @@ if (form && field) {
   if (!field.value) field.value = readDraft();
   grow();
   showStopOrSend();
+  /* A thumb's keyboard would cover half of the page. */
+  if (!typesWithThumbs.matches && !location.hash) field.focus({ preventScroll: true });
 
   field.addEventListener("input", () => {
     keepDraft();
