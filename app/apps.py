@@ -6,3 +6,6 @@ class ParleyConfig(AppConfig):
 
     name = "app"
     label = "parley"
+
+    def ready(self) -> None:
+        from app import celery  # noqa: F401 - without it, tasks sent from here go to a broker that is nowhere

@@ -83,7 +83,7 @@ def create_source(
     return source
 
 
-def upload_document(*, actor: User, source: Source, file: UploadedFile | Iterable[bytes], name: str) -> Document:
+def upload_document(*, actor: User, source: Source, file: UploadedFile[Any] | Iterable[bytes], name: str) -> Document:
     """Take a file into a source and queue it to be read. ``name`` decides its format and which document it is.
 
     The bytes go to disk in pieces. The same bytes as before change nothing. Raises CannotReadError for a kind of file

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from django.core.exceptions import EmptyResultSet
 from django.db import connection
 
 from accounts.models import User
@@ -105,7 +106,7 @@ def search(*, user: User, query: str, limit: int = 8, source_ids: Sequence[UUID]
     ``source_ids`` narrows it to these sources. Two SQL statements, whatever the size. Raises UnavailableError when the
     embedding model does not answer.
     """
-    query = query.strip()[:LONGEST_QUERY]
+    query = " ".join(query.replace("\x00", " ").split())[:LONGEST_QUERY]
     if not query:
         return []
     chosen = choose(candidates(user=user, query=query, source_ids=source_ids), limit)
@@ -118,7 +119,10 @@ def candidates(*, user: User, query: str, source_ids: Sequence[UUID] = ()) -> li
     sources = Source.objects.visible_to(user).order_by()
     if source_ids:
         sources = sources.filter(pk__in=source_ids)
-    rights, rights_values = sources.values("pk").query.sql_with_params()
+    try:
+        rights, rights_values = sources.values("pk").query.sql_with_params()
+    except EmptyResultSet:  # Django knows already that this person may read nothing
+        return []
     generation = serving_generation().pk
     vector = as_text(embed_query(query))
     values: list[Any] = [*rights_values, query, generation, vector, CANDIDATES, CANDIDATES, vector, generation]

@@ -20,7 +20,7 @@ STUCK_AFTER = timedelta(seconds=60)
 def process(document_id: str) -> None:
     outcome = process_document(UUID(document_id))
     if outcome and outcome.state == Document.State.QUEUED:
-        process.apply_async([document_id], countdown=2)
+        process.apply_async((document_id,), countdown=2)
 
 
 @shared_task(name="knowledge.tasks.run_sync")

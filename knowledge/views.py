@@ -81,7 +81,7 @@ def upload(request: HttpRequest, source_id: UUID) -> HttpResponse:
     """Files from the form, all at once; or one by one from the script, which wants JSON."""
     user = reader(request)
     found = queries.get_source_kept(user, source_id)
-    files = cast("list[UploadedFile]", request.FILES.getlist("file"))
+    files = cast("list[UploadedFile[Any]]", request.FILES.getlist("file"))
     if not files:
         raise BadInputError("Choose at least one file.")
     wants_json = request.headers.get("Accept", "").startswith("application/json")

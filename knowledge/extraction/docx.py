@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import docx
 from docx.document import Document
@@ -62,7 +63,7 @@ def _style(paragraph: Paragraph) -> str:
 def _item(paragraph: Paragraph) -> str:
     """A list item as Markdown, or "" when the paragraph is none."""
     words = one_line(paragraph.text)
-    properties = paragraph._p.pPr  # python-docx shows list membership nowhere else
+    properties: Any = paragraph._p.pPr  # python-docx shows list membership nowhere else
     numbered = properties is not None and properties.numPr is not None
     style = _style(paragraph).lower()
     if not words or _HEADING_STYLE.match(style) or not (numbered or style.startswith("list")):

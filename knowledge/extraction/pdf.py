@@ -74,9 +74,18 @@ def _lines_of(document: pdfium.PdfDocument, number: int, writer: Writer) -> list
 
 def _repeated(pages: list[list[Line]]) -> set[str]:
     """Running heads and feet: the first and last lines that, but for a number, stand on most pages."""
-    counts = Counter(shape for lines in pages for shape in {_shape(line) for line in [*lines[:2], *lines[-2:]]})
+    counts = Counter(shape for lines in pages for shape in {_shape(line) for line in _edges(lines)})
     most = max(2, sum(1 for lines in pages if lines) // 2 + 1)
     return {shape for shape, count in counts.items() if count >= most}
+
+
+def _edges(lines: list[Line]) -> list[Line]:
+    """The lines that could be a running head or foot; what is larger than the text is a heading of its own."""
+    return [line for line in [*lines[:2], *lines[-2:]] if line.size <= _body_size(lines)]
+
+
+def _body_size(lines: list[Line]) -> float:
+    return median([line.size for line in lines for _ in line.text])
 
 
 def _shape(line: Line) -> str:
@@ -86,7 +95,7 @@ def _shape(line: Line) -> str:
 def _write_page(lines: list[Line], writer: Writer) -> None:
     if not lines:
         return
-    body = median([line.size for line in lines for _ in line.text])
+    body = _body_size(lines)
     gaps = [before.baseline - line.baseline for before, line in pairwise(lines)]
     usual = median([gap for gap in gaps if gap > 0] or [body])
     paragraph: list[str] = []
