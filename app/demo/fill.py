@@ -23,6 +23,7 @@ from chat.assistants import create_assistant
 from chat.models import Assistant, Message
 from knowledge.folders import Seen
 from knowledge.importing import Visit, bring_in, look
+from knowledge.models import Document
 from moderation.models import Policy
 from moderation.policies import create_policy
 
@@ -82,6 +83,9 @@ def fill(say: Say) -> None:
 
 
 def _ensure_source(owner: User, folder: str, groups: list[str], say: Say) -> None:
+    # What a killed fill was reading is nobody's: nothing else runs yet, so its leases need not run out first.
+    left = Document.objects.filter(source__name=SOURCES[folder], state=Document.State.PROCESSING)
+    left.update(state=Document.State.QUEUED, lease_until=None, attempts=0)
     visit = look(actor=owner, path=FOLDER / folder, source_name=SOURCES[folder], groups=groups)
     summary = bring_in(actor=owner, visit=visit, done=_counter(visit, say))
     if summary.failures:
