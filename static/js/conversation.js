@@ -26,7 +26,15 @@ function press(event) {
   for (const one of form.querySelectorAll("button")) one.setAttribute("aria-pressed", String(one === button));
 }
 
+/* The line that says "Writing…" is drawn anew with every frame; its breath goes on where it was. */
+function keepBreath() {
+  for (const state of messages.querySelectorAll(".state[data-moves]")) {
+    for (const breath of state.getAnimations({ subtree: true })) breath.startTime = 0;
+  }
+}
+
 if (messages) {
+  document.addEventListener("parley:frame", keepBreath);
   new MutationObserver((changes) => {
     for (const { addedNodes } of changes) {
       for (const node of addedNodes) if (node.matches?.(".answer[data-question]")) place(node);

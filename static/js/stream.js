@@ -114,8 +114,15 @@ function isAtEnd() {
   return scroller.scrollHeight - scroller.scrollTop - window.innerHeight < 120;
 }
 
+/* Down to the end, but no further than the newest question: whoever reads a long answer from its beginning is not
+ * pulled along. Who went past the question by himself is. */
 function scrollToEnd() {
-  document.scrollingElement.scrollTo({ top: document.scrollingElement.scrollHeight });
+  const scroller = document.scrollingElement;
+  const end = scroller.scrollHeight - window.innerHeight;
+  const question = [...messages.querySelectorAll("article.question")].at(-1);
+  const margin = question ? Number.parseFloat(getComputedStyle(question).scrollMarginTop) : 0;
+  const top = question ? question.getBoundingClientRect().top + scroller.scrollTop - margin : end;
+  scroller.scrollTo({ top: scroller.scrollTop > top + 2 ? end : Math.min(end, top) });
 }
 
 function send(frame) {
