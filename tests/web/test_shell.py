@@ -9,6 +9,11 @@ from django.test import RequestFactory
 from app.web import context
 
 
+@pytest.fixture(autouse=True)
+def nothing_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(context, "_counters", {})
+
+
 def _areas(path: str, *roles: str, signed_in: bool = True) -> list[context.Area]:
     request: Any = RequestFactory().get(path)
     request.user = SimpleNamespace(is_authenticated=signed_in, roles=list(roles))
@@ -41,8 +46,7 @@ def test_the_area_one_is_in_is_marked(path: str, current: list[str]) -> None:
     assert [area.name for area in _areas(path, "employee") if area.is_current] == current
 
 
-def test_what_waits_is_counted_only_for_who_enters(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(context, "_counters", {})
+def test_what_waits_is_counted_only_for_who_enters() -> None:
     asked: list[Any] = []
     context.count_with("Review", lambda user: asked.append(user) or 4)
     assert [area.count for area in _areas("/", "employee")] == [0, 0]
