@@ -1,0 +1,140 @@
+"""Who may use what: one row for every address, REST operation and socket action of Parley.
+
+A row names the people of the cast for whom the request goes through; ``refusal`` is what other signed-in people get.
+Nobody signed in, and a suspended person, are sent to the sign-in page, or get 401 from the REST interfaces. An address
+without a row fails the suite, so whoever adds one says here who it is for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+SIGNED_IN = frozenset({"alice", "bob", "charlie", "olivia", "dana", "aaron", "ada"})
+SIGNED_OUT = frozenset({"anonymous", "sam"})
+ANYBODY = SIGNED_IN | SIGNED_OUT
+NOBODY: frozenset[str] = frozenset()
+
+# What the test's world has (tests/architecture/world.py): alice's conversation, answers and key; olivia's source for
+# Crew, whose members are alice, bob and olivia; a case about alice's answer, claimed by dana.
+ALICE = frozenset({"alice"})
+CREW = frozenset({"alice", "bob", "olivia"})
+KEEPERS = frozenset({"olivia", "ada"})
+REVIEWERS = frozenset({"dana"})
+AUDITORS = frozenset({"aaron"})
+
+
+@dataclass(frozen=True)
+class Row:
+    """``name`` is the address's name, or the path of a REST operation. ``data`` is the form or JSON that is sent.
+
+    ``{conversation}`` in a path and the values of ``args`` stand for the ids of the world's objects, but a value that
+    begins with "=" for itself. ``commits`` is for asynchronous operations, which see only what is committed.
+    """
+
+    name: str
+    allowed: frozenset[str]
+    method: str = "GET"
+    refusal: int = 404
+    args: dict[str, str] = field(default_factory=dict)
+    query: dict[str, str] = field(default_factory=dict)
+    data: dict[str, Any] | None = None
+    file: bool = False
+    commits: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.name}"
+
+
+CONVERSATION = {"conversation_id": "conversation"}
+ANSWER = {"message_id": "answer"}
+SOURCE = {"source_id": "source"}
+DOCUMENT = {"document_id": "document"}
+PASSAGE = {"passage_id": "passage"}
+CASE = {"case_id": "case"}
+CLAIMED_CASE = {"case_id": "claimed_case"}
+DECISION = {"action": "approve", "reason": "", "fence": 1}
+
+COMPLETION = {"model": "handbook", "messages": [{"role": "user", "content": "How many days?"}], "stream": True}
+
+PAGES = [
+    Row("chat:home", SIGNED_IN),
+    Row("chat:new", SIGNED_IN, "POST", data={"text": "How many days of leave?"}),
+    Row("chat:older", SIGNED_IN),
+    Row("chat:conversation", ALICE, args=CONVERSATION),
+    Row("chat:ask", ALICE, "POST", args=CONVERSATION, data={"text": "And next year?"}),
+    Row("chat:rename", ALICE, "POST", args=CONVERSATION, data={"title": "Holidays"}),
+    Row("chat:delete", ALICE, "POST", args=CONVERSATION),
+    Row("chat:restore", ALICE, "POST", args={"conversation_id": "deleted_conversation"}),
+    Row("chat:stop", ALICE, "POST", args={"message_id": "running_answer"}),
+    Row("chat:regenerate", ALICE, "POST", args=ANSWER),
+    Row("chat:feedback", ALICE, "POST", args=ANSWER, data={"value": "1"}),
+    Row("chat:leaving", SIGNED_IN, query={"to": "https://example.org/page"}),
+    Row("knowledge:sources", SIGNED_IN),
+    Row("knowledge:new_source", KEEPERS, refusal=403),
+    Row("knowledge:new_source", KEEPERS, "POST", refusal=403, data={"name": "New", "readers": "everyone"}),
+    Row("knowledge:source", CREW | KEEPERS, args=SOURCE),
+    Row("knowledge:documents", CREW | KEEPERS, args=SOURCE),
+    Row("knowledge:upload", KEEPERS, "POST", args=SOURCE, file=True),
+    Row("knowledge:sync", KEEPERS, "POST", args={"source_id": "folder_source"}),
+    Row("knowledge:document", CREW | KEEPERS, args=DOCUMENT),
+    Row("knowledge:withdraw", KEEPERS, "POST", args=DOCUMENT),
+    Row("knowledge:restore", KEEPERS, "POST", args={"document_id": "withdrawn_document"}),
+    Row("knowledge:retry", KEEPERS, "POST", args={"document_id": "rejected_document"}),
+    Row("knowledge:passage", CREW, args=PASSAGE),
+    Row("knowledge:original", CREW, args=PASSAGE),
+    Row("moderation:queue", REVIEWERS, refusal=403),
+    Row("moderation:case", REVIEWERS, args=CASE),
+    Row("moderation:claim", REVIEWERS, "POST", args=CASE),
+    Row("moderation:renew", REVIEWERS, "POST", args=CLAIMED_CASE, data={"fence": "1"}),
+    Row("moderation:release", REVIEWERS, "POST", args=CLAIMED_CASE, data={"fence": "1"}),
+    Row("moderation:decide", REVIEWERS, "POST", args=CLAIMED_CASE, data={"fence": "1", "action": "approve"}),
+    Row("accounts:keys", SIGNED_IN),
+    Row("accounts:keys", SIGNED_IN, "POST", data={"name": "script"}),
+    Row("accounts:revoke_key", ALICE, "POST", args={"key_id": "key"}),
+    Row("account_login", ANYBODY),
+    Row("account_logout", ANYBODY),
+    Row("account_signup", ANYBODY),
+    Row("account_inactive", ANYBODY),
+    Row("account_reauthenticate", SIGNED_IN),
+    Row("account_change_password", SIGNED_IN),
+    Row("account_set_password", SIGNED_IN),
+    Row("account_reset_password", ANYBODY),
+    Row("account_reset_password_done", ANYBODY),
+    Row("account_reset_password_from_key_done", ANYBODY),
+    Row("account_reset_password_from_key", ANYBODY, args={"uidb36": "=abc", "key": "=no-such-key"}),
+    Row("healthz", ANYBODY),
+    Row("readyz", ANYBODY),
+    Row("metrics", ANYBODY),
+]
+
+API = [
+    Row("/api/v1/assistants", SIGNED_IN),
+    Row("/api/v1/conversations", SIGNED_IN, "POST", data={}),
+    Row("/api/v1/conversations/{conversation}/messages", ALICE, "POST", data={"text": "And next year?"}),
+    Row("/api/v1/messages/{answer}", ALICE),
+    Row("/api/v1/messages/{answer}/events", ALICE, commits=True),
+    Row("/api/v1/messages/{running_answer}/stop", ALICE, "POST"),
+    Row("/api/v1/messages/{answer}/regenerate", ALICE, "POST"),
+    Row("/api/v1/messages/{answer}/feedback", ALICE, "POST", data={"value": 1}),
+    Row("/api/v1/sources", SIGNED_IN),
+    Row("/api/v1/sources", KEEPERS, "POST", refusal=403, data={"name": "New", "kind": "upload", "groups": []}),
+    Row("/api/v1/sources/{source}/documents", KEEPERS, "POST", file=True),
+    Row("/api/v1/sources/{folder_source}/sync", KEEPERS, "POST"),
+    Row("/api/v1/syncs/{sync}", KEEPERS),
+    Row("/api/v1/documents/{document}", CREW | KEEPERS),
+    Row("/api/v1/search", SIGNED_IN, "POST", data={"query": "leave"}),
+    Row("/api/v1/cases", REVIEWERS, refusal=403),
+    Row("/api/v1/cases/{case}", REVIEWERS),
+    Row("/api/v1/cases/{case}/claim", REVIEWERS, "POST"),
+    Row("/api/v1/cases/{claimed_case}/release", REVIEWERS, "POST"),
+    Row("/api/v1/cases/{claimed_case}/decide", REVIEWERS, "POST", data=DECISION),
+    Row("/api/v1/groups", SIGNED_IN),
+    Row("/api/v1/audit/events", AUDITORS, refusal=403),
+    Row("/v1/models", SIGNED_IN),
+    Row("/v1/chat/completions", SIGNED_IN, "POST", data=COMPLETION, commits=True),
+    Row("/v1/embeddings", SIGNED_IN, "POST", data={"input": "leave"}),
+]
+
+# Of a conversation's socket: alice's own conversation, to which everybody else is refused before any action.
+SOCKET_ACTIONS = {"ask": ALICE, "stop": ALICE, "regenerate": ALICE}

@@ -1,0 +1,171 @@
+"""Every address, operation and socket action, asked for by every kind of caller; and none of them without a row."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import transaction
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from accounts.models import Group, User
+from app.api import api, openai_api
+from chat.socket_actions import ACTIONS
+from tests.architecture.access_matrix import ANYBODY, API, PAGES, SIGNED_IN, SIGNED_OUT, SOCKET_ACTIONS, Row
+from tests.architecture.world import make_world
+from tests.conftest import SignIn
+
+# Guarded by tests of their own: the admin site as a whole, and what only describes the interface.
+ELSEWHERE = re.compile(r"^(admin|api|openai):")
+
+
+class World:
+    """The cast, the ids of what there is, and a browser or program for each caller."""
+
+    def __init__(self, people: dict[str, User], ids: dict[str, str], signed_in: SignIn, with_key: SignIn) -> None:
+        self.people = people
+        self.ids = ids
+        self._signed_in = signed_in
+        self._with_key = with_key
+
+    def ask(self, row: Row, caller: str, ids: dict[str, str] | None = None) -> HttpResponse:
+        """Send the row's request as ``caller``, and undo what it did."""
+        user = self.people.get(caller)
+        is_api = row.name.startswith("/")
+        client = self._with_key(user) if is_api else self._signed_in(user)
+        ids = ids or self.ids
+        address = row.name.format(**ids) if is_api else reverse(row.name, kwargs=self._args(row, ids))
+        with transaction.atomic():
+            response = self._send(client, row, address)
+            transaction.set_rollback(True)
+        return response
+
+    def _args(self, row: Row, ids: dict[str, str]) -> dict[str, str]:
+        return {name: value[1:] if value.startswith("=") else ids[value] for name, value in row.args.items()}
+
+    def _send(self, client: Client, row: Row, address: str) -> Any:
+        if row.method == "GET":
+            return client.get(address, row.query)
+        if row.file:
+            return client.post(address, {"file": SimpleUploadedFile("new.md", b"# New\n\nSomething new.")})
+        if row.name.startswith("/"):
+            return client.post(address, row.data or {}, content_type="application/json")
+        return client.post(address, row.data or {})
+
+
+@pytest.fixture
+def world(
+    alice: User,
+    bob: User,
+    charlie: User,
+    olivia: User,
+    dana: User,
+    aaron: User,
+    ada: User,
+    sam: User,
+    crew: Group,
+    signed_in: SignIn,
+    with_key: SignIn,
+) -> World:
+    people = {"alice": alice, "bob": bob, "charlie": charlie, "olivia": olivia, "dana": dana, "aaron": aaron}
+    people |= {"ada": ada, "sam": sam}
+    return World(people, make_world(people, crew), signed_in, with_key)
+
+
+def outcome(row: Row, response: HttpResponse) -> str:
+    """``"in"`` when the request went through to what the row names, else how it was refused."""
+    if response.status_code == 302 and response.headers["Location"].startswith("/account/login/"):
+        return "sign in"
+    if response.status_code in (401, 403, 404):
+        return str(response.status_code)
+    is_answer = response.status_code < 500 or row.name == "readyz"
+    return "in" if is_answer else f"{response.status_code}: {response.content[:300]!r}"
+
+
+def expected(row: Row, caller: str) -> str:
+    if caller in row.allowed:
+        return "in"
+    if caller in SIGNED_OUT:
+        return "401" if row.name.startswith("/") else "sign in"
+    return str(row.refusal)
+
+
+def check(row: Row, world: World) -> None:
+    wrong = {}
+    for caller in sorted(ANYBODY):
+        was = outcome(row, world.ask(row, caller))
+        if was != expected(row, caller):
+            wrong[caller] = f"{was}, not {expected(row, caller)}"
+    assert not wrong, f"{row}: {wrong}"
+
+
+@pytest.mark.parametrize("row", [row for row in PAGES + API if not row.commits], ids=str)
+def test_each_caller_gets_what_the_matrix_says(row: Row, world: World, embedding_weights: Path) -> None:
+    check(row, world)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("row", [row for row in PAGES + API if row.commits], ids=str)
+def test_each_caller_gets_what_the_matrix_says_of_async_operations(row: Row, world: World) -> None:
+    check(row, world)
+
+
+def _bound() -> list[Row]:
+    """Rows about one object of somebody's, in which others are told that there is nothing."""
+    return [row for row in PAGES + API if row.refusal == 404 and SIGNED_IN - row.allowed and not row.commits]
+
+
+@pytest.mark.parametrize("row", _bound(), ids=str)
+def test_anothers_object_looks_like_no_object(row: Row, world: World) -> None:
+    outsider = sorted(SIGNED_IN - row.allowed)[0]
+    nothing = {name: str(uuid4()) for name in world.ids}
+    theirs, none = world.ask(row, outsider), world.ask(row, outsider, nothing)
+    assert theirs.status_code == none.status_code == 404
+    assert plain(theirs, world.ids) == plain(none, nothing)
+
+
+def plain(response: HttpResponse, ids: dict[str, str]) -> str:
+    """A page without what differs between any two requests."""
+    text = response.content.decode()
+    for value in ids.values():
+        text = text.replace(value, "ID")
+    return re.sub(r"\b[A-Za-z0-9]{64}\b", "CSRF TOKEN", text)
+
+
+def test_every_address_has_a_row() -> None:
+    named = {row.name for row in PAGES}
+    there = {name for name in _addresses(get_resolver().url_patterns) if not ELSEWHERE.match(name)}
+    assert there - named == set(), "say in access_matrix.py who may use these"
+    assert named - there == set(), "these are in access_matrix.py but not in Parley"
+
+
+def _addresses(patterns: list[Any], prefix: str = "") -> Iterator[str]:
+    for pattern in patterns:
+        if isinstance(pattern, URLResolver):
+            space = f"{pattern.namespace}:" if pattern.namespace else ""
+            yield from _addresses(pattern.url_patterns, prefix + space)
+        elif isinstance(pattern, URLPattern):
+            yield prefix + (pattern.name or pattern.lookup_str.rpartition(".")[2])
+
+
+def test_every_operation_has_a_row() -> None:
+    there = {
+        (method.upper(), re.sub(r"{[^}]*}", "{}", path))
+        for interface in (api, openai_api)
+        for path, methods in interface.get_openapi_schema()["paths"].items()
+        for method in methods
+    }
+    named = {(row.method, re.sub(r"{[^}]*}", "{}", row.name)) for row in API}
+    assert there - named == set(), "say in access_matrix.py who may use these"
+    assert named - there == set(), "these are in access_matrix.py but not in Parley"
+
+
+def test_every_socket_action_has_a_row() -> None:
+    assert set(ACTIONS) == set(SOCKET_ACTIONS)

@@ -1,0 +1,96 @@
+"""Whoever changes something says so in the audit log, and nobody changes anything past the verbs.
+
+Read from the source, so that a new verb is held to it before anybody thinks of a test: a public function that takes an
+``actor`` and writes rows reaches ``audit.record``; edges (views, REST, sockets, admin pages, commands, tasks) write no
+rows themselves.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from django.conf import settings
+
+PACKAGES = ("accounts", "moderation", "knowledge", "chat")
+RECORDERS = {"record"}
+WRITES = {"save", "create", "bulk_create", "bulk_update", "update_or_create", "get_or_create", "update", "delete"}
+EDGES = ("views.py", "api.py", "openai_api.py", "consumers.py", "socket_actions.py", "tasks.py", "receivers.py")
+
+# Edges that write rows, each for its reason.
+EXCUSED = {
+    # The turns that a program brings along are part of the question it asks, which is audited with it.
+    "chat/openai_api.py:_import_turns",
+    # Bookkeeping of the queue: a document waits again, as it did before its reader died.
+    "knowledge/tasks.py:requeue_stuck",
+}
+
+
+@dataclass
+class Function:
+    """One function of the source: what it calls, by the last part of the name, and whether it writes rows."""
+
+    place: str
+    name: str
+    takes_actor: bool
+    calls: set[str] = field(default_factory=set)
+    writes: bool = False
+
+
+def functions() -> Iterator[Function]:
+    for package in PACKAGES:
+        for path in sorted((Path(settings.BASE_DIR) / package).rglob("*.py")):
+            if "migrations" in path.parts:
+                continue
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                    yield _read(path.relative_to(settings.BASE_DIR).as_posix(), node)
+
+
+def _read(path: str, node: ast.FunctionDef | ast.AsyncFunctionDef) -> Function:
+    arguments = {argument.arg for argument in [*node.args.args, *node.args.kwonlyargs]}
+    found = Function(f"{path}:{node.name}", node.name, "actor" in arguments)
+    for each in ast.walk(node):
+        if isinstance(each, ast.Call):
+            name, through = _called(each.func)
+            found.calls.add(name)
+            # Rows are written through a manager or query, or by saving one; dict.update and set.update are not that.
+            found.writes |= name in WRITES - {"update", "delete"} or (name in WRITES and "objects" in through)
+    return found
+
+
+def _called(node: ast.expr) -> tuple[str, set[str]]:
+    """The name called last, and every name on the way to it."""
+    through: set[str] = set()
+    name = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+    for each in ast.walk(node):
+        if isinstance(each, ast.Attribute):
+            through.add(each.attr)
+    return name, through
+
+
+def _reaching(start: set[str], known: list[Function]) -> set[str]:
+    """Names of functions that call one of ``start``, directly or through others."""
+    reaching = set(start)
+    while True:
+        more = {one.name for one in known if one.calls & reaching} - reaching
+        if not more:
+            return reaching
+        reaching |= more
+
+
+def test_every_verb_that_writes_also_records() -> None:
+    known = list(functions())
+    records = _reaching(RECORDERS, known)
+    writing = _reaching({one.name for one in known if one.writes}, known)
+    verbs = [one for one in known if one.takes_actor and not one.name.startswith("_") and one.name in writing]
+    assert len(verbs) > 20
+    assert [verb.place for verb in verbs if verb.name not in records] == []
+
+
+def test_edges_write_nothing_themselves() -> None:
+    known = [one for one in functions() if one.place.split(":")[0].endswith(EDGES)]
+    assert len(known) > 50
+    assert {one.place for one in known if one.writes} - EXCUSED == set()

@@ -1,0 +1,74 @@
+"""One of everything, for the access matrix: whose it is stands in the names, and in the matrix."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+from pathlib import Path
+
+from django.conf import settings
+from django.utils import timezone
+
+from accounts.models import ApiKey, Group, User
+from chat.models import Message
+from knowledge.models import Document, Sync
+from moderation.models import Case
+from tests import factories
+
+
+def make_world(people: dict[str, User], crew: Group) -> dict[str, str]:
+    """The ids of everything the matrix speaks of, by name."""
+    return {name: str(value) for name, value in (_chat(people) | _knowledge(people, crew) | _accounts(people)).items()}
+
+
+def _chat(people: dict[str, User]) -> dict[str, uuid.UUID]:
+    alice, dana = people["alice"], people["dana"]
+    conversation = factories.make_conversation(owner=alice)
+    answer = factories.make_answer(conversation=conversation)
+    now = timezone.now()
+    held = factories.make_answer(conversation=conversation, text="", held_text="Band 5.", state=Message.State.HELD)
+    case = factories.make_case(subject=alice, content_id=held.id)
+    claim = {"state": Case.State.CLAIMED, "reviewer": dana, "lease_until": now + timedelta(minutes=9), "fence": 1}
+    other = factories.make_answer(conversation=conversation, text="", held_text="Band 6.", state=Message.State.HELD)
+    claimed = factories.make_case(subject=alice, content_id=other.id, **claim)
+    return {
+        "conversation": conversation.id,
+        "deleted_conversation": factories.make_conversation(owner=alice, deleted_at=now).id,
+        "question": answer.parent_id,
+        "answer": answer.id,
+        "running_answer": factories.make_answer(conversation=conversation, text="", state=Message.State.QUEUED).id,
+        "case": case.id,
+        "claimed_case": claimed.id,
+    }
+
+
+def _knowledge(people: dict[str, User], crew: Group) -> dict[str, uuid.UUID]:
+    olivia = people["olivia"]
+    source = factories.make_source(owner=olivia, name="Crew papers", groups=[crew])
+    config = {"path": str(Path(__file__).parent)}
+    folder = factories.make_source(owner=olivia, name="Crew folder", groups=[crew], kind="folder", config=config)
+    document = factories.make_document(source=source)
+    version = document.versions.get()
+    version.file = f"ma/{uuid.uuid4().hex}"
+    version.save()
+    path = Path(settings.DATA.files) / version.file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(version.text)
+    withdrawn = factories.make_document(source=source, title="Old", state=Document.State.WITHDRAWN)
+    withdrawn.versions.update(withdrawn_at=timezone.now())
+    rejected = Document.objects.create(source=source, key="bad.pdf", title="Bad", state=Document.State.REJECTED)
+    factories.make_version(document=rejected, paragraphs=[], published_at=None)
+    return {
+        "source": source.id,
+        "folder_source": folder.id,
+        "sync": Sync.objects.create(source=folder, state=Sync.State.DONE).id,
+        "document": document.id,
+        "withdrawn_document": withdrawn.id,
+        "rejected_document": rejected.id,
+        "passage": version.passages.get().id,
+    }
+
+
+def _accounts(people: dict[str, User]) -> dict[str, uuid.UUID]:
+    factories.make_key(people["alice"])
+    return {"key": ApiKey.objects.get(user=people["alice"]).id}
