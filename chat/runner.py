@@ -10,6 +10,7 @@ import asyncio
 import logging
 from uuid import UUID
 
+from app.inference.pool import get_pool
 from app.web.threads import in_thread
 from chat import generation, leases
 from chat.generation import Run
@@ -68,6 +69,7 @@ class Runner:
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
+        await get_pool().close()
         self._loop = None
 
     def _stop(self, message_id: UUID) -> None:

@@ -66,11 +66,14 @@ class Stream:
             yield [event for event in self.events if event.seq > after]
             if self.is_closed:
                 return
-            while (event := await queue.get()) is not None:
-                batch = [event]
-                while not queue.empty() and (more := queue.get_nowait()) is not None:
-                    batch.append(more)
-                yield batch
+            is_over = False
+            while not is_over:
+                batch = [await queue.get()]
+                while not queue.empty():
+                    batch.append(queue.get_nowait())
+                is_over = batch[-1] is None
+                if events := [event for event in batch if event is not None]:
+                    yield events
         finally:
             self.readers.discard(queue)
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -51,7 +52,7 @@ RETRY = {"unavailable", "interrupted", "no_worker", "pool_full", "upstream", "st
 
 
 def done_data(message: Message) -> dict[str, Any]:
-    generation = message.generations.order_by("-fence").first()
+    generation = max(message.generations.all(), key=attrgetter("fence"), default=None)
     return {
         "state": message.state,
         "reason": message.error,
