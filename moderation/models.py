@@ -140,6 +140,15 @@ class Case(models.Model):
         return self.state in (self.State.OPEN, self.State.CLAIMED)
 
     @property
+    def is_overdue(self) -> bool:
+        return self.is_waiting and self.due_at < timezone.now()
+
+    @property
+    def is_claimed(self) -> bool:
+        """Whether somebody works on it now. A claim that ran out is none, even before the clock takes it back."""
+        return bool(self.state == self.State.CLAIMED and self.lease_until and self.lease_until > timezone.now())
+
+    @property
     def answer_shown(self) -> str:
         return self.answer[: self.shown]
 
@@ -178,15 +187,15 @@ class CaseEvent(models.Model):
     """One step of a case; its state is the fold of its events. Ids rise in the order of the steps."""
 
     class Kind(models.TextChoices):
-        OPENED = "opened"
-        CLAIMED = "claimed"
-        RELEASED = "released"
-        EXPIRED = "expired"
-        APPROVED = "approved"
-        EDITED = "edited"
-        REJECTED = "rejected"
-        ESCALATED = "escalated"
-        SUPERSEDED = "superseded"
+        OPENED = "opened", "Began to wait for a person"
+        CLAIMED = "claimed", "Claimed"
+        RELEASED = "released", "Given back"
+        EXPIRED = "expired", "Claim ran out"
+        APPROVED = "approved", "Approved"
+        EDITED = "edited", "Edited and approved"
+        REJECTED = "rejected", "Rejected"
+        ESCALATED = "escalated", "Passed on"
+        SUPERSEDED = "superseded", "Superseded, because the answer changed"
 
     case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="events")
     kind = models.CharField(max_length=12, choices=Kind.choices)

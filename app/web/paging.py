@@ -31,11 +31,21 @@ def newest_first(rows: QuerySet[M], *, by: str, limit: int, cursor: str | None) 
 
     Raises BadInputError when the cursor is not one of ours.
     """
+    return _page(rows, by, limit, cursor, newest=True)
+
+
+def earliest_first(rows: QuerySet[M], *, by: str, limit: int, cursor: str | None) -> Page[M]:
+    """The same, earliest first."""
+    return _page(rows, by, limit, cursor, newest=False)
+
+
+def _page(rows: QuerySet[M], by: str, limit: int, cursor: str | None, *, newest: bool) -> Page[M]:
     limit = max(1, min(limit, MAX_LIMIT))
+    after, sign = ("lt", "-") if newest else ("gt", "")
     if cursor:
         at, row_id = _read(cursor)
-        rows = rows.filter(Q(**{f"{by}__lt": at}) | Q(**{by: at, "pk__lt": row_id}))
-    found = list(rows.order_by(f"-{by}", "-pk")[: limit + 1])
+        rows = rows.filter(Q(**{f"{by}__{after}": at}) | Q(**{by: at, f"pk__{after}": row_id}))
+    found = list(rows.order_by(f"{sign}{by}", f"{sign}pk")[: limit + 1])
     items = found[:limit]
     last = _write(getattr(items[-1], by), items[-1].pk) if len(found) > limit else None
     return Page(items, last)

@@ -72,7 +72,7 @@ class Migration(migrations.Migration):
             name='CaseEvent',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('opened', 'Opened'), ('claimed', 'Claimed'), ('released', 'Released'), ('expired', 'Expired'), ('approved', 'Approved'), ('edited', 'Edited'), ('rejected', 'Rejected'), ('escalated', 'Escalated'), ('superseded', 'Superseded')], max_length=12)),
+                ('kind', models.CharField(choices=[('opened', 'Began to wait for a person'), ('claimed', 'Claimed'), ('released', 'Given back'), ('expired', 'Claim ran out'), ('approved', 'Approved'), ('edited', 'Edited and approved'), ('rejected', 'Rejected'), ('escalated', 'Passed on'), ('superseded', 'Superseded, because the answer changed')], max_length=12)),
                 ('fence', models.PositiveIntegerField()),
                 ('note', models.TextField(blank=True)),
                 ('at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),

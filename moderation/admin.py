@@ -1,0 +1,93 @@
+"""The admin site's pages of moderation: policies change through their verb, cases and decisions are only looked at."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.forms.models import ModelForm
+from django.http import HttpRequest
+
+from accounts.admin import AuditedAdmin, ReadOnlyAdmin
+from accounts.callers import reader
+from moderation.errors import PolicyError
+from moderation.models import Case, Decision, Policy, PolicyVersion
+from moderation.policies import create_policy, save_rules
+from moderation.rules import read_rules
+
+
+class PolicyForm(ModelForm):  # type: ignore[type-arg]
+    """A policy with the rules of its current version, as JSON."""
+
+    rules = forms.JSONField(widget=forms.Textarea(attrs={"rows": 24, "cols": 100}), initial=list, required=False)
+    on_failure = forms.ChoiceField(choices=[("hold", "hold"), ("block", "block")], label="When a check fails")
+
+    class Meta:
+        model = Policy
+        fields = ("slug", "name")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.current:
+            self.initial["rules"] = self.instance.current.rules
+            self.initial["on_failure"] = self.instance.current.on_failure
+
+    def clean_rules(self) -> Any:
+        rules = self.cleaned_data["rules"] or []
+        try:
+            read_rules(rules)
+        except PolicyError as error:
+            raise forms.ValidationError(error.message) from error
+        return rules
+
+
+@admin.register(Policy)
+class PolicyAdmin(AuditedAdmin):
+    capability = "moderation.edit_policy"
+    form = PolicyForm
+    list_display = ("name", "slug", "current")
+    list_select_related = ("current__policy",)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        wording = {"rules": form.cleaned_data["rules"], "on_failure": form.cleaned_data["on_failure"]}
+        if change:
+            super().save_model(request, obj, form, change)
+            save_rules(reader(request), policy=obj, **wording)
+        else:
+            made = create_policy(reader(request), slug=obj.slug, name=obj.name, **wording)
+            obj.pk, obj.current = made.pk, made.current
+            obj._state.adding = False
+
+
+@admin.register(PolicyVersion)
+class PolicyVersionAdmin(ReadOnlyAdmin):
+    capability = "moderation.edit_policy"
+    list_display = ("policy", "number", "created_by", "created_at")
+    list_select_related = ("policy", "created_by")
+
+
+@admin.register(Case)
+class CaseAdmin(ReadOnlyAdmin):
+    capability = "moderation.review"
+    list_display = ("rule", "state", "reviewer", "opened_at", "due_at", "final_at")
+    list_select_related = ("reviewer",)
+    list_filter = ("state",)
+    exclude = ("subject",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Case]:
+        return Case.objects.visible_to(reader(request))
+
+
+@admin.register(Decision)
+class DecisionAdmin(ReadOnlyAdmin):
+    capability = "moderation.review"
+    list_display = ("case", "action", "reviewer", "decided_at")
+    list_select_related = ("case", "reviewer")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Decision]:
+        return Decision.objects.filter(case__in=Case.objects.visible_to(reader(request)))
