@@ -140,10 +140,12 @@ def take_entry(source: Source, entry: Entry, *, actor: str = ACTOR) -> Seen:
 
 
 def withdraw_missing(source: Source, keys: set[str]) -> int:
-    """Withdraw the source's documents whose files are gone; how many that were."""
+    """Withdraw the documents that came from the source's folder and whose files are gone; how many that were."""
     gone = [
         document
-        for document in Document.objects.filter(source=source).exclude(state=Document.State.WITHDRAWN)
+        for document in Document.objects.filter(source=source, is_uploaded=False).exclude(
+            state=Document.State.WITHDRAWN
+        )
         if document.key not in keys
     ]
     for document in gone:

@@ -99,7 +99,7 @@ def upload_document(*, actor: User, source: Source, file: UploadedFile[Any] | It
     if stored.size_bytes == 0:
         raise BadInputError("This file is empty.")
     with transaction.atomic():
-        document, change = taking.take_file(actor=actor, source=source, key=key, stored=stored)
+        document, change = taking.take_file(actor=actor, source=source, key=key, stored=stored, is_uploaded=True)
         if change is not taking.Change.UNCHANGED:
             transaction.on_commit(partial(process.delay, str(document.pk)))
     return document

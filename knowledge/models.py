@@ -122,6 +122,7 @@ class Document(models.Model):
     state = models.CharField(max_length=12, choices=State.choices, default=State.QUEUED)
     reason = models.CharField(max_length=500, blank=True)
     quality = models.JSONField(default=dict, blank=True)
+    is_uploaded = models.BooleanField(default=False, help_text="Came by hand, not from the folder its source follows.")
     attempts = models.PositiveSmallIntegerField(default=0)
     lease_until = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)

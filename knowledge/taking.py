@@ -23,8 +23,12 @@ class Change(StrEnum):
     UNCHANGED = "unchanged"
 
 
-def take_file(*, actor: User | str, source: Source, key: str, stored: StoredFile) -> tuple[Document, Change]:
+def take_file(
+    *, actor: User | str, source: Source, key: str, stored: StoredFile, is_uploaded: bool = False
+) -> tuple[Document, Change]:
     """Enter stored bytes as the document ``key`` of ``source``, in the caller's transaction.
+
+    What ``is_uploaded`` by hand is not missed when a sync does not find it in the source's folder.
 
     Raises ExtractionError for a kind of file that cannot be read.
     """
@@ -44,7 +48,7 @@ def take_file(*, actor: User | str, source: Source, key: str, stored: StoredFile
         file=stored.place,
     )
     document.state, document.reason, document.attempts = Document.State.QUEUED, "", 0
-    document.lease_until = None
+    document.lease_until, document.is_uploaded = None, is_uploaded
     document.save()
     record(
         actor=actor,

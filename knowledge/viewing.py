@@ -19,16 +19,18 @@ from knowledge.models import Passage, Version
 
 BEGIN, END = "\ue000", "\ue001"
 CONTEXT_CHARACTERS = 2500
-_PLAIN_TYPES = frozenset({"text/plain", "application/pdf", "text/csv"})
+_PLAIN_TYPES = frozenset({"text/plain"})
+_LINED_TYPES = frozenset({"application/pdf"})
 _TAG = re.compile(r"(<[^>]*>)")
 
 
 @dataclass(frozen=True)
 class Excerpt:
-    """Safe HTML of a part of a version; whether the text goes on before and after it."""
+    """Safe HTML of a part of a version; whether its line ends mean something, and whether there is more around it."""
 
     html: str
     is_plain: bool
+    keeps_lines: bool
     goes_before: bool
     goes_after: bool
 
@@ -43,7 +45,8 @@ def excerpt(passage: Passage, start: int, end: int) -> Excerpt:
         html = _rendered(version.text, first, last, (start, end))
     if html is None:
         html, is_plain = _plain(version.text, first, last, (start, end)), True
-    return Excerpt(html, is_plain, bool(version.text[:first].strip()), bool(version.text[last:].strip()))
+    keeps_lines = version.media_type in _LINED_TYPES
+    return Excerpt(html, is_plain, keeps_lines, bool(version.text[:first].strip()), bool(version.text[last:].strip()))
 
 
 def span_within(passage: Passage, start: int | None, end: int | None) -> tuple[int, int]:
@@ -89,16 +92,20 @@ def _rendered(text: str, first: int, last: int, span: tuple[int, int]) -> str | 
     return before + _marked(inside) + after
 
 
-_OPENING = re.compile(r"(?:[ \t]*(?:#{1,6}|[-*+•>]|\d{1,3}[.)])[ \t]+|[ \t]*\|)+[ \t]*")
+_OPENING = re.compile(r"[ \t]*(?:`{3,}|~{3,})[^\n]*\n|(?:[ \t]*(?:#{1,6}|[-*+•>]|\d{1,3}[.)])[ \t]+|[ \t]*\|)+[ \t]*")
+
+_CLOSING_FENCE = re.compile(r"\n[ \t]*(?:`{3,}|~{3,})\Z")
 
 
 def _inside_signs(text: str, start: int, end: int) -> tuple[int, int]:
-    """The span without the signs of a list or a row at its edges: they are signs only at the edge of their line."""
+    """The span without the signs of lists, rows and code at its edges: they are signs only at a line's edge."""
     at_line_start = start == 0 or text[start - 1] == "\n"
     if at_line_start and (match := _OPENING.match(text, start, end)):
         start = match.end()
     while end > start and text[end - 1] in " \t\n|":
         end -= 1
+    if match := _CLOSING_FENCE.search(text, start, end):
+        end = match.start()
     return start, end
 
 

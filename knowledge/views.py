@@ -152,6 +152,7 @@ def passage(request: HttpRequest, passage_id: UUID) -> HttpResponse:
     span = viewing.span_within(found, _number(request, "start"), _number(request, "end"))
     context = {
         "passage": found,
+        "path": [name for name in found.heading_path if name != found.version.document.title],
         "version": found.version,
         "document": found.version.document,
         "source": found.version.document.source,

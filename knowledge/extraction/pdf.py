@@ -99,17 +99,28 @@ def _write_page(lines: list[Line], writer: Writer) -> None:
     gaps = [before.baseline - line.baseline for before, line in pairwise(lines)]
     usual = median([gap for gap in gaps if gap > 0] or [body])
     paragraph: list[str] = []
+    right = max(line.right for line in lines)
+    loose = median([_density(line) for line in lines]) * 1.3
     for index, line in enumerate(lines):
         if line.size > body * _LARGER and len(line.text) <= 120 and not line.text.endswith((".", ",", ";")):
             writer.block("\n".join(paragraph))
             paragraph = []
             writer.heading(line.text, 1 if line.size > body * 1.6 else 2)
             continue
-        if paragraph and index and gaps[index - 1] > usual * _WIDE_GAP:
+        if paragraph and gaps[index - 1] > usual * _WIDE_GAP:
             writer.block("\n".join(paragraph))
             paragraph = []
-        paragraph.append(line.text)
+        before = lines[index - 1]
+        if paragraph and before.right > right * 0.85 and max(_density(before), _density(line)) < loose:
+            paragraph[-1] += " " + line.text
+        else:
+            paragraph.append(line.text)
     writer.block("\n".join(paragraph))
+
+
+def _density(line: Line) -> float:
+    """Points a character takes up; much where a line is a row of cells with gaps between them."""
+    return (line.right - line.left) / max(len(line.text), 1)
 
 
 def _lines(page: pdfium.PdfPage) -> list[Line]:
