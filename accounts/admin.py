@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from allauth.account import admin as addresses
 from allauth.account.decorators import secure_admin_login
 from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm
+from django.contrib.auth.models import Group as PermissionGroup
 from django.db import models, transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -22,6 +24,9 @@ from accounts.rights import Capability, can
 
 # One way to sign in, with its limits and its record; the admin site's own form would be a second one without.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+
+# What Parley does not use, and nobody would find in the audit log: Django's permissions, allauth's further addresses.
+admin.site.unregister([PermissionGroup, addresses.EmailAddress])
 
 
 class AuditedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]

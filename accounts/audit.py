@@ -42,7 +42,7 @@ def record(
     """
     if not connection.in_atomic_block:
         raise transaction.TransactionManagementError("an audit event is written in the transaction of its deed")
-    values = [
+    values: list[Any] = [
         str(actor.pk) if isinstance(actor, models.Model) else actor,
         action,
         label(obj),

@@ -170,12 +170,12 @@ def _follow(rows: list[Row], prev: bytes, place: int) -> list[Row]:
         by_prev.setdefault(bytes(row.prev), []).append(row)
     found: list[Row] = []
     while True:
-        following = (row for row in by_prev.get(prev, []) if hash_of(row, seq=place) == bytes(row.hash))
-        row = next(following, None)
-        if row is None:
+        candidates = by_prev.get(prev, [])
+        true = next((row for row in candidates if hash_of(row, seq=place) == bytes(row.hash)), None)
+        if true is None:
             return found
-        found.append(row)
-        prev, place = bytes(row.hash), place + 1
+        found.append(true)
+        prev, place = bytes(true.hash), place + 1
 
 
 def verify_database(connection: Any) -> Report:

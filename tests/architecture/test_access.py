@@ -85,7 +85,7 @@ def outcome(row: Row, response: HttpResponse) -> str:
         return "sign in"
     if response.status_code in (401, 403, 404):
         return str(response.status_code)
-    is_answer = response.status_code < 500 or row.name == "readyz"
+    is_answer = response.status_code < 400 or row.name == "readyz"
     return "in" if is_answer else f"{response.status_code}: {response.content[:300]!r}"
 
 

@@ -1,0 +1,118 @@
+"""A list of twelve costs no more statements than a list of two."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.core.cache import cache
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from accounts import audit
+from accounts.models import Group, User
+from tests import factories
+from tests.conftest import SignIn
+
+FEW, MANY = 2, 12
+
+
+class Stage:
+    """Makes numbered things for the lists to show."""
+
+    def __init__(self, people: dict[str, User], crew: Group) -> None:
+        self.alice, self.olivia, self.crew = people["alice"], people["olivia"], crew
+        self.source = factories.make_source(owner=self.olivia, name="Papers", groups=[crew])
+        self.conversation = factories.make_conversation(owner=self.alice)
+
+    def conversations(self, number: int) -> None:
+        factories.make_conversation(
+            owner=self.alice, title=f"{number}", active_at=timezone.now() - timedelta(days=number)
+        )
+
+    def turns(self, number: int) -> None:
+        answer = factories.make_answer(conversation=self.conversation, text=f"Because of {number}. [1]")
+        document = factories.make_document(source=self.source, title=f"Paper {number}", key=f"{number}")
+        factories.make_citation(message=answer, passage=document.versions.get().passages.get())
+
+    def documents(self, number: int) -> None:
+        factories.make_document(source=self.source, title=f"Paper {number}", key=f"{number}")
+
+    def sources(self, number: int) -> None:
+        source = factories.make_source(owner=self.olivia, name=f"Papers {number}", groups=[self.crew])
+        factories.make_document(source=source)
+
+    def cases(self, number: int) -> None:
+        answer = factories.make_answer(conversation=self.conversation, text="", held_text="Band 5", state="held")
+        factories.make_case(subject=self.alice, content_id=answer.id)
+
+    def keys(self, number: int) -> None:
+        factories.make_key(self.alice)
+
+    def groups(self, number: int) -> None:
+        factories.make_group(f"Group {number}", members=[self.alice])
+
+    def assistants(self, number: int) -> None:
+        factories.make_assistant(slug=f"assistant-{number}")
+
+    def events(self, number: int) -> None:
+        audit.record(actor=self.alice, action="test.deed", obj=f"thing:{number}")
+
+
+LISTS: list[tuple[str, str, Callable[[Stage, int], None]]] = [
+    ("alice", "/", Stage.conversations),
+    ("alice", "/", Stage.assistants),
+    ("alice", "/c/older", Stage.conversations),
+    ("alice", "/c/{conversation}/", Stage.turns),
+    ("alice", "/account/keys/", Stage.keys),
+    ("olivia", "/knowledge/", Stage.sources),
+    ("olivia", "/knowledge/", Stage.documents),
+    ("olivia", "/knowledge/sources/{source}/", Stage.documents),
+    ("dana", "/review/", Stage.cases),
+    ("alice", "/api/v1/assistants", Stage.assistants),
+    ("alice", "/api/v1/groups", Stage.groups),
+    ("olivia", "/api/v1/sources", Stage.sources),
+    ("dana", "/api/v1/cases", Stage.cases),
+    ("aaron", "/api/v1/audit/events", Stage.events),
+    ("alice", "/v1/models", Stage.assistants),
+    ("ada", "/admin/accounts/group/", Stage.groups),
+    ("ada", "/admin/accounts/apikey/", Stage.keys),
+]
+
+
+@pytest.mark.parametrize(("caller", "address", "make"), LISTS, ids=[f"{row[1]}-{row[2].__name__}" for row in LISTS])
+def test_a_longer_list_costs_no_more_statements(
+    caller: str,
+    address: str,
+    make: Callable[[Stage, int], None],
+    alice: User,
+    olivia: User,
+    dana: User,
+    aaron: User,
+    ada: User,
+    crew: Group,
+    signed_in: SignIn,
+) -> None:
+    people = {"alice": alice, "olivia": olivia, "dana": dana, "aaron": aaron, "ada": ada}
+    stage = Stage(people, crew)
+    client = signed_in(people[caller])
+    address = address.format(conversation=stage.conversation.id, source=stage.source.id)
+    for number in range(FEW):
+        make(stage, number)
+    few = statements(client, address)
+    for number in range(FEW, MANY):
+        make(stage, number)
+    many = statements(client, address)
+    assert len(many) == len(few), "\n".join(sorted(set(many) - set(few)))
+
+
+def statements(client: Client, address: str) -> list[str]:
+    client.get(address)  # what is made or cached the first time
+    cache.clear()
+    with CaptureQueriesContext(connection) as captured:
+        answer = client.get(address)
+    assert answer.status_code == 200
+    return [query["sql"] for query in captured.captured_queries]
