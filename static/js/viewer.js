@@ -18,6 +18,18 @@ function show(link) {
   const number = link.dataset.number;
   link.dataset.open = "";
   if (number) scope.querySelectorAll(`[data-number="${number}"]`).forEach((one) => (one.dataset.open = ""));
+  bringCardIntoSight(scope);
+}
+
+/* Sideways only: the page itself stays where it is. */
+function bringCardIntoSight(scope) {
+  const card = scope.querySelector(".source-card[data-open]");
+  const row = card?.closest("ul");
+  if (!row) return;
+  const at = card.getBoundingClientRect();
+  const frame = row.getBoundingClientRect();
+  const beyond = Math.max(0, at.right + 48 - frame.right) || Math.min(0, at.left - 24 - frame.left);
+  row.scrollBy({ left: beyond });
 }
 
 /** Close the pane; the focus goes back to the link that opened it. */
