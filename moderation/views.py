@@ -171,7 +171,7 @@ def _filter(request: HttpRequest) -> str:
 
 def _fence(request: HttpRequest) -> int:
     value = request.POST.get("fence", "")
-    if not value.isdecimal() or len(value) > 9:
+    if not (value.isascii() and value.isdecimal()) or len(value) > 9:
         raise BadInputError("Reload the page: it has lost track of your claim.")
     return int(value)
 
