@@ -19,7 +19,7 @@ from accounts import audit
 from accounts.callers import reader
 from accounts.keys import revoke_key
 from accounts.models import ApiKey, AuditEvent, Group, Role, User
-from accounts.people import reinstate_person, suspend_person
+from accounts.people import reinstate_person, suspend_person, tell_access_ended
 from accounts.rights import Capability, can
 
 # One way to sign in, with its limits and its record; the admin site's own form would be a second one without.
@@ -117,6 +117,7 @@ class PersonAdmin(AuditedAdmin, UserAdmin):  # type: ignore[type-arg]
     def save_model(self, request: HttpRequest, obj: models.Model, form: Any, change: bool) -> None:
         if isinstance(obj, User):
             obj.is_staff = Role.ADMIN in obj.roles
+            tell_access_ended(obj)
         super().save_model(request, obj, form, change)
 
     @admin.action(description="Suspend selected people")

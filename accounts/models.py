@@ -16,6 +16,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 
 from app.web.ids import new_id
 
@@ -63,6 +64,11 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def __str__(self) -> str:
         return self.name or self.email
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """What a session must still agree with: a new password or other roles end every session of this person."""
+        stand = f"{self.password} {','.join(sorted(self.roles))}"
+        return salted_hmac("accounts.models.User.session", stand, secret=secret, algorithm="sha256").hexdigest()
 
     def has_role(self, role: str) -> bool:
         return self.is_active and role in self.roles

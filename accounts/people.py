@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
@@ -13,6 +14,7 @@ from django.db import IntegrityError, transaction
 
 from accounts import audit, rights
 from accounts.models import Group, Role, User
+from accounts.signals import access_ended
 from app.errors import BadInputError, ConflictError
 
 
@@ -49,6 +51,7 @@ def assign_roles(*, actor: User | str, user: User, roles: Sequence[str]) -> None
         audit.record(
             actor=actor, action="account.assign_roles", obj=user, payload={"before": sorted(before), "after": roles}
         )
+        tell_access_ended(user)
 
 
 def suspend_person(*, actor: User | str, user: User) -> None:
@@ -63,6 +66,11 @@ def reinstate_person(*, actor: User | str, user: User) -> None:
     """Open the account again, with its roles and groups as they were."""
     _check_right(actor, user)
     _set_active(actor, user, is_active=True)
+
+
+def tell_access_ended(user: User) -> None:
+    """Once the transaction is committed, have every open line of this person closed."""
+    transaction.on_commit(partial(access_ended.send, sender=User, user_id=user.pk))
 
 
 def create_group(*, actor: User | str, name: str, members: Iterable[User] = ()) -> Group:
@@ -91,6 +99,8 @@ def _set_active(actor: User | str, user: User, *, is_active: bool) -> None:
     with transaction.atomic():
         if User.objects.filter(pk=user.pk, is_active=not is_active).update(is_active=is_active):
             audit.record(actor=actor, action=action, obj=user)
+            if not is_active:
+                tell_access_ended(user)
     user.is_active = is_active
 
 

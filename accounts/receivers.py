@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from allauth.account.signals import password_changed, password_reset
+from celery.signals import task_postrun, task_prerun
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.db import transaction
 from django.db.models.signals import post_migrate
@@ -14,6 +15,7 @@ from django.http import HttpRequest
 from accounts import audit, ownership
 from accounts.apps import AccountsConfig
 from accounts.models import User
+from accounts.people import tell_access_ended
 
 
 @receiver(post_migrate)
@@ -34,6 +36,7 @@ def record_sign_out(sender: Any, user: User | None, **kwargs: Any) -> None:
     if user is not None:
         with transaction.atomic():
             audit.record(actor=user, action="account.sign_out", obj=user)
+            tell_access_ended(user)
 
 
 @receiver(user_login_failed)
@@ -51,3 +54,15 @@ def record_failed_sign_in(
 def record_new_password(sender: Any, user: User, **kwargs: Any) -> None:
     with transaction.atomic():
         audit.record(actor=user, action="account.change_password", obj=user)
+        tell_access_ended(user)
+
+
+@task_prerun.connect
+def name_task(task_id: str = "", **kwargs: Any) -> None:
+    """Events of a background task carry the task's id where others carry the request's."""
+    audit.request_id.set(task_id)
+
+
+@task_postrun.connect
+def forget_task(**kwargs: Any) -> None:
+    audit.request_id.set("")

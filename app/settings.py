@@ -37,6 +37,7 @@ INSTALLED_APPS = [
     "allauth.account",
     "channels",
     "django_htmx",
+    "ninja",
     "template_partials",
     "csp",
     "django.contrib.admin",

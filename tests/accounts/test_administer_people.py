@@ -6,6 +6,7 @@ import pytest
 
 from accounts import people
 from accounts.models import ApiKey, AuditEvent, Group, Role, User
+from accounts.signals import access_ended
 from app.errors import BadInputError, ConflictError, NotAllowedError
 from tests import factories
 from tests.conftest import SignIn
@@ -90,3 +91,21 @@ def test_the_admin_site_deletes_nobody_and_shows_no_audit_log_to_an_administrato
     assert client.post(f"/admin/accounts/user/{ada.pk}/delete/", {"post": "yes"}).status_code == 403
     assert client.get("/admin/accounts/auditevent/").status_code == 403
     assert client.get("/admin/").status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
+def test_open_lines_are_told_when_access_ends(ada: User, alice: User, signed_in: SignIn) -> None:
+    told: list[object] = []
+
+    def hear(user_id: object, **_: object) -> None:
+        told.append(user_id)
+
+    access_ended.connect(hear)
+    try:
+        people.suspend_person(actor=ada, user=alice)
+        people.reinstate_person(actor=ada, user=alice)
+        people.assign_roles(actor=ada, user=alice, roles=["employee"])
+        signed_in(alice).post("/account/logout/")
+    finally:
+        access_ended.disconnect(hear)
+    assert told == [alice.pk] * 3

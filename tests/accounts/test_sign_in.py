@@ -7,6 +7,7 @@ from django.core.cache import cache
 from django.test import Client
 
 from accounts.models import AuditEvent, User
+from accounts.people import assign_roles
 from tests.conftest import SignIn
 from tests.factories import PASSWORD
 
@@ -62,6 +63,15 @@ def test_a_session_ends_with_suspension_and_with_a_new_password(alice: User, sig
     alice.save()
     assert fresh.get("/account/keys/").status_code == 302
     assert other.get("/api/v1/groups").status_code == 401
+
+
+def test_other_roles_end_every_session_but_not_the_keys(
+    alice: User, ada: User, signed_in: SignIn, with_key: SignIn
+) -> None:
+    client, program = signed_in(alice), with_key(alice)
+    assign_roles(actor=ada, user=alice, roles=["employee", "moderator"])
+    assert client.get("/account/keys/").status_code == 302
+    assert program.get("/api/v1/groups").status_code == 200
 
 
 def test_signing_out_is_a_post_and_audited(alice: User, signed_in: SignIn) -> None:

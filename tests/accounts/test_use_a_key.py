@@ -97,6 +97,21 @@ def test_a_session_reads(alice: User, signed_in: SignIn) -> None:
     assert Client().get(GROUPS).status_code == 401
 
 
+def test_a_session_changes_nothing_without_the_csrf_token(alice: User) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(alice, backend="allauth.account.auth_backends.AuthenticationBackend")
+    body = {"data": {}, "content_type": "application/json"}
+    refused = client.post("/api/v1/conversations", **body)
+    assert refused.status_code == 403
+    assert "CSRF" in refused.json()["error"]["message"]
+    client.get("/account/keys/")
+    token = client.cookies["csrftoken"].value
+    factories.make_assistant()
+    assert client.post("/api/v1/conversations", headers={"X-CSRFToken": token}, **body).status_code == 201
+    bearer = {"Authorization": f"Bearer {factories.make_key(alice)}"}
+    assert Client(enforce_csrf_checks=True).post("/api/v1/conversations", headers=bearer, **body).status_code == 201
+
+
 def test_a_page_makes_shows_and_revokes_a_key(alice: User, bob: User, signed_in: SignIn) -> None:
     client = signed_in(alice)
     page = client.post("/account/keys/", {"name": "report script"})
