@@ -7,6 +7,11 @@ import sys
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "app.settings")
+    if sys.argv[1:] == ["up"]:  # lives long, starts often, and has no use for a loaded Django
+        from app.embedded.up import main as up
+
+        sys.exit(up())
+
     from django.core.management import execute_from_command_line
 
     from app.errors import ParleyError

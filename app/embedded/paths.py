@@ -134,8 +134,12 @@ def secret(name: str) -> str:
     """
     folder = data_folder().secrets
     path = folder / name
-    with contextlib.suppress(FileNotFoundError):
+    try:
         return path.read_text()
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except OSError as error:
+        raise EmbeddedError(f"Parley cannot read {path}: {error.strerror}. Was it started by another user?") from error
     try:
         folder.parent.mkdir(mode=PASSAGE_MODE, parents=True, exist_ok=True)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

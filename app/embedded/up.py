@@ -77,8 +77,9 @@ async def _start(folder: DataFolder, port: int, supervisor: Supervisor) -> None:
     # The model server's address is chosen here, before anything looks for it.
     models = [llama_part(folder)] if environment.find_text("MODEL_URL") is None else []
     await supervisor.run(application.prepare_part())
-    parts = [application.web_part(port), application.worker_part(), application.beat_part(folder)]
-    await supervisor.start(*models, *parts)
+    # What the reader waits for gets the processors first.
+    await supervisor.start(*models, application.web_part(port))
+    await supervisor.start(application.worker_part(), application.beat_part(folder))
     await supervisor.until(
         lambda: application.answers(port, "/readyz"),
         seconds=_READY_SECONDS,

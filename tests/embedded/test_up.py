@@ -36,14 +36,17 @@ def test_a_taken_port_is_said_before_anything_starts(house: House) -> None:
 
 @pytest.mark.parametrize("kind", ["a file", "a folder that cannot be made"])
 def test_an_unwritable_folder_is_said_in_one_line(house: House, kind: str) -> None:
+    """Said by `up`, and by every other command, whose settings look into the folder first."""
     if kind == "a file":
         house.folder.root.write_text("in the way")
     else:
         house.folder = DataFolder(Path("/proc/parley"))
-    assert up(house, free_port()).wait(30) == 1
-    assert len(house.said().splitlines()) == 1
-    assert "Parley cannot write to" in house.said()
-    assert "PARLEY_DATA_DIR" in house.said()
+    for command in ("up", "check"):
+        house.output.unlink(missing_ok=True)
+        assert house.start("manage.py", command, PORT=str(free_port())).wait(30) == 1
+        assert len(house.said().splitlines()) == 1
+        assert "Parley cannot write to" in house.said()
+        assert "PARLEY_DATA_DIR" in house.said()
 
 
 def test_it_comes_up_survives_a_crash_and_leaves_nothing(house: House) -> None:
