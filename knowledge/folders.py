@@ -99,10 +99,13 @@ def take_all(
 ) -> Summary:
     """Take and process every entry, in this process, a few at a time; ``done`` is told of each as it ends."""
     summary = Summary()
-    with ThreadPoolExecutor(THREADS, thread_name_prefix="ingest") as pool:
+    pool = ThreadPoolExecutor(THREADS, thread_name_prefix="ingest")
+    try:
         for seen in pool.map(lambda entry: _take_in_thread(source, entry, actor), found):
             summary.add(seen)
             done(seen)
+    finally:
+        pool.shutdown(cancel_futures=True)  # after Ctrl-C: what has begun ends, what has not is left
     return summary
 
 

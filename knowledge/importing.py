@@ -7,10 +7,11 @@ none; a folder that the source follows also loses what is gone from it, a single
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from django.db import transaction
+from django.db import DatabaseError, transaction
 
 from accounts.audit import record
 from accounts.models import Group, User
@@ -48,7 +49,12 @@ def bring_in(*, actor: User, visit: Visit, done: Callable[[Seen], None] = lambda
     with transaction.atomic():
         sync = Sync.objects.create(source=visit.source)
         record(actor=actor, action="source.sync", obj=visit.source, payload={"sync": str(sync.pk)})
-    summary = take_all(visit.source, visit.entries, actor=str(actor.pk), done=done)
+    try:
+        summary = take_all(visit.source, visit.entries, actor=str(actor.pk), done=done)
+    except BaseException:  # Ctrl-C as well: a run that ended must not look as if it went on
+        with suppress(DatabaseError):
+            finish(sync, Summary(failures=[{"key": "", "reason": "It was interrupted."}]), failed=True)
+        raise
     summary.left_out = visit.left_out
     if visit.path.is_dir() and visit.source.config.get("path") == str(visit.path):
         summary.removed = withdraw_missing(visit.source, {entry.key for entry in visit.entries})

@@ -9,6 +9,7 @@ nothing was found is better than quoting what does not answer.
 from __future__ import annotations
 
 import math
+import re
 import threading
 from collections import Counter, OrderedDict
 from collections.abc import Sequence
@@ -27,6 +28,7 @@ from knowledge.wording import plain
 
 WORDS_WEIGHT = 0.3
 PASSAGE_WEIGHT = 0.8
+ELSEWHERE, ASKS = 0.25, 0.2
 LEAST_SCORE = 0.40
 LEAST_COSINE = 0.25
 JOIN_WITHIN = 0.3
@@ -42,6 +44,11 @@ who whom why will with would you your long
 _STOP = frozenset(_STOP_WORDS.split())
 
 Vectors = npt.NDArray[np.float32]
+_POINTS_ELSEWHERE = re.compile(
+    r"^\W*(?:(?:please |also )*(?:refer to|see|read|visit|check out|learn more|click)\b)"
+    r"|\bfor (?:more|further|additional) (?:information|details?)\b",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -148,11 +155,19 @@ def _score(query: str, passages: Sequence[tuple[UUID, str, Sequence[str]]]) -> l
         _Scored(
             index,
             sentence,
-            cosine + WORDS_WEIGHT * sum(_share(word, own, near) * weight for word, weight in weights.items()) / whole,
+            cosine
+            + WORDS_WEIGHT * sum(_share(word, own, near) * weight for word, weight in weights.items()) / whole
+            - _emptiness(passages[index][1][sentence.start : sentence.end]),
             cosine,
         )
         for index, sentence, cosine, own, near in bags
     ]
+
+
+def _emptiness(text: str) -> float:
+    """What a sentence loses for answering nothing itself: it asks, or it points to another page."""
+    words = plain(text)
+    return ASKS if words.endswith("?") else ELSEWHERE if _POINTS_ELSEWHERE.search(words) else 0.0
 
 
 def _share(word: str, own: frozenset[str], near: frozenset[str]) -> float:

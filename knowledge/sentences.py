@@ -10,11 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from knowledge.blocks import Block, Kind, blocks, rows
 from knowledge.wording import plain
 
 LONGEST = 420
+_INTRODUCED = (Kind.ITEM, Kind.TABLE, Kind.CODE)
 _END = re.compile(
     r"[.!?…][\"'”’)\]*_]*(?=\s+[\"'“‘(\[*_]*[A-Z0-9À-Þ€$£]|\s*\Z)|\n{2,}|(?<=[:;])\n|\n(?=[ \t]*(?:[-*•]|\d+[.)]) )"
 )
@@ -42,21 +44,22 @@ def sentences(text: str) -> list[Sentence]:
     """Everything in ``text`` that can be quoted, in order, without overlap."""
     found: list[Sentence] = []
     lead: tuple[int, int] | None = None
-    for block in blocks(text):
+    parts = blocks(text)
+    for block, following in zip_longest(parts, parts[1:]):
         if block.kind is Kind.TABLE:
             found += _of_table(text, block)
         elif block.kind is Kind.CODE:
             found.append(_sentence(text, block.start, block.end, Kind.CODE, lead))
         elif block.kind is Kind.ITEM:
             found += _of_prose(text, block, lead)
-            continue
         elif block.kind is Kind.PARAGRAPH:
-            prose = list(_of_prose(text, block, None))
-            introduces = bool(prose) and text[prose[-1].start : prose[-1].end].endswith(":")
-            lead = (prose[-1].start, prose[-1].end) if introduces else None
-            found += prose[:-1] if introduces and len(prose) > 1 else prose
-            continue
-        lead = None
+            found += _of_prose(text, block, None)
+        if found and block.kind is Kind.PARAGRAPH and following and following.kind in _INTRODUCED:
+            last = found[-1]
+            lead = (last.start, last.end) if text[last.start : last.end].endswith(":") else None
+            found = found[:-1] if lead else found
+        elif block.kind is not Kind.ITEM:
+            lead = None
     return [sentence for sentence in found if any(sign.isalnum() for sign in text[sentence.start : sentence.end])]
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import OperationalError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -44,6 +45,10 @@ class Command(BaseCommand):
                 summary = bring_in(actor=owner, visit=visit, done=done)
         except ParleyError as error:
             raise CommandError(error.message) from error
+        except OperationalError as error:
+            raise CommandError(f"The database does not answer: {error}") from error
+        except KeyboardInterrupt as error:
+            raise CommandError("Stopped. What was read so far is kept; run it again to go on.") from error
         _print(console, summary)
         if summary.failures and summary.seen == summary.counts["failed"]:
             raise CommandError("Nothing could be taken.")
