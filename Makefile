@@ -23,7 +23,7 @@ check: dev  ## Lint, format, types, direction of imports, missing migrations, te
 	$(BIN)/lint-imports
 	$(BIN)/djlint templates --lint --check --quiet
 	PARLEY_DATA_DIR=$(VENV)/check-data $(BIN)/python manage.py check
-	PARLEY_DATA_DIR=$(VENV)/check-data $(BIN)/python manage.py makemigrations --check --dry-run
+	PARLEY_DATA_DIR=$(VENV)/check-data $(BIN)/python deploy/missing_migrations.py
 
 bench: dev  ## Run the benchmarks; ONLY=name runs one of them
 	@exec $(BIN)/python -m bench $(ONLY)
