@@ -1,4 +1,4 @@
-"""Says whether a model changed without a migration. Needs no database, for which `makemigrations --check` would wait."""
+"""Says whether a model changed without a migration, and needs no database for it."""
 
 import os
 import sys
