@@ -56,8 +56,14 @@ function turnToCited() {
   body.scrollTop = cited ? cited.getBoundingClientRect().top - body.getBoundingClientRect().top + body.scrollTop - 96 : 0;
 }
 
+/* The card knows the words that were cited in the end; a chip was written before that was settled. */
+function addressOf(link) {
+  const card = link.closest("article")?.querySelector(`.source-card[data-number="${link.dataset.number}"]`);
+  return (card ?? link).getAttribute("href");
+}
+
 async function open(link) {
-  const href = link.getAttribute("href");
+  const href = addressOf(link);
   const turn = (latest += 1);
   show(link);
   ownPage.href = href;
