@@ -27,7 +27,7 @@ from knowledge.sentences import Sentence, sentences
 from knowledge.wording import plain
 
 WORDS_WEIGHT = 0.3
-PASSAGE_WEIGHT = 0.8
+PASSAGE_WEIGHT = 0.7
 ELSEWHERE, ASKS = 0.25, 0.2
 LEAST_SCORE = 0.40
 LEAST_COSINE = 0.25

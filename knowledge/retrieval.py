@@ -30,7 +30,8 @@ from knowledge.wording import plain
 CANDIDATES = 60
 PER_DOCUMENT = 3
 LONGEST_QUERY = 1000
-WORDS_WEIGHT = 0.6
+WORDS_WEIGHT = 1.0
+WORDS_POWER = 1.4  # a strong match of words counts more than two half ones
 SAME_WORDS = 0.85
 
 _CANDIDATES = """
@@ -134,7 +135,7 @@ def candidates(*, user: User, query: str, source_ids: Sequence[UUID] = ()) -> li
 def choose(found: Sequence[Candidate], limit: int) -> list[tuple[Candidate, float]]:
     """The best ``limit`` with their scores: near-duplicates once, and no document more than three times."""
     scored = sorted(
-        ((candidate, candidate.cosine + WORDS_WEIGHT * candidate.words) for candidate in found),
+        ((candidate, candidate.cosine + WORDS_WEIGHT * candidate.words**WORDS_POWER) for candidate in found),
         key=lambda pair: (-pair[1], pair[0].document_id, pair[0].start),
     )
     return list(_distinct(scored, limit))

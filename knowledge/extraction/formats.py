@@ -18,16 +18,15 @@ class Format:
 
     media_type: str
     module: str
-    label: str
 
     def reader(self) -> Reader:
         read: Reader = import_module(f"knowledge.extraction.{self.module}").read
         return read
 
 
-_MARKDOWN = Format("text/markdown", "markdown", "Markdown")
-_TEXT = Format("text/plain", "text", "Text")
-_HTML = Format("text/html", "html", "HTML")
+_MARKDOWN = Format("text/markdown", "markdown")
+_TEXT = Format("text/plain", "text")
+_HTML = Format("text/html", "html")
 _OFFICE = "application/vnd.openxmlformats-officedocument."
 FORMATS: dict[str, Format] = {
     ".md": _MARKDOWN,
@@ -36,10 +35,10 @@ FORMATS: dict[str, Format] = {
     ".text": _TEXT,
     ".html": _HTML,
     ".htm": _HTML,
-    ".pdf": Format("application/pdf", "pdf", "PDF"),
-    ".docx": Format(_OFFICE + "wordprocessingml.document", "docx", "Word"),
-    ".xlsx": Format(_OFFICE + "spreadsheetml.sheet", "xlsx", "Excel"),
-    ".csv": Format("text/csv", "csv", "CSV"),
+    ".pdf": Format("application/pdf", "pdf"),
+    ".docx": Format(_OFFICE + "wordprocessingml.document", "docx"),
+    ".xlsx": Format(_OFFICE + "spreadsheetml.sheet", "xlsx"),
+    ".csv": Format("text/csv", "csv"),
 }
 READABLE = "Markdown, text, HTML, PDF, Word (.docx), Excel (.xlsx) and CSV"
 
