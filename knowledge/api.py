@@ -9,7 +9,8 @@ from ninja import File, Router, Status
 from ninja.files import UploadedFile
 
 from accounts.callers import caller
-from accounts.rights import require
+from accounts.models import User
+from accounts.rights import can, require
 from app.web.paging import newest_first
 from knowledge import queries
 from knowledge.found import Found
@@ -34,14 +35,16 @@ router = Router(tags=["knowledge"])
 
 @router.get("/sources", response=SourcesOut, summary="Sources you keep or may read")
 def list_sources(request: HttpRequest, limit: int = 50, cursor: str | None = None) -> dict[str, object]:
-    page = newest_first(queries.sources_of(caller(request)), by="created_at", limit=limit, cursor=cursor)
-    return {"items": [_source(source) for source in page.items], "next": page.next}
+    user = caller(request)
+    page = newest_first(queries.sources_of(user), by="created_at", limit=limit, cursor=cursor)
+    return {"items": [_source(source, user) for source in page.items], "next": page.next}
 
 
 @router.post("/sources", response={201: SourceOut}, summary="Make a source")
 def make_source(request: HttpRequest, body: SourceIn) -> Status[SourceOut]:
+    user = caller(request)
     source = create_source(
-        actor=caller(request),
+        actor=user,
         name=body.name,
         kind=body.kind,
         config=body.config,
@@ -49,7 +52,7 @@ def make_source(request: HttpRequest, body: SourceIn) -> Status[SourceOut]:
         schedule=body.schedule,
         review_by=body.review_by,
     )
-    return Status(201, _source(source))
+    return Status(201, _source(source, user))
 
 
 @router.post("/sources/{source_id}/documents", response={202: TakenOut}, summary="Bring a file in")
@@ -94,12 +97,13 @@ def find(request: HttpRequest, body: SearchIn) -> SearchOut:
     return SearchOut(passages=[_passage(one) for one in found])
 
 
-def _source(source: Source) -> SourceOut:
+def _source(source: Source, user: User) -> SourceOut:
+    """A source as this person may know it: where it comes from is its keepers' affair."""
     return SourceOut(
         id=source.pk,
         name=source.name,
         kind=source.kind,
-        config=source.config,
+        config=source.config if can(user, "knowledge.edit_source", source) else {},
         groups=[group.name for group in source.groups.all()],
         is_for_everyone=source.is_for_everyone,
         schedule=source.schedule,

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-_HEADING = re.compile(r" {0,3}(#{1,6})[ \t]+(.*?)[ \t]*#*[ \t]*$")
+_HEADING = re.compile(r" {0,3}(#{1,6})[ \t]+(?=\S)")
+_CLOSING = re.compile(r"[ \t]#+\Z")
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 _ITEM = re.compile(r"[ \t]*(?:[-*+•]|\d{1,3}[.)])[ \t]+(?=\S)")
 _ROW = re.compile(r"[ \t]*\|.*\|[ \t]*$")
@@ -40,7 +41,7 @@ class Block:
 def heading_text(line: str) -> str:
     """The words of a heading line."""
     match = _HEADING.match(line)
-    return match[2] if match else line.strip()
+    return _CLOSING.sub("", line[match.end() :].strip()).strip() if match else line.strip()
 
 
 def blocks(text: str, start: int = 0, end: int | None = None) -> list[Block]:

@@ -29,6 +29,7 @@ from knowledge.wording import plain
 
 CANDIDATES = 60
 PER_DOCUMENT = 3
+QUOTED = 8
 LONGEST_QUERY = 1000
 WORDS_WEIGHT = 1.0
 WORDS_POWER = 1.4  # a strong match of words counts more than two half ones
@@ -104,14 +105,15 @@ class Candidate:
 def search(*, user: User, query: str, limit: int = 8, source_ids: Sequence[UUID] = ()) -> list[Found]:
     """The passages that fit ``query`` best, best first, at most ``limit``, among those ``user`` may read.
 
-    ``source_ids`` narrows it to these sources. Two SQL statements, whatever the size. Raises UnavailableError when the
-    embedding model does not answer.
+    ``source_ids`` narrows it to these sources. The first eight have their best sentence as quote, the rest their text.
+    Two SQL statements, whatever the size. Raises UnavailableError when the embedding model does not answer.
     """
     query = " ".join(query.replace("\x00", " ").split())[:LONGEST_QUERY]
     if not query:
         return []
     chosen = choose(candidates(user=user, query=query, source_ids=source_ids), limit)
-    spans = quote_spans(query, [(candidate.passage_id, candidate.text) for candidate, _ in chosen])
+    spans = quote_spans(query, [(candidate.passage_id, candidate.text) for candidate, _ in chosen[:QUOTED]])
+    spans += [(0, len(candidate.text)) for candidate, _ in chosen[QUOTED:]]
     return [_found(candidate, score, span) for (candidate, score), span in zip(chosen, spans, strict=True)]
 
 

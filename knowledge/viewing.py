@@ -19,6 +19,7 @@ from knowledge.models import Passage, Version
 
 BEGIN, END = "\ue000", "\ue001"
 CONTEXT_CHARACTERS = 2500
+PAGE_CHARACTERS = 20_000
 _PLAIN_TYPES = frozenset({"text/plain"})
 _LINED_TYPES = frozenset({"application/pdf"})
 _TAG = re.compile(r"(<[^>]*>)")
@@ -62,13 +63,16 @@ def _window(version: Version, passage: Passage) -> tuple[int, int]:
     if version.pages:
         starts = [page[0] for page in version.pages]
         first, last = version.pages[max(bisect_right(starts, passage.start) - 1, 0)]
-        return min(first, passage.start), max(last, passage.end)
+        return max(min(first, passage.start), passage.start - PAGE_CHARACTERS), min(
+            max(last, passage.end), passage.end + PAGE_CHARACTERS
+        )
     edges = [block for block in blocks(version.text) if block.kind is not Kind.ITEM] or blocks(version.text)
     before = [block.start for block in edges if passage.start - CONTEXT_CHARACTERS <= block.start <= passage.start]
     after = [block.start for block in edges if passage.end <= block.start <= passage.end + CONTEXT_CHARACTERS]
     first = before[0] if before else passage.start
-    is_near_end = len(version.text) - passage.end <= CONTEXT_CHARACTERS
-    return first, len(version.text) if is_near_end or not after else after[-1]
+    if len(version.text) - passage.end <= CONTEXT_CHARACTERS:
+        return first, len(version.text)
+    return first, after[-1] if after else passage.end
 
 
 def _plain(text: str, first: int, last: int, span: tuple[int, int]) -> str:

@@ -9,9 +9,10 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from accounts.models import User
+from accounts.models import Group, User
 from knowledge.models import Document, Source
 from knowledge.processing import process_document
+from tests import factories
 from tests.conftest import SignIn
 from tests.knowledge.conftest import LEAVE, Publish
 
@@ -88,6 +89,14 @@ def test_sources_are_listed_by_pages(olivia: User, alice: User, handbook: Source
     assert listed["next"] is None
     config = listed["items"][0]["config"]
     assert config == {}
+
+
+def test_where_a_folder_lies_is_told_to_its_keeper_alone(
+    olivia: User, alice: User, crew: Group, with_key: SignIn
+) -> None:
+    factories.make_source(owner=olivia, name="F", groups=[crew], kind="folder", config={"path": "/srv/f"})
+    assert with_key(olivia).get("/api/v1/sources").json()["items"][0]["config"] == {"path": "/srv/f"}
+    assert with_key(alice).get("/api/v1/sources").json()["items"][0]["config"] == {}
 
 
 def test_without_a_key_nothing_is_told(handbook: Source) -> None:

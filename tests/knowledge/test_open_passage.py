@@ -157,3 +157,12 @@ def test_hostile_text_is_only_text(handbook: Source, publish: Publish) -> None:
     shown = excerpt(passage, passage.start, passage.end)
     assert "<script" not in shown.html
     assert "<img" not in shown.html
+
+
+def test_one_endless_paragraph_is_shown_in_part(handbook: Source, publish: Publish) -> None:
+    document = publish(handbook, "long.md", "# Long\n\n" + "Words and words again. " * 4000)
+    passage = Passage.objects.select_related("version").filter(version__document=document)[20]
+    shown = excerpt(passage, passage.start, passage.end)
+    assert len(shown.html) < 10_000
+    assert shown.goes_before
+    assert shown.goes_after

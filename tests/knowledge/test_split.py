@@ -101,3 +101,12 @@ def test_a_row_hangs_on_its_head_and_an_item_on_its_introduction() -> None:
     found = {text[one.start : one.end]: one.lead for one in sentences(text)}
     assert found["cash"] == "Pay:"
     assert found["| Small | 0.38 |"] == "Car Rate"
+
+
+def test_lines_made_to_be_slow_are_not() -> None:
+    for line in ("# " + " " * 200_000 + "x", "# a" + " #" * 100_000 + " x", "|" * 200_000 + "x", "- " * 100_000 + "x"):
+        split(line)
+
+
+def test_a_closing_sign_is_no_part_of_a_heading() -> None:
+    assert [piece.heading_path for piece in split("## Cars in C# ##\n\nWords.")] == [("Cars in C#",)]
