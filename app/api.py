@@ -45,16 +45,16 @@ def _name_fields(error: ValidationError) -> BadInputError:
 
 
 def _answer_errors(on: NinjaAPI, shape: Any) -> None:
-    def known(request: HttpRequest, error: ParleyError) -> HttpResponse:
+    def known(request: HttpRequest, error: Any) -> HttpResponse:
         return on.create_response(request, shape(error), status=error.status)
 
-    def invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    def invalid(request: HttpRequest, error: Any) -> HttpResponse:
         return known(request, _name_fields(error))
 
-    def signed_out(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
+    def signed_out(request: HttpRequest, error: Any) -> HttpResponse:
         return known(request, NotSignedInError("Send a valid key as Authorization: Bearer KEY."))
 
-    def http(request: HttpRequest, error: HttpError) -> HttpResponse:
+    def http(request: HttpRequest, error: Any) -> HttpResponse:
         bad = BadInputError(str(error))
         bad.status = error.status_code
         return known(request, bad)

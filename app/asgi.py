@@ -32,6 +32,7 @@ class Parley:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
+                runner.warm_up()
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
                 await runner.drain()

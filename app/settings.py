@@ -4,6 +4,7 @@ A variable that names a remote part (DATABASE_URL, VALKEY_URL, …) replaces the
 part's address follows from PARLEY_DATA_DIR alone, so that every command of the same clone finds the running Parley.
 """
 
+import warnings
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -198,6 +199,8 @@ USE_I18N = True
 USE_TZ = True
 
 STATIC_URL = "static/"
+# WhiteNoise hands out files as plain iterators. They are small; the first chat page has 43 KB of them.
+warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
 STATIC_ROOT = environment.find_text("STATIC_ROOT")  # where an image keeps its collected files; else the finders serve
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True

@@ -18,7 +18,7 @@ from chat import socket_actions
 from chat.events import MAX_FRAME_BYTES
 from chat.following import follow
 from chat.models import Conversation
-from chat.receivers import watchers_of
+from chat.receivers import lines_of, watchers_of
 from chat.renderings import SUBPROTOCOL, HtmlRendering, JsonRendering, Rendering
 
 log = logging.getLogger(__name__)
@@ -50,7 +50,8 @@ class ConversationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             await self.close(NOT_FOUND)
             return
         self.conversation, under_way, newest = opened
-        await self.channel_layer.group_add(watchers_of(self.conversation.id), self.channel_name)
+        for group in self._groups():
+            await self.channel_layer.group_add(group, self.channel_name)
         self._resume(under_way, newest)
 
     def _resume(self, under_way: list[UUID], newest: UUID | None) -> None:
@@ -68,7 +69,11 @@ class ConversationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         for task in self._follows.values():
             task.cancel()
         if hasattr(self, "conversation"):
-            await self.channel_layer.group_discard(watchers_of(self.conversation.id), self.channel_name)
+            for group in self._groups():
+                await self.channel_layer.group_discard(group, self.channel_name)
+
+    def _groups(self) -> tuple[str, str]:
+        return watchers_of(self.conversation.id), lines_of(self.user.id)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         if not hasattr(self, "conversation"):
@@ -86,6 +91,10 @@ class ConversationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def conversation_news(self, news: dict[str, Any]) -> None:
         """Somebody, somewhere, began or changed an answer of this conversation."""
         self._follow(UUID(news["message_id"]))
+
+    async def access_ended(self, news: dict[str, Any]) -> None:
+        """This person was suspended, signed out or given another password: the page has to sign in again."""
+        await self.close(SIGNED_OUT)
 
     def _follow(self, message_id: UUID) -> None:
         if message_id in self._wakes:

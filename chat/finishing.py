@@ -6,7 +6,6 @@ decision (see ``chat.receivers``).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,26 +16,14 @@ from django.utils import timezone
 from accounts import audit
 from chat import telling
 from chat.events import Event, LogEntry
+from chat.evidence import Card
 from chat.leases import LeaseLostError
 from chat.models import Citation, Generation, Message
-from knowledge.retrieval import Found
 from moderation.cases import open_case
 from moderation.models import PolicyVersion
 from moderation.screening import Verdict
 
-MARKER = re.compile(r"\[(\d{1,2})\]")
 CONTENT_KIND = "message"
-
-
-@dataclass(frozen=True)
-class CitedSpan:
-    """A numbered citation: which passage, and which span of its version's text."""
-
-    number: int
-    passage: Found
-    start: int
-    end: int
-    quote: str
 
 
 @dataclass
@@ -50,7 +37,7 @@ class Outcome:
     verdict: Verdict | None = None
     error_code: str = ""
     error: str = ""
-    cited: Sequence[CitedSpan] = ()
+    cited: Sequence[Card] = ()
     mode: str = ""
     model_name: str = ""
     worker_id: Any = None
@@ -134,13 +121,13 @@ def _write_citations(message: Message, outcome: Outcome) -> None:
     Citation.objects.bulk_create(
         Citation(
             message=message,
-            number=span.number,
-            passage_id=span.passage.passage_id,
-            start=span.start,
-            end=span.end,
-            quote=span.quote,
+            number=card.number,
+            passage_id=card.passage.passage_id,
+            start=card.start,
+            end=card.end,
+            quote=card.quote,
         )
-        for span in outcome.cited
+        for card in outcome.cited
     )
 
 
@@ -156,14 +143,3 @@ def _write_generation(message: Message, outcome: Outcome, policy_version: Policy
         usage=outcome.usage,
         timings=outcome.timings,
     )
-
-
-def cited_in(text: str, found: Sequence[Found]) -> list[CitedSpan]:
-    """The passages that ``[n]`` in ``text`` names, each with its best sentence."""
-    numbers = sorted({int(number) for number in MARKER.findall(text)})
-    return [
-        CitedSpan(number, passage, passage.quote_start, passage.quote_end, passage.quote)
-        for number in numbers
-        if 0 < number <= len(found)
-        for passage in [found[number - 1]]
-    ]

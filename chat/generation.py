@@ -16,14 +16,17 @@ from app.inference.pool import get_pool
 from app.inference.types import CompletionRequest, TextChunk, Usage
 from app.web.threads import in_thread
 from chat import briefing, finishing, leases, prompts
+from chat.attribution import supporting
 from chat.briefing import Brief
 from chat.events import Event
-from chat.finishing import CitedSpan, Outcome
+from chat.evidence import Card, cited_in, make_cards, numbers_in
+from chat.finishing import Outcome
 from chat.models import Assistant, Message
 from chat.outlet import Outlet
 from chat.streams import Stream, read_tail
-from knowledge.quoting import best_quotes
-from knowledge.retrieval import Found, search
+from knowledge.found import Found
+from knowledge.quoting import Quote, best_quotes
+from knowledge.retrieval import search
 from moderation.screening import HoldBack, screen
 
 log = logging.getLogger(__name__)
@@ -45,9 +48,12 @@ class Run:
         self.outlet = Outlet(message, stream, on_stop=self.stop)
         self.outcome = Outcome(state=State.DONE, text="", log=self.outlet.log)
         self.found: list[Found] = []
+        self.quotes: list[Quote] = []
+        self.cards: list[Card] = []
         self._begun_at = asyncio.get_running_loop().time()
         self._writing: asyncio.Task[None] | None = None
         self._stopped = False
+        self._said = ""
         self.brief: Brief | None = None
 
     def stop(self) -> None:
@@ -93,32 +99,25 @@ class Run:
             await self._find(brief)
         window = HoldBack(brief.rules)
         if brief.assistant.mode == Assistant.Mode.QUOTE:
-            await self._quote(brief, window)
+            await self._quote(window)
         else:
             await self._generate(brief, window)
         await self._judge(window)
 
     async def _find(self, brief: Brief) -> None:
         await self.outlet.status("searching")
-        self.found = await in_thread(
-            search, user=brief.reader, query=brief.question, limit=EVIDENCE_COUNT, source_ids=brief.source_ids
-        )
+        self.found, self.quotes = await in_thread(_search, brief)
+        self.cards = make_cards(self.found, self.quotes)
         self._mark_time("evidence")
-        await self.outlet.evidence([evidence_of(number, found) for number, found in enumerate(self.found, 1)])
+        await self.outlet.evidence([card.as_json() for card in self.cards])
 
-    async def _quote(self, brief: Brief, window: HoldBack) -> None:
+    async def _quote(self, window: HoldBack) -> None:
         """Say the passages' own sentences, each with its number."""
-        quotes = await in_thread(best_quotes, brief.question, self.found, QUOTES)
-        if not quotes:
+        if not self.quotes:
             await self._say(window, NOTHING_FOUND)
-        spans: list[CitedSpan] = []
-        for quote in quotes:
-            number = quote.found_index + 1
-            before = "\n\n" if spans else ""
+        for number, quote in enumerate(self.quotes, 1):
+            before = "\n\n" if number > 1 else ""
             await self._say(window, f"{before}{quote.text} [{number}]")
-            if number not in {span.number for span in spans}:
-                spans.append(CitedSpan(number, self.found[quote.found_index], quote.start, quote.end, quote.text))
-        self.outcome.cited = spans
 
     async def _generate(self, brief: Brief, window: HoldBack) -> None:
         """Let a model of the pool write."""
@@ -140,9 +139,19 @@ class Run:
                     await self._say(window, piece.text)
                 else:
                     self._note_usage(piece)
+        await self._attribute(window)
+
+    async def _attribute(self, window: HoldBack) -> None:
+        """Cite at the end what the answer rests on, if the model cited nothing itself."""
+        text = self._said
+        if self.cards and not numbers_in(text):
+            numbers = await in_thread(supporting, text, self.cards)
+            if numbers:
+                await self._say(window, " " + "".join(f"[{number}]" for number in numbers))
 
     async def _say(self, window: HoldBack, text: str) -> None:
         """Pass text through the window; while the whole answer waits for a person, all of it stays back."""
+        self._said += text
         released = window.feed(text)
         if self.outcome.verdict:
             self.outcome.held_text += released
@@ -171,8 +180,7 @@ class Run:
         outcome.text, outcome.log = self.outlet.text, self.outlet.log
         if outcome.state != State.HELD:
             outcome.held_text = ""
-        if outcome.mode == Assistant.Mode.GENERATE:
-            outcome.cited = finishing.cited_in(outcome.text + outcome.held_text, self.found)
+        outcome.cited = cited_in(outcome.text + outcome.held_text, self.cards)
         if self.outlet.first_text_at is not None:
             outcome.timings["first_text"] = round(self.outlet.first_text_at - self._begun_at, 4)
         self._mark_time("done")
@@ -233,17 +241,8 @@ def _relive(message: Message, event: Event) -> None:
     message.log.append([event.seq, event.type, value])
 
 
-def evidence_of(number: int, found: Found) -> dict[str, Any]:
-    """A passage as evidence: ids, place and the sentence that fits best."""
-    return {
-        "number": number,
-        "passage_id": str(found.passage_id),
-        "document_id": str(found.document_id),
-        "document_title": found.document_title,
-        "source": found.source,
-        "heading_path": list(found.heading_path),
-        "page": found.page,
-        "start": found.quote_start,
-        "end": found.quote_end,
-        "quote": found.quote,
-    }
+def _search(brief: Brief) -> tuple[list[Found], list[Quote]]:
+    """Passages with the reader's rights, and what to quote of them when the assistant quotes."""
+    found = search(user=brief.reader, query=brief.question, limit=EVIDENCE_COUNT, source_ids=brief.source_ids)
+    quotes = best_quotes(brief.question, found, QUOTES) if brief.assistant.mode == Assistant.Mode.QUOTE else []
+    return found, quotes

@@ -40,6 +40,7 @@ class AnswerView:
     citations: list[dict[str, Any]] = field(default_factory=list)
     usage: dict[str, Any] = field(default_factory=dict)
     timings: dict[str, Any] = field(default_factory=dict)
+    rating: int | None = None
     growing: Growing = field(default_factory=Growing)
 
     @property
@@ -130,4 +131,5 @@ def view_of(message: Message, assistant: Assistant) -> AnswerView | QuestionView
     for event in telling.retell(message):
         view.apply(event)
     view.finished_at = message.finished_at
+    view.rating = next((one.value for one in message.feedback.all()), None)  # only its reader can rate an answer
     return view

@@ -45,7 +45,7 @@ def turns_of(conversation: Conversation) -> list[AnswerView | QuestionView]:
     """The messages of a conversation in order: every question with the newest answer to it."""
     rows = (
         conversation.messages.select_related("parent")
-        .prefetch_related("citations__passage__version__document", "generations")
+        .prefetch_related("citations__passage__version__document", "generations", "feedback")
         .order_by("-created_at", "-id")[:TURN_ROWS]
     )
     newest_answers: set[UUID | None] = set()

@@ -11,6 +11,7 @@ from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 from django.dispatch import receiver
 
+from accounts.signals import access_ended
 from chat.finishing import CONTENT_KIND
 from chat.releasing import apply_decision
 from chat.runner import runner
@@ -26,6 +27,11 @@ def watchers_of(conversation_id: UUID) -> str:
     return f"conversation.{conversation_id}"
 
 
+def lines_of(user_id: UUID) -> str:
+    """The channel group of all sockets that a person has open."""
+    return f"person.{user_id}"
+
+
 @receiver(answer_queued)
 def begin(message_id: UUID, **_: Any) -> None:
     runner.start_soon(message_id)
@@ -39,12 +45,20 @@ def stop(message_id: UUID, **_: Any) -> None:
 @receiver(conversation_changed)
 def tell_watchers(conversation_id: UUID, message_id: UUID, **_: Any) -> None:
     """A hint to look; whoever misses it sees the news a little later."""
-    layer = get_channel_layer()
-    news = {"type": "conversation.news", "message_id": str(message_id)}
+    _tell(watchers_of(conversation_id), {"type": "conversation.news", "message_id": str(message_id)})
+
+
+def _tell(group: str, news: dict[str, str]) -> None:
     try:
-        async_to_sync(layer.group_send)(watchers_of(conversation_id), news)
+        async_to_sync(get_channel_layer().group_send)(group, news)
     except (redis.exceptions.RedisError, OSError) as error:
-        log.warning("watchers of %s were not told: %r", conversation_id, error)
+        log.warning("%s was not told of %s: %r", group, news["type"], error)
+
+
+@receiver(access_ended)
+def close_lines(user_id: UUID, **_: Any) -> None:
+    """Whoever may no longer be here loses the sockets they have open."""
+    _tell(lines_of(user_id), {"type": "access.ended"})
 
 
 @receiver(case_decided)

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from chat import telling
 from chat.events import LogEntry, in_frames
-from chat.finishing import MARKER
+from chat.evidence import numbers_in
 from chat.models import Message
 from chat.signals import conversation_changed
 from chat.streams import append_from_thread
@@ -58,8 +58,7 @@ def _release(message: Message, decision: Decision, log: list[LogEntry]) -> None:
         message.text += piece
         telling.append(log, "delta", len(message.text))
     if is_edited:
-        still_cited = {int(number) for number in MARKER.findall(message.text)}
-        message.citations.exclude(number__in=still_cited).delete()
+        message.citations.exclude(number__in=numbers_in(message.text)).delete()
     if message.citations.exists():
         telling.append(log, "citations")
 

@@ -71,13 +71,25 @@ class HtmlRendering:
         if message_id not in self._views:
             self._views[message_id], question = await in_thread(_load_views, message_id)
         view = self._views[message_id]
+        state_before, open_before = view.state, view.html_open
         closed = "".join([view.apply(event) for event in batch])
         if message_id not in self._shown:
             if view.seq <= after:
                 return []
             self._shown.add(message_id)
             return self._whole(view, question)
-        return self._changes(view, closed, {event.type for event in batch})
+        types: set[str] = {event.type for event in batch}
+        parts = self._state(view, state_before, types)
+        if closed or "done" in types:
+            parts += [self._append(view, closed)] if closed else []
+            parts.append(self._redraw(view))
+        elif "delta" in types:
+            parts.append(self._grow(view, open_before))
+        if types & {"evidence", "citations"}:
+            parts.append(render_to_string("chat/_evidence.html", {"m": view, "oob": True}))
+        if "done" in types:
+            parts.append(render_to_string("chat/_actions.html", {"m": view, "oob": True}))
+        return ["".join(parts)] if parts else []
 
     def refusal(self, error: ParleyError, frame: dict[str, Any]) -> str:
         context = {"error": error, "client_id": frame.get("client_id", "")}
@@ -92,19 +104,26 @@ class HtmlRendering:
         view.html_closed = blocks
         return [skeleton, *(self._append(view, piece) for piece in _split_blocks(blocks))]
 
-    def _changes(self, view: AnswerView, closed: str, types: set[str]) -> list[str]:
-        parts: list[str] = []
-        if closed:
-            parts.append(self._append(view, closed))
-        if types & {"status", "done", "error"} or (types & {"delta"} and view.state == "writing"):
-            parts.append(render_to_string("chat/_state.html", {"m": view, "oob": True}))
-        if types & {"evidence", "citations"}:
-            parts.append(render_to_string("chat/_evidence.html", {"m": view, "oob": True}))
-        if types & {"delta", "done"}:
-            parts.append(f'<div id="open-{view.id}" hx-swap-oob="innerHTML">{view.html_open}</div>')
-        if "done" in types:
-            parts.append(render_to_string("chat/_actions.html", {"m": view, "oob": True}))
-        return ["".join(parts)] if parts else []
+    def _state(self, view: AnswerView, before: str, types: set[str]) -> list[str]:
+        """The state line, when there is something new to read in it."""
+        if view.state == before and not types & {"status", "done", "error"}:
+            return []
+        return [render_to_string("chat/_state.html", {"m": view, "oob": True})]
+
+    def _grow(self, view: AnswerView, before: str) -> str:
+        """The open block's new end, when it only became longer; else the whole of it."""
+        end = "</p>\n"
+        after = view.html_open
+        begin = before.removesuffix(end)
+        if begin and before.startswith("<p>") and after.startswith(begin) and after.endswith(end):
+            added = after.removeprefix(begin).removesuffix(end)
+            if "<" not in added:
+                place = f"beforeend:#open-{view.id} > p:last-child"
+                return f'<div hx-swap-oob="{place}" data-seq="{view.seq}">{added}</div>'
+        return self._redraw(view)
+
+    def _redraw(self, view: AnswerView) -> str:
+        return f'<div id="open-{view.id}" hx-swap-oob="innerHTML" data-seq="{view.seq}">{view.html_open}</div>'
 
     def _append(self, view: AnswerView, html: str) -> str:
         return f'<div hx-swap-oob="beforeend:#closed-{view.id}">{html}</div>'
@@ -119,7 +138,8 @@ def _load_views(message_id: UUID) -> tuple[AnswerView, QuestionView | None]:
 
 def _split_blocks(html: str) -> list[str]:
     """Closed blocks in pieces below the limit of a frame, cut only between top-level blocks."""
-    pieces, current = [], ""
+    pieces: list[str] = []
+    current = ""
     for block in html.split("\n<"):
         block = block if not current and not pieces else "\n<" + block
         if len((current + block).encode()) > MAX_FRAME_BYTES * 3 // 4 and current:

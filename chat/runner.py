@@ -10,6 +10,8 @@ import asyncio
 import logging
 from uuid import UUID
 
+from app.errors import ParleyError
+from app.inference.embedding import embed_query
 from app.inference.pool import get_pool
 from app.web.threads import in_thread
 from chat import generation, leases
@@ -40,6 +42,12 @@ class Runner:
         self._loop, self._is_draining = loop, False
         self._runs, self._tasks = {}, set()
         self._sweeper = loop.create_task(self._sweep())
+
+    def warm_up(self) -> None:
+        """Load the embedding model beside the first requests, so that the first question does not wait for it."""
+        task = asyncio.get_running_loop().create_task(_load_embedding())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def start_soon(self, message_id: UUID) -> None:
         """Begin writing an answer; from any thread. Does nothing in a process without an event loop."""
@@ -99,6 +107,13 @@ class Runner:
                     self.start(message_id)
             except Exception as error:  # noqa: BLE001 - the database may be restarting; sweeping must outlive that
                 log.warning("looking for answers nobody writes failed, trying again: %r", error)
+
+
+async def _load_embedding() -> None:
+    try:
+        await in_thread(embed_query, "warm up")
+    except ParleyError as error:
+        log.warning("the embedding model is not there yet: %s", error.message)
 
 
 runner = Runner()

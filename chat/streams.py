@@ -13,7 +13,7 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 import orjson
@@ -28,7 +28,6 @@ log = logging.getLogger(__name__)
 KEEP_SECONDS = 3600
 WRITE_TIMEOUT_SECONDS = 0.5
 DOWN_SECONDS = 5.0
-READ_BLOCK_MS = 2000
 READER_BACKLOG = 2000
 
 
@@ -113,7 +112,7 @@ def _client() -> redis.asyncio.Redis:
 
 @cache
 def _sync_client() -> redis.Redis:
-    return cast(redis.Redis, redis.from_url(settings.VALKEY_URL, socket_timeout=WRITE_TIMEOUT_SECONDS))
+    return redis.from_url(settings.VALKEY_URL, socket_timeout=WRITE_TIMEOUT_SECONDS)
 
 
 def _key(message_id: UUID) -> str:
@@ -160,27 +159,10 @@ def append_from_thread(events: list[Event]) -> None:
         log.warning("Valkey does not take events: %r", error)
 
 
-async def read_copy(message_id: UUID, after: int) -> AsyncIterator[list[Event]]:
-    """Batches of events from Valkey after ``after``; an empty batch when nothing came for two seconds.
-
-    Ends, rather than raises, when Valkey is gone.
-    """
-    last = f"{after}-1"
-    try:
-        while True:
-            found = await _client().xread({_key(message_id): last}, block=READ_BLOCK_MS)
-            entries = found[0][1] if found else []
-            if entries:
-                last = entries[-1][0].decode()
-            yield [_unpack(message_id, fields) for _, fields in entries]
-    except (redis.exceptions.RedisError, OSError) as error:
-        log.warning("Valkey does not answer a reader: %r", error)
-
-
 async def read_tail(message_id: UUID, after: int) -> list[Event]:
     """What Valkey has after ``after``, without waiting; empty when it is gone."""
     try:
-        entries = await asyncio.wait_for(
+        entries: Any = await asyncio.wait_for(
             _client().xrange(_key(message_id), min=f"({after}-1", max="+"), WRITE_TIMEOUT_SECONDS
         )
     except (redis.exceptions.RedisError, OSError, TimeoutError):

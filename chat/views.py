@@ -100,7 +100,9 @@ def restore(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
     gone = Conversation.objects.filter(owner=reader(request)).exclude(deleted_at=None)
     found = get_object_or_404(gone, pk=conversation_id)
     keeping.restore_conversation(reader(request), conversation=found)
-    return _back_to(request, reverse("chat:conversation", args=[found.id]))
+    if request.headers.get("HX-Request"):
+        return HttpResponse(status=204, headers={"HX-Refresh": "true"})
+    return redirect("chat:conversation", found.id)
 
 
 @login_required

@@ -86,13 +86,14 @@ function take(html) {
   if (wasAtEnd) scrollToEnd();
 }
 
+/* Which answer a fragment is about stands in its id or in the place it goes to. */
 function noteSeq(page) {
-  for (const state of page.querySelectorAll(".state[data-seq]")) {
-    const article = document.getElementById(`m-${state.dataset.message}`);
-    if (article) {
-      article.dataset.seq = state.dataset.seq;
-      article.dataset.state = state.dataset.state;
-    }
+  for (const part of page.querySelectorAll("[data-seq]")) {
+    const [, id] = (part.id || part.getAttribute("hx-swap-oob") || "").match(/-([0-9a-f-]{36})/) || [];
+    const article = document.getElementById(`m-${id}`);
+    if (!article) continue;
+    article.dataset.seq = part.dataset.seq;
+    if (part.dataset.state) article.dataset.state = part.dataset.state;
   }
 }
 

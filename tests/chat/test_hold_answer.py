@@ -21,7 +21,13 @@ def policy(ada, writer):
     rules = [
         {"name": "pay", "scope": "question", "match": {"words": ["salary"]}, "action": "hold", "reason": "About pay."},
         {"name": "days", "scope": "answer", "match": {"words": ["dismissal"]}, "action": "hold", "reason": "Careful."},
-        {"name": "no", "scope": "question", "match": {"words": ["forbidden"]}, "action": "block", "reason": "Not here."},
+        {
+            "name": "no",
+            "scope": "question",
+            "match": {"words": ["forbidden"]},
+            "action": "block",
+            "reason": "Not here.",
+        },
     ]
     save_rules(ada, policy=policy, rules=rules)
     policy.refresh_from_db()
@@ -95,7 +101,9 @@ async def test_a_rejected_answer_gives_the_reason_alone(running, policy, convers
     assert await events_about(done["message_id"], "message.held") == 1
 
 
-async def test_a_match_in_the_middle_keeps_back_the_rest(running, policy, conversation, alice_key, decide, scripted_server):
+async def test_a_match_in_the_middle_keeps_back_the_rest(
+    running, policy, conversation, alice_key, decide, scripted_server
+):
     tokens = ["All is well. ", "Then ", "the dis", "missal", " of staff ", "follows."]
     scripted_server.script(tokens=tokens, pace=0.06)
     async with Reader(conversation.id, key=alice_key) as reader:

@@ -32,7 +32,16 @@ def start_web() -> Iterator[Callable[[int], subprocess.Popen[bytes]]]:
         from django.db import connection
 
         environment = os.environ | {"DATABASE_URL": database_url(connection.settings_dict)}
-        command = [sys.executable, "-m", "uvicorn", "app.asgi:application", "--port", str(port), "--log-level", "warning"]
+        command = [
+            sys.executable,
+            "-m",
+            "uvicorn",
+            "app.asgi:application",
+            "--port",
+            str(port),
+            "--log-level",
+            "warning",
+        ]
         started.append(subprocess.Popen(command, env=environment))
         wait_until_up(port)
         return started[-1]

@@ -1,0 +1,63 @@
+"""Evidence: the numbered spans an answer may rest on, shown as cards before its first word.
+
+A number means the same everywhere: on the card, in the text as ``[n]``, and as the citation. When an assistant quotes,
+each quote is a card of its own and comes first, so that every number opens exactly the words that were said.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from knowledge.found import Found
+from knowledge.quoting import Quote
+
+MARKER = re.compile(r"\[(\d{1,2})\]")
+
+
+@dataclass(frozen=True)
+class Card:
+    """A numbered span of a passage; ``start`` and ``end`` count in the version's text."""
+
+    number: int
+    passage: Found
+    start: int
+    end: int
+    quote: str
+
+    def as_json(self) -> dict[str, Any]:
+        """As it is told and kept in the answer's row."""
+        return {
+            "number": self.number,
+            "passage_id": str(self.passage.passage_id),
+            "document_id": str(self.passage.document_id),
+            "document_title": self.passage.document_title,
+            "source": self.passage.source,
+            "heading_path": list(self.passage.heading_path),
+            "page": self.passage.page,
+            "start": self.start,
+            "end": self.end,
+            "quote": self.quote,
+        }
+
+
+def make_cards(found: Sequence[Found], quotes: Sequence[Quote] = ()) -> list[Card]:
+    """The quotes in their order, then the passages from which nothing was quoted, each with its best sentence."""
+    spans = [(found[quote.found_index], quote.start, quote.end, quote.text) for quote in quotes]
+    quoted = {quote.found_index for quote in quotes}
+    rest = [one for index, one in enumerate(found) if index not in quoted]
+    spans += [(one, one.quote_start, one.quote_end, one.quote) for one in rest]
+    return [Card(number, *span) for number, span in enumerate(spans, 1)]
+
+
+def numbers_in(text: str) -> set[int]:
+    """The numbers that ``text`` cites."""
+    return {int(number) for number in MARKER.findall(text)}
+
+
+def cited_in(text: str, cards: Sequence[Card]) -> list[Card]:
+    """The cards that ``text`` cites, in order of their numbers."""
+    numbers = numbers_in(text)
+    return [card for card in cards if card.number in numbers]

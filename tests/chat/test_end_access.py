@@ -1,0 +1,23 @@
+"""Suspending somebody ends their open lines within a second."""
+
+import pytest
+
+from accounts.people import suspend_person
+from app.web.threads import in_thread
+from tests.chat.reading import Reader
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+async def test_a_suspended_persons_socket_closes_at_once(running, conversation, alice, alice_key, ada):
+    async with Reader(conversation.id, key=alice_key) as reader:
+        await reader.ask("Hello?")
+        await reader.until("done")
+        await in_thread(suspend_person, actor=ada, user=alice)
+        assert await reader.next(timeout=1) == {"type": "close", "code": 4401}
+
+
+async def test_a_suspended_person_cannot_come_back(running, conversation, alice, alice_key, ada):
+    await in_thread(suspend_person, actor=ada, user=alice)
+    async with Reader(conversation.id, key=alice_key) as reader:
+        assert (await reader.next())["code"] in (4401, 4404)
