@@ -1,4 +1,4 @@
-"""Celery: everything that may wait. Tasks take ids, travel as JSON, and are acknowledged when done, not when fetched."""
+"""Celery: everything that may wait. Tasks take ids, travel as JSON, and are acknowledged when they are done."""
 
 import os
 

@@ -19,9 +19,7 @@ def find_text(name: str) -> str | None:
         try:
             return Path(path).read_text().strip()
         except OSError as error:
-            raise BadInputError(
-                f"{name}_FILE points to {path}, which cannot be read: {error.strerror}."
-            ) from error
+            raise BadInputError(f"{name}_FILE points to {path}, which cannot be read: {error.strerror}.") from error
     return os.environ.get(name) or None
 
 

@@ -50,8 +50,8 @@ class Reader:
     async def ask(self, text: str, client_id: str | None = None) -> None:
         await self.send(type="ask", text=text, client_id=client_id)
 
-    async def next(self, timeout: float = 10) -> Frame:
-        message = await self.line.receive_output(timeout)
+    async def next(self, within: float = 10) -> Frame:
+        message = await self.line.receive_output(within)
         if message["type"] == "websocket.close":
             self.close_code = message["code"]
             return {"type": "close", "code": message["code"]}

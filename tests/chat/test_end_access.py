@@ -14,7 +14,7 @@ async def test_a_suspended_persons_socket_closes_at_once(running, conversation, 
         await reader.ask("Hello?")
         await reader.until("done")
         await in_thread(suspend_person, actor=ada, user=alice)
-        assert await reader.next(timeout=1) == {"type": "close", "code": 4401}
+        assert await reader.next(within=1) == {"type": "close", "code": 4401}
 
 
 async def test_a_suspended_person_cannot_come_back(running, conversation, alice, alice_key, ada):

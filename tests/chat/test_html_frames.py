@@ -13,7 +13,9 @@ from tests.chat.reading import Reader
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-TEXT = "First **bold** words and a [link](https://a.example/x).\n\n- one\n- two\n\n```python\nx = 1\n```\n\nThe end of it."
+TEXT = (
+    "First **bold** words and a [link](https://a.example/x).\n\n- one\n- two\n\n```python\nx = 1\n```\n\nThe end of it."
+)
 
 
 async def frames_of(message, cut: int) -> list[str]:
@@ -36,7 +38,7 @@ def page_after(frames: list[str], message_id: str) -> str:
             closed += match[1]
         if match := re.search(r'hx-swap-oob="beforeend:#open-[^"]*"[^>]*>(.*?)</div>$', frame, re.S):
             opened = opened.removesuffix("</p>\n") + match[1] + "</p>\n"
-        if match := re.search(r'<div id="open-[^"]*" hx-swap-oob="innerHTML"[^>]*>(.*?)</div>(?=<div|\s*$)', frame, re.S):
+        if match := re.search(r'id="open-[^"]*" hx-swap-oob="innerHTML"[^>]*>(.*?)</div>(?=<div|\s*$)', frame, re.S):
             opened = match[1]
     return closed + opened
 
