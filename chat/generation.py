@@ -15,7 +15,7 @@ from app.errors import ParleyError
 from app.inference.pool import get_pool
 from app.inference.types import CompletionRequest, TextChunk, Usage
 from app.web.threads import in_thread
-from chat import briefing, finishing, leases, prompts
+from chat import briefing, finishing, leases, prompts, quotation
 from chat.attribution import supporting
 from chat.briefing import Brief
 from chat.events import Event
@@ -117,7 +117,7 @@ class Run:
             await self._say(window, NOTHING_FOUND)
         for number, quote in enumerate(self.quotes, 1):
             before = "\n\n" if number > 1 else ""
-            await self._say(window, f"{before}{quote.text} [{number}]")
+            await self._say(window, before + quotation.say(quote, self.found[quote.found_index], number))
 
     async def _generate(self, brief: Brief, window: HoldBack) -> None:
         """Let a model of the pool write."""

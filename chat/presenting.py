@@ -15,6 +15,7 @@ from app.web.markdown import Growing
 from chat import telling
 from chat.events import Event
 from chat.models import Assistant, Message
+from knowledge.wording import plain
 
 
 @dataclass
@@ -80,18 +81,16 @@ class AnswerView:
         return closed
 
     def _show(self, passages: list[dict[str, Any]]) -> None:
-        self.evidence = [passage | {"url": passage_url(passage), "is_cited": False} for passage in passages]
+        self.evidence = [
+            passage | {"quote": plain(passage["quote"]), "url": passage_url(passage), "is_cited": False}
+            for passage in passages
+        ]
         self.growing.links = {passage["number"]: passage["url"] for passage in self.evidence}
 
     def _mark_cited(self) -> None:
-        """Cited cards show the words that were cited, and their chips open exactly those."""
-        cited = {citation["number"]: citation for citation in self.citations}
+        cited = {citation["number"] for citation in self.citations}
         for passage in self.evidence:
-            if citation := cited.get(passage["number"]):
-                passage["is_cited"] = True
-                passage["quote"] = citation["quote"]
-                passage["start"], passage["end"] = citation["start"], citation["end"]
-                passage["url"] = passage_url(passage)
+            passage["is_cited"] = passage["number"] in cited
 
 
 @dataclass(frozen=True)

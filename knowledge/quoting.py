@@ -116,7 +116,10 @@ def best_quotes(query: str, found: Sequence[Found], limit: int = 3) -> list[Quot
             break
         source = found[one.passage]
         start, end = _with_neighbours(one, scored, source.text)
-        if not any(quote.found_index == one.passage and _touch(quote, start, end, source.start) for quote in quotes):
+        is_new = source.text[start:end] not in {quote.text for quote in quotes}
+        if is_new and not any(
+            quote.found_index == one.passage and _touch(quote, start, end, source.start) for quote in quotes
+        ):
             quotes.append(
                 Quote(
                     one.passage, source.start + start, source.start + end, source.text[start:end], round(one.score, 4)

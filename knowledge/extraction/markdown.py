@@ -7,6 +7,7 @@ alone, character by character.
 
 from __future__ import annotations
 
+import html
 import re
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,8 @@ def read(path: Path, limits: Limits) -> Extracted:
     done = writer.extracted(title="", media_type=MEDIA_TYPE)
     writer.headings = headings(done.text)
     first = next((heading.text for heading in writer.headings if heading.level <= 2), "")
-    return writer.extracted(title=str(front.get("title") or first), media_type=MEDIA_TYPE)
+    title = html.unescape(str(front.get("title") or first))
+    return writer.extracted(title=title, media_type=MEDIA_TYPE)
 
 
 def headings(text: str) -> list[Heading]:
