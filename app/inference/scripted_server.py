@@ -164,7 +164,7 @@ class ScriptedServer:
         body = recorded.body
         tokens = script.tokens(body) if callable(script.tokens) else script.tokens
         try:
-            return await _Turn(request, recorded, replace(script, tokens=list(tokens))).act()
+            return await _Turn(request, recorded, replace(script, tokens=tokens)).act()
         except (asyncio.CancelledError, ConnectionError):
             recorded.was_cut_by_client = not self._stopping.is_set()
             raise
