@@ -73,7 +73,7 @@ class Growing:
     def add(self, text: str) -> str:
         """Take more text; return the HTML of the blocks that this closed (may be empty)."""
         self.tail += text
-        if "\n" not in text and "\n\n" not in self.tail:
+        if "\n" not in text:
             return ""
         end = self._closed_until()
         if end == 0:
@@ -85,23 +85,23 @@ class Growing:
         return render(self.tail, self.links) if self.tail.strip() else ""
 
     def _closed_until(self) -> int:
-        """Offset in ``tail`` where its last top-level block begins."""
-        starts = [
-            token.map[0]
-            for token in _parser.parse(self.tail, {})
-            if token.level == 0 and token.map and token.nesting >= 0
-        ]
+        """Offset in ``tail`` where its last top-level block begins.
+
+        Only whole lines count: what an unfinished one begins, its rest may take back.
+        """
+        whole = self.tail[: self.tail.rfind("\n") + 1]
+        tokens = _parser.parse(whole, {})
+        starts = [token.map[0] for token in tokens if token.level == 0 and token.map and token.nesting >= 0]
         if len(starts) < 2:
             return 0
-        lines = self.tail.splitlines(keepends=True)
-        return sum(len(line) for line in lines[: starts[-1]])
+        return sum(len(line) for line in whole.split("\n")[: starts[-1]]) + starts[-1]
 
 
 def _citation(state: StateInline, silent: bool) -> bool:
     """``[3]`` becomes a chip when passage 3 exists; anything else stays text or a link."""
     match = MARKER.match(state.src, state.pos, state.posMax)
     links: Links = state.env.get("links", {})
-    if not match or int(match[1]) not in links or state.src[match.end() : match.end() + 1] in ("(", "["):
+    if not match or int(match[1]) not in links or state.src[match.end() : match.end() + 1] == "(":
         return False
     if not silent:
         token = state.push("citation", "a", 0)
