@@ -9,17 +9,22 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "app.settings")
 http = get_asgi_application()
 
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
+from django.conf import settings  # noqa: E402
 
 from accounts.sockets import SignedIn  # noqa: E402
+from app.web.bodies import LimitBodies  # noqa: E402
 from chat.routing import websocket_urlpatterns  # noqa: E402
 from chat.runner import runner  # noqa: E402
+
+FORM_BYTES = 1_000_000  # what a form may add to its largest file
 
 
 class Parley:
     """Routes by protocol. Any first scope makes the loop a writer of answers; the end of the lifespan drains it."""
 
     def __init__(self) -> None:
-        self._routes = ProtocolTypeRouter({"http": http, "websocket": SignedIn(URLRouter(websocket_urlpatterns))})
+        limited = LimitBodies(http, settings.UPLOAD_MAX_BYTES + FORM_BYTES)
+        self._routes = ProtocolTypeRouter({"http": limited, "websocket": SignedIn(URLRouter(websocket_urlpatterns))})
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         runner.attach()
