@@ -7,40 +7,54 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from accounts.api import router as accounts_router
 from accounts.authentication import ApiAuth
+from app.bodies import ObjectParser
 from app.errors import BadInputError, NotSignedInError, ParleyError
 from app.web.middleware import error_body
 from chat.api import router as chat_router
 from chat.openai_api import router as openai_router
+from chat.openai_schemas import error_body as openai_body
 from knowledge.api import router as knowledge_router
+from knowledge.errors import TooLargeError
 from moderation.api import router as moderation_router
 
 DESCRIPTION = "Everything the pages do, for programs: same rights, same audit, same verbs."
 
-api = NinjaAPI(title="Parley", version="1", description=DESCRIPTION, auth=ApiAuth(), urls_namespace="api")
+api = NinjaAPI(
+    title="Parley",
+    version="1",
+    description=DESCRIPTION,
+    auth=ApiAuth(),
+    parser=ObjectParser(),
+    urls_namespace="api",
+)
 for router in (chat_router, knowledge_router, moderation_router, accounts_router):
     api.add_router("", router)
 
 openai_api = NinjaAPI(
-    title="Parley, OpenAI-compatible", version="1", auth=ApiAuth(), urls_namespace="openai", docs_url=None
+    title="Parley, OpenAI-compatible",
+    version="1",
+    auth=ApiAuth(),
+    parser=ObjectParser(),
+    urls_namespace="openai",
+    docs_url=None,
 )
 openai_api.add_router("", openai_router)
 
 
-def _openai_body(error: ParleyError) -> dict[str, Any]:
-    kind = "invalid_request_error" if error.status < 500 else "server_error"
-    return {"error": {"message": error.message, "type": kind, "code": error.code, "param": None}}
-
-
 def _name_fields(error: ValidationError) -> BadInputError:
-    """The first thing that is wrong with a body, in words."""
+    """The first thing that is wrong with a body or a query, in words."""
     first: dict[str, Any] = error.errors[0] if error.errors else {}
-    place = ".".join(str(part) for part in first.get("loc", ())[2:]) or "the body"
+    origin, *rest = first.get("loc") or ("body",)
+    # The body's own place is followed by the name of the parameter that takes it.
+    place = ".".join(str(part) for part in (rest[1:] if origin == "body" else rest)) or f"the {origin}"
     return BadInputError(f"{place}: {first.get('msg', 'is not as described')}.")
 
 
@@ -55,15 +69,21 @@ def _answer_errors(on: NinjaAPI, shape: Any) -> None:
         return known(request, NotSignedInError("Send a valid key as Authorization: Bearer KEY."))
 
     def http(request: HttpRequest, error: Any) -> HttpResponse:
+        if isinstance(error.__cause__, ParleyError):
+            return known(request, error.__cause__)  # said while the body was read
         bad = BadInputError(str(error))
         bad.status = error.status_code
         return known(request, bad)
+
+    def too_large(request: HttpRequest, error: Any) -> HttpResponse:
+        return known(request, TooLargeError(f"A body may have at most {settings.DATA_UPLOAD_MAX_MEMORY_SIZE:,} bytes."))
 
     on.add_exception_handler(ParleyError, known)
     on.add_exception_handler(ValidationError, invalid)
     on.add_exception_handler(AuthenticationError, signed_out)
     on.add_exception_handler(HttpError, http)
+    on.add_exception_handler(RequestDataTooBig, too_large)
 
 
 _answer_errors(api, error_body)
-_answer_errors(openai_api, _openai_body)
+_answer_errors(openai_api, openai_body)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import time
 from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -22,7 +23,7 @@ from ninja import Router
 from accounts import rights
 from accounts.callers import caller
 from accounts.models import User
-from app.errors import BadInputError, NotFoundError
+from app.errors import BadInputError, NotFoundError, ParleyError, UnavailableError
 from app.inference.embedding import embed_passages, embedding_name
 from app.web.threads import in_thread
 from chat import openai_schemas as schemas
@@ -129,55 +130,74 @@ async def _events(turn: Turn) -> AsyncIterator[Event]:
                 return
 
 
-async def _whole(turn: Turn, model: str) -> dict[str, Any]:
-    text, citations, usage, state, reason = "", [], {}, "held", ""
-    async for event in _events(turn):
+@dataclass
+class _Answer:
+    """An answer as its events have told it so far. ``failure`` is set when nothing of it could be written."""
+
+    text: str = ""
+    citations: list[dict[str, Any]] = field(default_factory=list)
+    usage: dict[str, Any] = field(default_factory=dict)
+    state: str = Message.State.HELD
+    reason: str = ""
+    failure: ParleyError | None = None
+
+    def take(self, event: Event) -> None:
+        data = event.data
         if event.type == "delta":
-            text += event.data["text"]
+            self.text += data["text"]
         elif event.type == "citations":
-            citations = event.data["citations"]
+            self.citations = data["citations"]
         elif event.type == "status":
-            reason = event.data.get("detail", "")
+            self.reason = data.get("detail", "")
+        elif event.type == "error":
+            self.failure = UnavailableError(data["message"], code=data["code"])
         elif event.type == "done":
-            state, usage, reason = event.data["state"], event.data["usage"], event.data["reason"]
-    choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": _finish(state)}
-    return {
-        "id": f"chatcmpl-{turn.answer.id}",
-        "object": "chat.completion",
-        "created": int(time.time()),
-        "model": model,
-        "choices": [choice],
-        "usage": _usage(usage),
-        "citations": citations,
-        "parley": _place(turn, state, reason),
-    }
+            self.state, self.usage, self.reason = data["state"], data["usage"], data["reason"]
+            if self.state != Message.State.FAILED:
+                self.failure = None
+
+    def own_fields(self, turn: Turn) -> dict[str, Any]:
+        """What Parley says beyond OpenAI's fields."""
+        place = {"message_id": str(turn.answer.id), "state": self.state, "reason": self.reason}
+        return {"citations": self.citations, "parley": place}
+
+
+async def _whole(turn: Turn, model: str) -> dict[str, Any]:
+    """The answer at once. Raises UnavailableError when nothing of it could be written."""
+    answer = _Answer()
+    async for event in _events(turn):
+        answer.take(event)
+    if answer.failure:
+        raise answer.failure
+    message = {"role": "assistant", "content": answer.text}
+    choice = {"index": 0, "message": message, "finish_reason": _finish(answer.state)}
+    body = _head(turn, model, "chat.completion")
+    return body | {"choices": [choice], "usage": _usage(answer.usage)} | answer.own_fields(turn)
 
 
 async def _chunks(turn: Turn, model: str, with_usage: bool) -> AsyncIterator[bytes]:
-    base = {
-        "id": f"chatcmpl-{turn.answer.id}",
-        "object": "chat.completion.chunk",
-        "created": int(time.time()),
-        "model": model,
-    }
-    citations: list[dict[str, Any]] = []
-    usage: dict[str, Any] = {}
-    state, reason = "held", ""
-    yield _sse(base | {"choices": [{"index": 0, "delta": {"role": "assistant"}, "finish_reason": None}]})
+    base = _head(turn, model, "chat.completion.chunk")
+    answer = _Answer()
+    yield _sse(base | _delta({"role": "assistant"}))
     async for event in _events(turn):
+        answer.take(event)
         if event.type == "delta":
-            yield _sse(
-                base | {"choices": [{"index": 0, "delta": {"content": event.data["text"]}, "finish_reason": None}]}
-            )
-        elif event.type == "citations":
-            citations = event.data["citations"]
-        elif event.type == "done":
-            state, usage, reason = event.data["state"], event.data["usage"], event.data["reason"]
-    last = {"choices": [{"index": 0, "delta": {}, "finish_reason": _finish(state)}]}
-    yield _sse(base | last | {"citations": citations, "parley": _place(turn, state, reason)})
+            yield _sse(base | _delta({"content": event.data["text"]}))
+    if answer.failure:
+        yield _sse(schemas.error_body(answer.failure))
+        return
+    yield _sse(base | _delta({}, _finish(answer.state)) | answer.own_fields(turn))
     if with_usage:
-        yield _sse(base | {"choices": [], "usage": _usage(usage)})
+        yield _sse(base | {"choices": [], "usage": _usage(answer.usage)})
     yield b"data: [DONE]\n\n"
+
+
+def _head(turn: Turn, model: str, kind: str) -> dict[str, Any]:
+    return {"id": f"chatcmpl-{turn.answer.id}", "object": kind, "created": int(time.time()), "model": model}
+
+
+def _delta(delta: dict[str, str], finish_reason: str | None = None) -> dict[str, Any]:
+    return {"choices": [{"index": 0, "delta": delta, "finish_reason": finish_reason}]}
 
 
 def _sse(body: dict[str, Any]) -> bytes:
@@ -186,10 +206,6 @@ def _sse(body: dict[str, Any]) -> bytes:
 
 def _finish(state: str) -> str:
     return FINISH.get(state, "content_filter")
-
-
-def _place(turn: Turn, state: str, reason: str) -> dict[str, str]:
-    return {"message_id": str(turn.answer.id), "state": state, "reason": reason}
 
 
 def _usage(usage: dict[str, Any]) -> dict[str, int]:

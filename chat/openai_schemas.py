@@ -7,6 +7,8 @@ from typing import Any, Literal
 from ninja import Field, Schema
 from pydantic import ConfigDict
 
+from app.errors import ParleyError
+
 GOVERNED = "Accepted for compatibility; the assistant's own setting holds."
 
 
@@ -63,3 +65,9 @@ class EmbeddingIn(Closed):
 class ModelList(Schema):
     object: str = "list"
     data: list[dict[str, Any]]
+
+
+def error_body(error: ParleyError) -> dict[str, Any]:
+    """The JSON form of an error that clients of OpenAI's interface know."""
+    kind = "invalid_request_error" if error.status < 500 else "server_error"
+    return {"error": {"message": error.message, "type": kind, "code": error.code, "param": None}}

@@ -55,25 +55,25 @@ def make_source(request: HttpRequest, body: SourceIn) -> Status[SourceOut]:
     return Status(201, _source(source, user))
 
 
-@router.post("/sources/{source_id}/documents", response={202: TakenOut}, summary="Bring a file in")
+@router.post("/sources/{uuid:source_id}/documents", response={202: TakenOut}, summary="Bring a file in")
 def add_document(request: HttpRequest, source_id: UUID, file: File[UploadedFile]) -> Status[TakenOut]:
     source = queries.get_source_kept(caller(request), source_id)
     document = upload_document(actor=caller(request), source=source, file=file, name=file.name or "")
     return Status(202, TakenOut(id=document.pk, state=document.state))
 
 
-@router.post("/sources/{source_id}/sync", response={202: SyncStartedOut}, summary="Look through a folder again")
+@router.post("/sources/{uuid:source_id}/sync", response={202: SyncStartedOut}, summary="Look through a folder again")
 def sync_source(request: HttpRequest, source_id: UUID) -> Status[SyncStartedOut]:
     sync = start_sync(actor=caller(request), source=queries.get_source_kept(caller(request), source_id))
     return Status(202, SyncStartedOut(sync_id=sync.pk))
 
 
-@router.get("/syncs/{sync_id}", response=SyncOut, summary="What a run over a source found")
+@router.get("/syncs/{uuid:sync_id}", response=SyncOut, summary="What a run over a source found")
 def show_sync(request: HttpRequest, sync_id: UUID) -> Sync:
     return queries.get_sync(caller(request), sync_id)
 
 
-@router.get("/documents/{document_id}", response=DocumentOut, summary="A document and how far it is")
+@router.get("/documents/{uuid:document_id}", response=DocumentOut, summary="A document and how far it is")
 def show_document(request: HttpRequest, document_id: UUID) -> DocumentOut:
     document = queries.get_document(caller(request), document_id)
     version = document.published_version()

@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 
 import httpx
 import openai
 import pytest
-import uvicorn
 
-from app.asgi import application
-from tests.chat.test_killed_process import free_port
+from tests.serving import server
 
+__all__ = ["server"]
 pytestmark = pytest.mark.django_db(transaction=True)
 
 ANSWER = "The answer is twenty-five days, as the handbook says."
-
-
-@pytest.fixture
-def server(transactional_db) -> Iterator[str]:
-    """Parley under uvicorn in a thread; its URL."""
-    config = uvicorn.Config(application, port=free_port(), log_level="warning", timeout_graceful_shutdown=3)
-    parley = uvicorn.Server(config)
-    thread = threading.Thread(target=parley.run, daemon=True)
-    thread.start()
-    while not parley.started:
-        thread.join(0.05)
-    yield f"http://127.0.0.1:{config.port}"
-    parley.should_exit = True
-    thread.join(20)
 
 
 @pytest.fixture
@@ -55,6 +39,9 @@ def test_ask_read_events_and_the_message(alice_http, writer):
     assert numbers == list(range(1, len(numbers) + 1))
     resumed = alice_http.get(f"/api/v1/messages/{asked.json()['id']}/events", headers={"Last-Event-ID": "3"}).text
     assert events.endswith(resumed) and "id: 4\n" in resumed and "id: 3\n" not in resumed
+    for wrong in ("x", "-1", "\xb2", "9" * 5000):
+        headers = {"Last-Event-ID": wrong.encode("latin-1")}
+        assert alice_http.get(f"/api/v1/messages/{asked.json()['id']}/events", headers=headers).status_code == 422
     message = alice_http.get(f"/api/v1/messages/{asked.json()['id']}").json()
     assert (message["state"], message["text"]) == ("done", ANSWER)
 
@@ -129,3 +116,13 @@ def test_an_assistant_one_may_not_use_is_not_found(alice_openai, writer):
     writer.save()
     with pytest.raises(openai.NotFoundError):
         alice_openai.chat.completions.create(model="writer", messages=[{"role": "user", "content": "Hi"}])
+
+
+def test_openai_clients_are_told_when_nothing_could_be_written(alice_openai, writer, scripted_server):
+    scripted_server.script("bad-request")
+    question = {"model": "writer", "messages": [{"role": "user", "content": "How many?"}]}
+    with pytest.raises(openai.InternalServerError) as failed:
+        alice_openai.chat.completions.create(**question)
+    assert (failed.value.status_code, failed.value.type) == (503, "server_error")
+    with pytest.raises(openai.APIError, match="model"):
+        list(alice_openai.chat.completions.create(**question, stream=True))
