@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
@@ -42,9 +42,12 @@ def _later_than(after: str) -> Q:
 def _find_moment(text: str) -> datetime | None:
     try:
         moment = parse_datetime(text.replace(" ", "+"))  # a "+" in a query string arrives as a space
-    except ValueError:
+        if moment and is_naive(moment):
+            moment = make_aware(moment)
+        # In UTC, because PostgreSQL refuses offsets that Python takes.
+        return moment and moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return make_aware(moment) if moment and is_naive(moment) else moment
 
 
 def _is_id(text: str) -> bool:

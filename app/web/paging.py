@@ -6,7 +6,7 @@ import base64
 import binascii
 import json
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
@@ -44,6 +44,8 @@ def _page(rows: QuerySet[M], by: str, limit: int, cursor: str | None, *, newest:
     after, sign = ("lt", "-") if newest else ("gt", "")
     if cursor:
         at, row_id = _read(cursor)
+        # The first condition follows from the second, and is the one that an index can begin at.
+        rows = rows.filter(**{f"{by}__{after}e": at})
         rows = rows.filter(Q(**{f"{by}__{after}": at}) | Q(**{by: at, f"pk__{after}": row_id}))
     found = list(rows.order_by(f"{sign}{by}", f"{sign}pk")[: limit + 1])
     items = found[:limit]
@@ -58,6 +60,7 @@ def _write(at: datetime, row_id: Any) -> str:
 def _read(cursor: str) -> tuple[datetime, UUID]:
     try:
         at, row_id = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        return datetime.fromisoformat(at), UUID(row_id)
-    except (ValueError, TypeError, AttributeError, binascii.Error) as error:
+        # In UTC, because PostgreSQL refuses offsets that Python takes.
+        return datetime.fromisoformat(at).astimezone(UTC), UUID(row_id)
+    except (ValueError, TypeError, AttributeError, OverflowError, binascii.Error) as error:
         raise BadInputError("This cursor is not one that a list gave out; start again without it.") from error

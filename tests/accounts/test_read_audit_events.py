@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.utils import timezone
@@ -66,7 +69,16 @@ def test_by_action_by_address_and_after(aaron: User, alice: User, deeds: list[st
 
 
 @pytest.mark.parametrize(
-    "query", [{"after": "yesterday"}, {"after": "2026-13-45T00:00"}, {"cursor": "x"}, {"limit": "x"}]
+    "query",
+    [
+        {"after": "yesterday"},
+        {"after": "2026-13-45T00:00"},
+        {"after": "0001-01-01T00:00:00+14:00"},
+        {"cursor": "x"},
+        {"limit": "x"},
+        {"action": "a\0"},
+        {"actor": "\0@example.org"},
+    ],
 )
 def test_what_cannot_be_read_is_said(aaron: User, with_key: SignIn, query: dict[str, str]) -> None:
     answer = with_key(aaron).get(EVENTS, query)
@@ -86,3 +98,9 @@ def test_a_request_has_one_name_in_answer_and_log(aaron: User, alice: User, with
     assert AuditEvent.objects.get(request_id="from-the-proxy-1").actor == str(alice.pk)
     forged = with_key(alice).get(EVENTS, headers={"X-Request-ID": "two words\t<b>"})
     assert forged.headers["X-Request-ID"].isalnum()
+
+
+def test_any_offset_from_utc_can_be_read(aaron: User, deeds: list[str], with_key: SignIn) -> None:
+    assert read(with_key(aaron), after="2020-01-01T00:00:00+23:59", limit=1)["items"]
+    cursor = base64.urlsafe_b64encode(json.dumps(["2020-01-01T00:00:00+23:59", str(uuid4())]).encode()).decode()
+    assert read(with_key(aaron), cursor=cursor)["items"] == []
