@@ -15,6 +15,7 @@ from app.errors import BadInputError, NotFoundError
 from app.web.threads import in_thread
 from chat import schemas, telling
 from chat.asking import ask, regenerate, start_conversation
+from chat.events import read_number
 from chat.following import follow
 from chat.models import Assistant, Conversation, Message
 from chat.rating import rate_answer
@@ -64,10 +65,10 @@ def get_message(request: HttpRequest, message_id: UUID) -> dict[str, Any]:
 async def message_events(request: HttpRequest, message_id: UUID) -> StreamingHttpResponse:
     """The answer's events as they happen (text/event-stream). ``Last-Event-ID`` resumes after that event."""
     await in_thread(_answer, request, message_id)
-    last = request.headers.get("Last-Event-ID", "0")
-    if not last.isdigit():
+    last = read_number(request.headers.get("Last-Event-ID", "0"))
+    if last is None:
         raise BadInputError("Last-Event-ID must be the number of an event.")
-    response = StreamingHttpResponse(_sse(message_id, int(last)), content_type="text/event-stream")
+    response = StreamingHttpResponse(_sse(message_id, last), content_type="text/event-stream")
     response["Cache-Control"] = "no-store"
     response["X-Accel-Buffering"] = "no"
     return response
@@ -105,7 +106,7 @@ def message_data(message: Message) -> dict[str, Any]:
         "state": message.state,
         "text": message.text,
         "reason": message.error,
-        "evidence": message.evidence,
+        "evidence": telling.shown_evidence(message.log, message.evidence),
         "citations": [] if is_held else telling.facts(message, "citations")["citations"],
         "usage": done["usage"],
         "timings": done["timings"],

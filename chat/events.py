@@ -17,6 +17,7 @@ EVENT_TYPES: tuple[str, ...] = get_args(EventType)
 LogEntry = list[Any]
 MAX_FRAME_BYTES = 64 * 1024
 DELTA_CHARACTERS = 8_000
+MAX_DIGITS = 18  # of an event's number; Valkey's ids have 64 bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,11 @@ class Event:
     def as_json(self) -> dict[str, Any]:
         """The frame a program gets."""
         return {"type": self.type, "message_id": str(self.message_id), "seq": self.seq, **self.data}
+
+
+def read_number(text: str) -> int | None:
+    """The number of an event as a reader sends it back, or None when it is none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS else None
 
 
 def in_frames(text: str) -> list[str]:

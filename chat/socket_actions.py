@@ -46,11 +46,15 @@ def _ask(user: User, conversation: Conversation, frame: dict[str, Any]) -> UUID:
     text, client_id = frame.get("text"), frame.get("client_id")
     if not isinstance(text, str):
         raise BadInputError('"text" must be the question, as a string.')
-    if client_id is not None and not (isinstance(client_id, str) and 0 < len(client_id) <= 64):
-        raise BadInputError('"client_id" must be a string of 1 to 64 characters.')
+    if client_id is not None and not _is_client_id(client_id):
+        raise BadInputError('"client_id" must be a string of 1 to 64 characters, none of them NUL.')
     parent_id = _uuid(frame["parent_id"], "parent_id") if frame.get("parent_id") else None
     turn = ask(user, conversation=conversation, text=text, client_id=client_id, parent_id=parent_id)
     return turn.answer.id
+
+
+def _is_client_id(value: object) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= 64 and "\0" not in value
 
 
 def _answer(user: User, conversation: Conversation, frame: dict[str, Any]) -> Message:

@@ -95,6 +95,7 @@ async def test_nobody_is_closed_with_4401(running, conversation):
     ["", "{", "[]", "null", '"ask"', "{}", '{"type": 7}', '{"type": "ask"}', '{"type": "ask", "text": 5}',
      '{"type": "ask", "text": "  "}', '{"type": "stop"}', '{"type": "stop", "message_id": "x"}',
      '{"type": "ask", "text": "a", "client_id": ""}', '{"type": "ask", "text": "a", "parent_id": "7"}',
+     '{"type": "ask", "text": "a", "client_id": "\\u0000"}',
      '{"type":"ask","text":"' + "x" * 70_000 + '"}'],
 )  # fmt: skip
 async def test_a_bad_frame_is_answered_with_what_to_change(running, conversation, alice_key, frame):
