@@ -7,12 +7,14 @@ is nothing for a slow hash to protect, and every call of a program looks one up.
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 
 from django.db import transaction
 from django.utils import timezone
 
 from accounts import audit, rights
 from accounts.models import ApiKey, User
+from accounts.signals import access_ended
 from app.errors import BadInputError, NotFoundError
 
 MAX_KEYS = 20
@@ -45,12 +47,16 @@ def create_key(*, actor: User, user: User, name: str, secret: str | None = None)
 
 
 def revoke_key(*, actor: User, key: ApiKey) -> None:
-    """End the key at once. Twice is the same as once. Raises NotFoundError for another's key."""
+    """End the key at once, and the lines it opened. Twice is the same as once.
+
+    Raises NotFoundError for another's key.
+    """
     if key.user_id != actor.pk and not rights.can(actor, "accounts.administer", key.user):
         raise NotFoundError
     with transaction.atomic():
         if ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=timezone.now()):
             audit.record(actor=actor, action="key.revoke", obj=key, payload={"user": str(key.user_id)})
+            transaction.on_commit(partial(access_ended.send, sender=ApiKey, user_id=key.user_id, key=key.digest))
     key.refresh_from_db(fields=["revoked_at"])
 
 

@@ -22,12 +22,15 @@ from accounts.audit import request_id
 from accounts.authentication import find_bearer
 from accounts.keys import find_user_by_key
 from accounts.middleware import HEADER, name_request
-from accounts.models import User
+from accounts.models import ApiKey, User
 from app.web.threads import in_thread
 
 
 class SignedIn:
-    """Put the person into ``scope["user"]``, or None; refuse what a foreign page opened with 403."""
+    """Put the person into ``scope["user"]``, or None; refuse what a foreign page opened with 403.
+
+    ``scope["key"]`` is the digest of the key that opened the socket, where one did.
+    """
 
     def __init__(self, inner: Any) -> None:
         self.inner = inner
@@ -38,7 +41,7 @@ class SignedIn:
         secret = find_bearer(headers.get("authorization", ""))
         if secret is not None:
             user = await in_thread(find_user_by_key, secret)
-            return await self.inner({**scope, "user": user}, receive, send)
+            return await self.inner({**scope, "user": user, "key": ApiKey.digest_of(secret)}, receive, send)
         session_key = parse_cookie(headers.get("cookie", "")).get(settings.SESSION_COOKIE_NAME)
         origin = headers.get("origin")
         if (origin is not None or session_key) and not is_same_origin(origin, headers.get("host", "")):

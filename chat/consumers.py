@@ -15,7 +15,7 @@ from accounts.models import User
 from app.errors import BadInputError, ParleyError
 from app.web.threads import in_thread
 from chat import socket_actions
-from chat.events import MAX_FRAME_BYTES
+from chat.events import MAX_FRAME_BYTES, read_number
 from chat.following import follow
 from chat.models import Conversation
 from chat.receivers import lines_of, watchers_of
@@ -56,11 +56,11 @@ class ConversationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     def _resume(self, under_way: list[UUID], newest: UUID | None) -> None:
         """Go on with answers under way, and with the newest one when the reader says how far it had come."""
-        query = parse_qs(self.scope.get("query_string", b"").decode())
-        after = query.get("after", [""])[0]
+        query = parse_qs(self.scope.get("query_string", b"").decode("latin-1"))
+        after = read_number(query.get("after", [""])[0])
         known = UUID(query["message"][0]) if _is_uuid(query.get("message", [""])[0]) else newest
-        if after.isdigit() and known in (newest, *under_way) and known:
-            self._seen[known] = int(after)
+        if after is not None and known in (newest, *under_way) and known:
+            self._seen[known] = after
             self._follow(known)
         for message_id in under_way:
             self._follow(message_id)
@@ -93,8 +93,9 @@ class ConversationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self._follow(UUID(news["message_id"]))
 
     async def access_ended(self, news: dict[str, Any]) -> None:
-        """This person was suspended, signed out or given another password: the page has to sign in again."""
-        await self.close(SIGNED_OUT)
+        """This person was suspended, signed out or given another password, or the key of this line was revoked."""
+        if news["key"] in ("", self.scope.get("key")):
+            await self.close(SIGNED_OUT)
 
     def _follow(self, message_id: UUID) -> None:
         if message_id in self._wakes:

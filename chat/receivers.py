@@ -56,9 +56,9 @@ def _tell(group: str, news: dict[str, str]) -> None:
 
 
 @receiver(access_ended)
-def close_lines(user_id: UUID, **_: Any) -> None:
-    """Whoever may no longer be here loses the sockets they have open."""
-    _tell(lines_of(user_id), {"type": "access.ended"})
+def close_lines(user_id: UUID, key: str = "", **_: Any) -> None:
+    """Whoever may no longer be here loses the sockets they have open, or those that one key opened."""
+    _tell(lines_of(user_id), {"type": "access.ended", "key": key})
 
 
 @receiver(case_decided)
