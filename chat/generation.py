@@ -15,7 +15,7 @@ from app.errors import ParleyError
 from app.inference.pool import get_pool
 from app.inference.types import CompletionRequest, TextChunk, Usage
 from app.web.threads import in_thread
-from chat import briefing, finishing, leases, prompts, quotation
+from chat import briefing, finishing, leases, prompts, quotation, telling
 from chat.attribution import supporting
 from chat.briefing import Brief
 from chat.events import Event
@@ -27,7 +27,7 @@ from chat.streams import Stream, read_tail
 from knowledge.found import Found
 from knowledge.quoting import Quote, best_quotes
 from knowledge.retrieval import search
-from moderation.screening import HoldBack, screen
+from moderation.screening import STRENGTH, HoldBack, screen
 
 log = logging.getLogger(__name__)
 State = Message.State
@@ -91,15 +91,19 @@ class Run:
         brief = self.brief = await in_thread(briefing.load, self.message)
         self.outcome.mode, self.outcome.prompt_id = brief.assistant.mode, brief.assistant.prompt_id
         verdict = screen(brief.question, brief.rules, "question")
+        if verdict.action != "block" and brief.assistant.searches:
+            await self._find(brief)
+        quoted = self._quotation() if brief.assistant.mode == Assistant.Mode.QUOTE else ""
+        verdict = max(verdict, screen(quoted, brief.rules, "answer"), key=lambda one: STRENGTH[one.action])
         if verdict.action == "block":
             self._end(State.BLOCKED, "blocked", verdict.reason)
             return
         self.outcome.verdict = verdict if verdict.action == "hold" else None
-        if brief.assistant.searches:
-            await self._find(brief)
+        if self.cards:
+            await self._show_cards()
         window = HoldBack(brief.rules)
-        if brief.assistant.mode == Assistant.Mode.QUOTE:
-            await self._quote(window)
+        if quoted:
+            await self._say(window, quoted)
         else:
             await self._generate(brief, window)
         await self._judge(window)
@@ -109,15 +113,21 @@ class Run:
         self.found, self.quotes = await in_thread(_search, brief)
         self.cards = make_cards(self.found, self.quotes)
         self._mark_time("evidence")
-        await self.outlet.evidence([card.as_json() for card in self.cards])
 
-    async def _quote(self, window: HoldBack) -> None:
-        """Say the passages' own sentences, each with its number."""
-        if not self.quotes:
-            await self._say(window, NOTHING_FOUND)
-        for number, quote in enumerate(self.quotes, 1):
-            before = "\n\n" if number > 1 else ""
-            await self._say(window, before + quotation.say(quote, self.found[quote.found_index], number))
+    async def _show_cards(self) -> None:
+        """Tell the evidence; of a held answer the row alone has it, since quotes on cards would give it away."""
+        evidence = [card.as_json() for card in self.cards]
+        if self.outcome.verdict:
+            self.message.evidence = evidence
+        else:
+            await self.outlet.evidence(evidence)
+
+    def _quotation(self) -> str:
+        """The passages' own sentences, each with its number."""
+        said = [
+            quotation.say(quote, self.found[quote.found_index], number) for number, quote in enumerate(self.quotes, 1)
+        ]
+        return "\n\n".join(said) or NOTHING_FOUND
 
     async def _generate(self, brief: Brief, window: HoldBack) -> None:
         """Let a model of the pool write."""
@@ -180,6 +190,7 @@ class Run:
         outcome.text, outcome.log = self.outlet.text, self.outlet.log
         if outcome.state != State.HELD:
             outcome.held_text = ""
+            self.message.evidence = telling.shown_evidence(self.outlet.log, self.message.evidence)
         outcome.cited = cited_in(outcome.text + outcome.held_text, self.cards)
         if self.outlet.first_text_at is not None:
             outcome.timings["first_text"] = round(self.outlet.first_text_at - self._begun_at, 4)

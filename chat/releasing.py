@@ -46,6 +46,7 @@ def apply_decision(message_id: UUID, decision: Decision) -> None:
 def _reject(message: Message, decision: Decision, log: list[LogEntry]) -> None:
     message.state, message.error_code, message.error = State.REJECTED, "rejected", decision.reason[:300]
     message.citations.all().delete()
+    message.evidence = telling.shown_evidence(log, message.evidence)
     telling.append(log, "status", {"state": State.REJECTED})
     telling.append(log, "error")
 
@@ -54,6 +55,8 @@ def _release(message: Message, decision: Decision, log: list[LogEntry]) -> None:
     is_edited = decision.action == Decision.Action.EDIT
     message.state = State.EDITED if is_edited else State.RELEASED
     telling.append(log, "status", {"state": message.state})
+    if message.evidence and not telling.shown_evidence(log, message.evidence):
+        telling.append(log, "evidence")
     for piece in in_frames(decision.text if is_edited else message.held_text):
         message.text += piece
         telling.append(log, "delta", len(message.text))

@@ -86,6 +86,11 @@ def load(message_id: UUID) -> Message:
     )
 
 
+def shown_evidence(log: list[LogEntry], evidence: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """``evidence`` if its reader was told of it; nothing of an answer whose cards were kept back with it."""
+    return evidence if any(kind == "evidence" for _, kind, _ in log) else []
+
+
 def append(log: list[LogEntry], kind: str, value: object = None) -> int:
     """Add an event to a log and return its number."""
     seq = (log[-1][0] if log else 0) + 1
