@@ -1,0 +1,61 @@
+"""The demo company's knowledge in a benchmark's own Parley, and somebody who may read all of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypedDict
+
+from accounts.audit import SYSTEM
+from accounts.models import Role, User
+from accounts.people import create_group, create_person
+from app.demo.company import FOLDER, READERS
+from bench.harness import BenchError
+from knowledge.folders import Summary
+from knowledge.importing import bring_in, look
+
+
+class Question(TypedDict):
+    """A question with the words that answer it, and the file they stand in."""
+
+    question: str
+    file: str
+    answer_contains: str
+    readers: str
+
+
+@dataclass(frozen=True)
+class Company:
+    """``keeper`` owns the sources and is in every group, so that nothing is hidden from the questions."""
+
+    keeper: User
+
+    @classmethod
+    def found(cls) -> Company:
+        keeper = create_person(
+            actor=SYSTEM, email="keeper@example.org", password=None, roles=[Role.EMPLOYEE, Role.OWNER]
+        )
+        for group in filter(None, READERS.values()):
+            create_group(actor=SYSTEM, name=group, members=[keeper])
+        return cls(keeper)
+
+    def bring_in(self, prefix: str = "") -> list[Summary]:
+        """Every folder as a source of its own, named with ``prefix``. Raises BenchError when a file is refused."""
+        summaries = []
+        for folder, group in READERS.items():
+            visit = look(
+                actor=self.keeper,
+                path=FOLDER / folder,
+                source_name=f"{prefix}{folder}",
+                groups=[group] if group else [],
+            )
+            summaries.append(bring_in(actor=self.keeper, visit=visit))
+        if failures := [failure for summary in summaries for failure in summary.failures]:
+            raise BenchError(f"{failures[0]['key']} could not be taken: {failures[0]['reason']}")
+        return summaries
+
+
+def questions() -> Sequence[Question]:
+    found: list[Question] = json.loads((FOLDER / "questions.json").read_text())
+    return found
