@@ -12,7 +12,7 @@ COPY app/__init__.py app/errors.py app/environment.py app/
 COPY app/embedded app/embedded
 RUN XDG_CACHE_HOME=/opt/parley/cache PARLEY_DATA_DIR=/tmp/data .venv/bin/python -m app.embedded.weights all-minilm-l6-v2
 COPY . .
-RUN SECRET_KEY=only-for-this-step PARLEY_DATA_DIR=/tmp/data .venv/bin/python manage.py collectstatic --noinput \
+RUN SECRET_KEY=only-for-this-step STATIC_ROOT=/opt/parley/staticfiles PARLEY_DATA_DIR=/tmp/data .venv/bin/python manage.py collectstatic --noinput \
     && .venv/bin/python -m compileall -q app accounts chat knowledge moderation .venv/lib
 
 FROM python:3.13-slim-bookworm
@@ -22,7 +22,7 @@ WORKDIR /opt/parley
 COPY --from=build /opt/parley /opt/parley
 ENV PATH=/opt/parley/.venv/bin:$PATH \
     PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
-    DJANGO_SETTINGS_MODULE=app.settings \
+    DJANGO_SETTINGS_MODULE=app.settings STATIC_ROOT=/opt/parley/staticfiles \
     PARLEY_DATA_DIR=/data XDG_CACHE_HOME=/opt/parley/cache PORT=8000
 USER parley
 VOLUME /data
