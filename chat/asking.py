@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+import orjson
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
@@ -21,6 +22,7 @@ from chat.models import Assistant, Conversation, Message
 from chat.signals import answer_queued, conversation_changed
 
 MAX_CHARACTERS = 20_000
+MAX_JSON_BYTES = 60_000  # "accepted" repeats the question in one frame, which holds 64 KB
 TITLE_CHARACTERS = 80
 
 
@@ -147,6 +149,8 @@ def _checked(text: str) -> str:
         raise BadInputError("Write a question first.")
     if len(text) > MAX_CHARACTERS:
         raise BadInputError(f"A question can have {MAX_CHARACTERS:,} characters; this has {len(text):,}. Shorten it.")
+    if len(orjson.dumps(text)) > MAX_JSON_BYTES:
+        raise BadInputError(f"A question can have {MAX_JSON_BYTES:,} bytes as JSON; this has more. Shorten it.")
     return text
 
 

@@ -122,6 +122,13 @@ def test_an_empty_question_is_refused(alice, writer):
         ask(alice, conversation=conversation, text=" \n ")
 
 
+@pytest.mark.parametrize("sign", ["🏖", "\x01"])
+def test_a_question_whose_frame_would_be_too_large_is_refused(alice, writer, sign):
+    conversation = start_conversation(alice, assistant=writer)
+    with pytest.raises(BadInputError):
+        ask(alice, conversation=conversation, text=sign * 19_000)
+
+
 def test_a_parent_of_another_conversation_is_not_found(alice, writer):
     mine, other = (start_conversation(alice, assistant=writer) for _ in range(2))
     turn = ask(alice, conversation=other, text="There")
