@@ -9,6 +9,7 @@ from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
+from app.inference.errors import NoWorkerError, PoolFullError, UpstreamError
 from chat.events import Event, LogEntry
 from chat.models import Citation, Message
 
@@ -48,7 +49,9 @@ def facts(message: Message, kind: str) -> dict[str, Any]:
     return {}
 
 
-RETRY = {"unavailable", "interrupted", "no_worker", "pool_full", "upstream", "stalled"}
+# Codes of ends after which the same question may well be answered.
+RETRY = {"failed", "interrupted", "unavailable", NoWorkerError.code, PoolFullError.code}
+RETRY |= {kind.code for kind in (UpstreamError, *UpstreamError.__subclasses__()) if kind.retry}
 
 
 def done_data(message: Message) -> dict[str, Any]:

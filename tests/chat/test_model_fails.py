@@ -21,6 +21,7 @@ async def test_a_server_that_refuses_ends_in_a_failed_answer(running, conversati
     error = next(frame for frame in frames if frame["type"] == "error")
     assert (done["state"], message.state, message.lease_until) == ("failed", "failed", None)
     assert error["message"]
+    assert error["retry"] is True
     assert text_of(frames) == ""
 
 
