@@ -58,11 +58,16 @@ class Stream:
         self.readers.clear()
 
     async def read(self, after: int) -> AsyncIterator[list[Event]]:
-        """Batches of events with a higher number than ``after``: first all there are, then as they come."""
+        """Batches of events with a higher number than ``after``: first all there are, then as they come.
+
+        A new owner tells again what earlier ones said, to readers who may have it from Valkey already.
+        """
         queue: asyncio.Queue[Event | None] = asyncio.Queue()
         self.readers.add(queue)
         try:
-            yield [event for event in self.events if event.seq > after]
+            events = [event for event in self.events if event.seq > after]
+            last = events[-1].seq if events else after
+            yield events
             if self.is_closed:
                 return
             is_over = False
@@ -71,7 +76,8 @@ class Stream:
                 while not queue.empty():
                     batch.append(queue.get_nowait())
                 is_over = batch[-1] is None
-                if events := [event for event in batch if event is not None]:
+                if events := [event for event in batch if event is not None and event.seq > last]:
+                    last = events[-1].seq
                     yield events
         finally:
             self.readers.discard(queue)

@@ -6,7 +6,9 @@ import pytest
 import redis.asyncio
 from django.conf import settings
 
+from app.web.ids import new_id
 from chat import streams, telling
+from chat.events import Event
 from chat.models import Message
 from tests.chat.reading import Reader, seqs_of, text_of
 
@@ -126,3 +128,14 @@ async def test_an_answer_nobody_began_is_swept_up(running, alice, writer):
     told = telling.retell(await in_thread(telling.load, answer.pk))
     assert told[-1].type == "done"
     assert told[-1].data["state"] == "done"
+
+
+async def test_a_reader_who_is_ahead_of_a_new_owner_hears_nothing_twice():
+    """Whoever takes an answer over tells its story from the start; a reader may know some of it from Valkey already."""
+    stream = streams.open_stream(new_id())
+    reader = stream.read(2)
+    assert await anext(reader) == []
+    for seq in range(1, 5):
+        await stream.publish(Event(stream.message_id, seq, "status", {"state": "running"}))
+    assert [event.seq for event in await anext(reader)] == [3, 4]
+    streams.close_stream(stream)
