@@ -5,6 +5,7 @@ import { placeBeside } from "./shell.js";
 const messages = document.getElementById("messages");
 const WAIT_MS = 120;
 let peek = null;
+let shown = null;
 let waiting = 0;
 
 function cardOf(cite) {
@@ -27,8 +28,17 @@ function show(cite) {
   peek ??= makePeek();
   peek.replaceChildren(...["title", "path", "quote"].map((part) => card.querySelector(`.source-${part}`).cloneNode(true)));
   cite.setAttribute("aria-describedby", "peek");
+  shown = cite;
   peek.showPopover();
   placeBeside(peek, cite);
+}
+
+/* A citation that gets the focus out of sight is scrolled to: what it says comes along. */
+function follow() {
+  if (!peek?.matches(":popover-open")) return;
+  const { top, bottom } = shown.getBoundingClientRect();
+  if (shown.isConnected && bottom > 0 && top < innerHeight) placeBeside(peek, shown);
+  else hide();
 }
 
 function hide() {
@@ -87,7 +97,7 @@ if (messages) {
   for (const name of ["pointerout", "focusout"]) messages.addEventListener(name, off);
   for (const name of ["pointerover", "pointerout"]) messages.addEventListener(name, pair);
   document.addEventListener("click", hide, true);
-  addEventListener("scroll", hide, { passive: true, capture: true });
+  addEventListener("scroll", follow, { passive: true, capture: true });
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && peek?.matches(":popover-open")) {
       hide();
