@@ -51,7 +51,8 @@ def facts(message: Message, kind: str) -> dict[str, Any]:
 
 # Codes of ends after which the same question may well be answered.
 RETRY = {"failed", "interrupted", "unavailable", NoWorkerError.code, PoolFullError.code}
-RETRY |= {kind.code for kind in (UpstreamError, *UpstreamError.__subclasses__()) if kind.retry}
+_UPSTREAM: list[type[UpstreamError]] = [UpstreamError, *UpstreamError.__subclasses__()]
+RETRY |= {kind.code for kind in _UPSTREAM if kind.retry}
 
 
 def done_data(message: Message) -> dict[str, Any]:
