@@ -16,7 +16,7 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 from accounts.api import router as accounts_router
 from accounts.authentication import ApiAuth
 from app.bodies import ObjectParser
-from app.errors import BadInputError, NotSignedInError, ParleyError
+from app.errors import BadInputError, NotAllowedError, NotSignedInError, ParleyError
 from app.web.middleware import error_body
 from chat.api import router as chat_router
 from chat.openai_api import router as openai_router
@@ -71,9 +71,9 @@ def _answer_errors(on: NinjaAPI, shape: Any) -> None:
     def http(request: HttpRequest, error: Any) -> HttpResponse:
         if isinstance(error.__cause__, ParleyError):
             return known(request, error.__cause__)  # said while the body was read
-        bad = BadInputError(str(error))
-        bad.status = error.status_code
-        return known(request, bad)
+        said = NotAllowedError(str(error)) if error.status_code == 403 else BadInputError(str(error))
+        said.status = error.status_code
+        return known(request, said)
 
     def too_large(request: HttpRequest, error: Any) -> HttpResponse:
         return known(request, TooLargeError(f"A body may have at most {settings.DATA_UPLOAD_MAX_MEMORY_SIZE:,} bytes."))

@@ -104,6 +104,7 @@ def test_a_session_changes_nothing_without_the_csrf_token(alice: User) -> None:
     refused = client.post("/api/v1/conversations", **body)
     assert refused.status_code == 403
     assert "CSRF" in refused.json()["error"]["message"]
+    assert refused.json()["error"]["code"] == "not_allowed"
     client.get("/account/keys/")
     token = client.cookies["csrftoken"].value
     factories.make_assistant()
