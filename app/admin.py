@@ -8,11 +8,13 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.http import HttpRequest
 
 from accounts.admin import AuditedAdmin
+from accounts.callers import reader
 from app.inference.models import Model, Worker
+from chat.assistants import adopt_model
 
 
 class WorkerForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -46,6 +48,12 @@ class WorkerAdmin(AuditedAdmin):
     list_filter = ("state", "kind")
     list_select_related = ("model",)
     readonly_fields = ("has_api_key", "last_seen_at", "is_embedded")
+
+    def save_model(self, request: HttpRequest, obj: Worker, form: Any, change: bool) -> None:  # type: ignore[override]
+        super().save_model(request, obj, form, change)
+        if not change:
+            for assistant in adopt_model(reader(request), model=obj.model):
+                messages.success(request, f"{assistant} writes with {obj.model} from now on.")
 
     @admin.display(boolean=True, description="API key")
     def has_api_key(self, worker: Worker) -> bool:

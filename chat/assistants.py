@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Max, Q
 
 from accounts import audit, rights
 from accounts.models import User
 from app.errors import BadInputError
+from app.inference.models import Model
 from chat.models import Assistant, PromptVersion
 
 
@@ -49,6 +50,26 @@ def write_prompt(actor: User, *, assistant: Assistant, template: str) -> PromptV
         Assistant.objects.filter(pk=assistant.pk).update(prompt=version)
         audit.record(actor=actor, action="assistant.write_prompt", obj=assistant, payload={"number": version.number})
     return version
+
+
+def adopt_model(actor: User | str, *, model: Model) -> list[Assistant]:
+    """Let a capable model take the place of the demonstration: called when a server for it is first connected.
+
+    Assistants on a demonstration model move to it, and a default one that never had a model begins to write with it.
+    Returns who changed; what an administrator sets afterwards stays.
+    """
+    if model.is_demonstration or model.role != "generate":
+        return []
+    with transaction.atomic():
+        waiting = Assistant.objects.select_for_update(of=("self",)).filter(
+            Q(model__is_demonstration=True) | Q(is_default=True, mode=Assistant.Mode.QUOTE, model=None)
+        )
+        changed = list(waiting)
+        for assistant in changed:
+            assistant.model, assistant.mode = model, Assistant.Mode.GENERATE
+            assistant.save(update_fields=["model", "mode"])
+            audit.record(actor=actor, action="assistant.adopt_model", obj=assistant, payload={"model": model.name})
+    return changed
 
 
 def _check(columns: dict[str, Any]) -> None:

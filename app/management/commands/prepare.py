@@ -9,7 +9,9 @@ from django.core.management.base import BaseCommand, CommandError
 from app.demo import accounts, fill
 from app.embedded.folders import make_folders
 from app.errors import ParleyError
+from app.inference.models import Worker
 from app.inference.registry import connect_configured_worker
+from chat.assistants import adopt_model
 
 
 class Command(BaseCommand):
@@ -22,11 +24,14 @@ class Command(BaseCommand):
         try:
             make_folders(settings.DATA)
             call_command("migrate", interactive=False, verbosity=options["verbosity"])
-            connect_configured_worker()
+            is_new = not Worker.objects.filter(address=settings.MODEL_URL).exists()
+            worker = connect_configured_worker()
             if fill.is_wanted():
                 fill.fill(self._say)
             elif settings.DATA.demo.exists():
                 accounts.note_address()
+            if worker and is_new:
+                adopt_model("system", model=worker.model)
         except ParleyError as error:
             raise CommandError(error.message) from error
 
