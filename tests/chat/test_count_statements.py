@@ -9,7 +9,8 @@ from tests.chat.reading import Reader
 
 pytestmark = pytest.mark.django_db(transaction=True)
 MOST = 19
-# What the clock adds, whatever the length: a reader who comes after the end reads the row, a slow machine saves between.
+# What the clock adds, whatever the length: a reader who comes after the end reads the row; a slow machine saves
+# once or twice between.
 LATE_READER, SAVES = 3, 2
 SWEEP = '"lease_until" IS NULL OR'
 
