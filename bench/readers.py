@@ -144,10 +144,10 @@ async def read_together(count: int, reader: Reader, cpu: Callable[[], float], *,
             window = group.create_task(_watch(crowd, cpu)) if needs_window else None
             for number in range(count):
                 group.create_task(read(number))
-    except* BenchError as group_error:
-        raise group_error.exceptions[0] from None
-    except* TimeoutError:
+    except TimeoutError:
         raise BenchError(f"{count} readers did not get their answers within {LONGEST_SECONDS:.0f} s.") from None
+    except ExceptionGroup as failures:  # one reader's failure ends them all; the first says why
+        raise failures.exceptions[0] from None
     window_cpu, begin, end = window.result() if window else (0.0, 0.0, 0.0)
     inside = sum(begin <= at < end for reading in crowd.readings for at in reading.arrivals)
     return Streamed(crowd.readings, window_cpu, inside, cpu() - began_cpu)
