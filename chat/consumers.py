@@ -113,6 +113,8 @@ class ConversationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
                 self._seen[message_id] = max(after, batch[-1].seq) if batch else after
         except asyncio.CancelledError:
             raise
+        except OSError:
+            log.debug("the reader of %s went away while it was told", message_id)
         except Exception:
             # A reader's line must not end the process or stay silent: close it, the page comes back and resumes.
             log.exception("forwarding %s failed", message_id)
