@@ -24,11 +24,11 @@ HOSTILE = [
 ]  # fmt: skip
 PIECES = st.lists(
     st.sampled_from(
-        [*HOSTILE, "\n", "\n\n", "- a\n", "1. b\n", "| a | b |\n", "|---|---|\n", "```\n", "# h\n", "[1]", "[2][1]"]
-        + ["> q\n", "**b**", "*", "`c`", "    code\n", "text ", "[9]", "---\n", "~~s~~", "ü 漢字 "]
+        [*HOSTILE, "\n", "\n\n", "- a\n", "1. b\n", "| a | b |\n", "|---|---|\n", "```\n", "# h\n", "[1]", "[2][1]",
+         "> q\n", "**b**", "*", "`c`", "    code\n", "text ", "[9]", "---\n", "~~s~~", "ü 漢字 "]
     ),
     max_size=30,
-)
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("text", HOSTILE)
