@@ -49,6 +49,11 @@ class AnswerView:
         return self.growing.open_html()
 
     @property
+    def passage_count(self) -> int:
+        """How many passages the cards are from; several quotes may be from one."""
+        return len({passage["passage_id"] for passage in self.evidence})
+
+    @property
     def is_under_way(self) -> bool:
         return self.state in ("queued", "searching", "writing", "running")
 
