@@ -27,7 +27,8 @@ class Parley:
         self._routes = ProtocolTypeRouter({"http": limited, "websocket": SignedIn(URLRouter(websocket_urlpatterns))})
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
-        runner.attach()
+        if runner.attach():
+            runner.warm_up()
         if scope["type"] == "lifespan":
             await self._live(receive, send)
         else:
@@ -37,7 +38,6 @@ class Parley:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
-                runner.warm_up()
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
                 await runner.drain()

@@ -34,14 +34,15 @@ class Runner:
         self._sweeper: asyncio.Task[None] | None = None
         self._is_draining = False
 
-    def attach(self) -> None:
-        """Make the running event loop the one that writes. Calling again costs nothing."""
+    def attach(self) -> bool:
+        """Make the running event loop the one that writes; whether it was not. Calling again costs nothing."""
         loop = asyncio.get_running_loop()
         if self._loop is loop:
-            return
+            return False
         self._loop, self._is_draining = loop, False
         self._runs, self._tasks = {}, set()
         self._sweeper = loop.create_task(self._sweep())
+        return True
 
     def warm_up(self) -> None:
         """Load the embedding model beside the first requests, so that the first question does not wait for it."""
