@@ -8,15 +8,12 @@ first use, once a process.
 
 import os
 import threading
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import ctranslate2
-import httpx
 import numpy as np
 import numpy.typing as npt
 from django.conf import settings
@@ -30,9 +27,6 @@ Vectors = npt.NDArray[np.float32]
 EMBEDDED_NAME = "all-minilm-l6-v2"
 LONGEST_TOKENS = 256
 BATCH = 32
-REMOTE_BATCH = 64
-REMOTE_SECONDS = 30.0
-REMOTE_TRIES = 3
 
 
 def embed_passages(texts: Sequence[str]) -> Vectors:
@@ -43,7 +37,7 @@ def embed_passages(texts: Sequence[str]) -> Vectors:
     """
     if not texts:
         return np.zeros((0, dimensions()), dtype=np.float32)
-    return _embedder().embed(texts)
+    return _unit(_embedder().embed(texts))
 
 
 def embed_query(text: str) -> Vectors:
@@ -95,7 +89,7 @@ class EmbeddedEncoder:
         for start in range(0, len(by_length), BATCH):  # neighbours in length, so that little is padding
             batch = by_length[start : start + BATCH]
             vectors[batch] = self._encode([tokens[index] for index in batch])
-        return _unit(vectors)
+        return vectors
 
     def _encode(self, tokens: list[list[int]]) -> Vectors:
         """The mean of each text's token vectors, padding left out."""
@@ -104,57 +98,6 @@ class EmbeddedEncoder:
         mask = (np.arange(hidden.shape[1]) < lengths[:, None]).astype(np.float32)
         means: Vectors = np.einsum("btd,bt->bd", hidden, mask) / lengths[:, None].astype(np.float32)
         return means
-
-
-@dataclass
-class RemoteEmbedder:
-    """``POST /embeddings`` of an OpenAI-compatible server. ``address`` ends in /v1."""
-
-    address: str
-    model: str
-    api_key: str | None
-    pause_seconds: float = 0.5
-    _size: int = 0
-
-    def dimensions(self) -> int:
-        if not self._size:
-            self._size = self.embed(["dimensions"]).shape[1]
-        return self._size
-
-    def embed(self, texts: Sequence[str]) -> Vectors:
-        headers = {"Authorization": f"Bearer {self.api_key}"} if self.api_key else {}
-        with httpx.Client(timeout=REMOTE_SECONDS, headers=headers, trust_env=False) as client:
-            batches = [texts[start : start + REMOTE_BATCH] for start in range(0, len(texts), REMOTE_BATCH)]
-            return _unit(np.concatenate([self._embed_batch(client, batch) for batch in batches]))
-
-    def _embed_batch(self, client: httpx.Client, texts: Sequence[str]) -> Vectors:
-        """Raises UnavailableError after three tries, at once when the server refuses what was sent."""
-        body = {"model": self.model, "input": list(texts), "encoding_format": "float"}
-        problem = ""
-        for attempt in range(REMOTE_TRIES):
-            time.sleep(self.pause_seconds * (2**attempt - 1))
-            try:
-                answer = client.post(f"{self.address.rstrip('/')}/embeddings", json=body)
-            except httpx.HTTPError as error:
-                problem = type(error).__name__
-                continue
-            if answer.status_code == 200:
-                return _rows(answer, len(texts))
-            problem = f"status {answer.status_code}"
-            if answer.status_code < 500 and answer.status_code not in (408, 429):
-                break
-        raise UnavailableError(f"The embedding server does not answer: {problem}.")
-
-
-def _rows(answer: httpx.Response, count: int) -> Vectors:
-    try:
-        rows: list[dict[str, Any]] = sorted(answer.json()["data"], key=lambda row: row["index"])
-        vectors = np.array([row["embedding"] for row in rows], dtype=np.float32)
-    except (ValueError, KeyError, TypeError) as error:
-        raise UnavailableError("The embedding server sent something that cannot be read.") from error
-    if vectors.ndim != 2 or len(vectors) != count or not np.isfinite(vectors).all():
-        raise UnavailableError("The embedding server sent other vectors than it was asked for.")
-    return vectors
 
 
 def _unit(vectors: Vectors) -> Vectors:
@@ -175,6 +118,9 @@ def _embedder() -> Embedder:
 def _load(_process: int, url: str | None) -> Embedder:
     """A forked child loads its own, because CTranslate2's threads do not survive a fork."""
     if url:
+        # Imported here: OpenAI's client takes half a second to load, and most processes embed by themselves.
+        from app.inference.remote_embedding import RemoteEmbedder
+
         return RemoteEmbedder(url, embedding_name(), settings.EMBEDDING_API_KEY)
     threads = getattr(settings, "EMBEDDING_THREADS", 0) or min(4, os.cpu_count() or 1)
     return EmbeddedEncoder(data_folder().models / EMBEDDED_NAME, threads)

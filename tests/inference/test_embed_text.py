@@ -10,7 +10,8 @@ import pytest
 
 from app.errors import UnavailableError
 from app.inference import embedding
-from app.inference.embedding import EmbeddedEncoder, RemoteEmbedder, dimensions, embed_passages, embed_query
+from app.inference.embedding import EmbeddedEncoder, dimensions, embed_passages, embed_query
+from app.inference.remote_embedding import RemoteEmbedder
 from app.inference.scripted_server import ScriptedServer
 
 REFERENCE = json.loads((Path(__file__).parent / "embedding_reference.json").read_text())
@@ -98,7 +99,7 @@ def test_a_remote_server_is_asked_in_batches_and_in_order(remote: ScriptedServer
 def test_a_remote_server_gets_a_second_chance(remote: ScriptedServer) -> None:
     remote.then("broken")
     remote.then("die")
-    embedder = RemoteEmbedder(remote.url, "e", None, pause_seconds=0.01)
+    embedder = RemoteEmbedder(remote.url, "e", None)
     assert embedder.embed(["a"]).shape == (1, 8)
     assert len(remote.requests) == 3
 
@@ -109,5 +110,5 @@ def test_a_remote_server_that_keeps_failing_is_said_to_be_unavailable(
 ) -> None:
     remote.script(what)
     with pytest.raises(UnavailableError):
-        RemoteEmbedder(remote.url, "e", None, pause_seconds=0.01).embed(["a"])
+        RemoteEmbedder(remote.url, "e", None).embed(["a"])
     assert len(remote.requests) == requests
