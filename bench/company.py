@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypedDict
 
 from accounts.audit import SYSTEM
@@ -42,18 +43,18 @@ class Company:
 
     def bring_in(self, prefix: str = "") -> list[Summary]:
         """Every folder as a source of its own, named with ``prefix``. Raises BenchError when a file is refused."""
-        summaries = []
-        for folder, group in READERS.items():
-            visit = look(
-                actor=self.keeper,
-                path=FOLDER / folder,
-                source_name=f"{prefix}{folder}",
-                groups=[group] if group else [],
-            )
-            summaries.append(bring_in(actor=self.keeper, visit=visit))
+        summaries = [
+            self.bring_in_folder(FOLDER / folder, f"{prefix}{folder}", [group] if group else [])
+            for folder, group in READERS.items()
+        ]
         if failures := [failure for summary in summaries for failure in summary.failures]:
             raise BenchError(f"{failures[0]['key']} could not be taken: {failures[0]['reason']}")
         return summaries
+
+    def bring_in_folder(self, path: Path, source_name: str, groups: Sequence[str] = ()) -> Summary:
+        """Another folder, as a new source."""
+        visit = look(actor=self.keeper, path=path, source_name=source_name, groups=groups)
+        return bring_in(actor=self.keeper, visit=visit)
 
 
 def questions() -> Sequence[Question]:
