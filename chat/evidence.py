@@ -10,10 +10,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from knowledge.found import Found
 from knowledge.quoting import Quote
 
+PLACE = ("document_id", "document_title", "source", "heading_path", "page")
 MARKER = re.compile(r"\[(\d{1,2})\]")
 
 
@@ -22,25 +24,23 @@ class Card:
     """A numbered span of a passage; ``start`` and ``end`` count in the version's text."""
 
     number: int
-    passage: Found
+    passage_id: UUID
     start: int
     end: int
     quote: str
+    place: dict[str, Any]
+    """Where it stands, for people: document, source, heading path, page."""
 
     def as_json(self) -> dict[str, Any]:
         """As it is told and kept in the answer's row."""
-        return {
-            "number": self.number,
-            "passage_id": str(self.passage.passage_id),
-            "document_id": str(self.passage.document_id),
-            "document_title": self.passage.document_title,
-            "source": self.passage.source,
-            "heading_path": list(self.passage.heading_path),
-            "page": self.passage.page,
-            "start": self.start,
-            "end": self.end,
-            "quote": self.quote,
-        }
+        span = {"start": self.start, "end": self.end, "quote": self.quote}
+        return {"number": self.number, "passage_id": str(self.passage_id), **self.place, **span}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Card:
+        place = {name: data[name] for name in PLACE}
+        span = (data["start"], data["end"], data["quote"])
+        return cls(data["number"], UUID(data["passage_id"]), *span, place)
 
 
 def make_cards(found: Sequence[Found], quotes: Sequence[Quote] = ()) -> list[Card]:
@@ -49,7 +49,20 @@ def make_cards(found: Sequence[Found], quotes: Sequence[Quote] = ()) -> list[Car
     quoted = {quote.found_index for quote in quotes}
     rest = [one for index, one in enumerate(found) if index not in quoted]
     spans += [(one, one.quote_start, one.quote_end, one.quote) for one in rest]
-    return [Card(number, *span) for number, span in enumerate(spans, 1)]
+    return [
+        Card(number, passage.passage_id, start, end, quote, _place_of(passage))
+        for number, (passage, start, end, quote) in enumerate(spans, 1)
+    ]
+
+
+def _place_of(passage: Found) -> dict[str, Any]:
+    return {
+        "document_id": str(passage.document_id),
+        "document_title": passage.document_title,
+        "source": passage.source,
+        "heading_path": list(passage.heading_path),
+        "page": passage.page,
+    }
 
 
 def numbers_in(text: str) -> set[int]:

@@ -122,7 +122,7 @@ def _write_citations(message: Message, outcome: Outcome) -> None:
         Citation(
             message=message,
             number=card.number,
-            passage_id=card.passage.passage_id,
+            passage_id=card.passage_id,
             start=card.start,
             end=card.end,
             quote=card.quote,

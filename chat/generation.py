@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Any
 
 from app.errors import ParleyError
 from app.inference.pool import get_pool
@@ -18,12 +17,11 @@ from app.web.threads import in_thread
 from chat import briefing, finishing, leases, prompts, quotation, telling
 from chat.attribution import supporting
 from chat.briefing import Brief
-from chat.events import Event
 from chat.evidence import Card, cited_in, make_cards, numbers_in
 from chat.finishing import Outcome
 from chat.models import Assistant, Message
 from chat.outlet import Outlet
-from chat.streams import Stream, read_tail
+from chat.streams import Stream
 from knowledge.found import Found
 from knowledge.quoting import Quote, best_quotes
 from knowledge.retrieval import search
@@ -85,7 +83,7 @@ class Run:
             # The last line: whatever broke, the reader is told and the row is settled.
             log.exception("writing %s failed", self.message.id)
             self._fail("failed", "Something broke while this was written. It has been logged; please try again.")
-        await self._settle()
+        await self.settle()
 
     async def _write(self) -> None:
         brief = self.brief = await in_thread(briefing.load, self.message)
@@ -171,20 +169,21 @@ class Run:
     async def _judge(self, window: HoldBack) -> None:
         """After the last word: release the rest, or hold or block what the window kept."""
         rest = window.finish()
-        if self.outcome.verdict:
+        if window.verdict.action == "block":
+            self._end(State.BLOCKED, "blocked", window.verdict.reason)
+        elif self.outcome.verdict:
             self.outcome.held_text += rest + window.held
             self._end(State.HELD)
         elif window.verdict.action == "hold":
             self.outcome.verdict, self.outcome.held_text = window.verdict, window.held
             self._end(State.HELD)
-        elif window.verdict.action == "block":
-            self._end(State.BLOCKED, "blocked", window.verdict.reason)
         else:
             await self.outlet.delta(rest)
             await self.outlet.flush()
             self._end(State.DONE)
 
-    async def _settle(self) -> None:
+    async def settle(self) -> None:
+        """Write the end of the run and tell it. Quiet when the answer belongs to another process by now."""
         await self.outlet.settle()
         outcome = self.outcome
         outcome.text, outcome.log = self.outlet.text, self.outlet.log
@@ -222,34 +221,6 @@ class Run:
             "finish_reason": usage.finish_reason,
         }
         self.outcome.timings["first_token"] = round(usage.first_token_seconds, 4)
-
-
-async def take_over(message: Message, stream: Stream) -> bool:
-    """Mend an answer whose process died. True when it has to be written again, because nothing of it was shown."""
-    tail = await read_tail(message.id, message.log[-1][0] if message.log else 0)
-    for event in tail:
-        _relive(message, event)
-    if not message.text:
-        return True
-    run = Run(message, stream)
-    await run.outlet.retell()
-    run.outcome.state = State.INTERRUPTED
-    run.outcome.error_code = "interrupted"
-    run.outcome.error = "The server that wrote this went away. What it had written is kept."
-    run.brief = await in_thread(briefing.load, message)
-    await run._settle()
-    return False
-
-
-def _relive(message: Message, event: Event) -> None:
-    """Put an event that only Valkey still knew back into the row's story."""
-    value: Any = None
-    if event.type == "delta":
-        message.text += event.data["text"]
-        value = len(message.text)
-    elif event.type == "status":
-        value = event.data
-    message.log.append([event.seq, event.type, value])
 
 
 def _search(brief: Brief) -> tuple[list[Found], list[Quote]]:

@@ -14,8 +14,9 @@ from app.errors import ParleyError
 from app.inference.embedding import embed_query
 from app.inference.pool import get_pool
 from app.web.threads import in_thread
-from chat import generation, leases
+from chat import leases
 from chat.generation import Run
+from chat.recovery import take_over
 from chat.streams import Stream, close_stream, find_stream, open_stream
 
 log = logging.getLogger(__name__)
@@ -90,7 +91,7 @@ class Runner:
             message = await in_thread(leases.claim, message_id)
             if message is None:
                 return
-            if message.fence > 1 and not await generation.take_over(message, stream):
+            if message.fence > 1 and not await take_over(message, stream):
                 return
             run = self._runs[message_id] = Run(message, stream)
             if message.stop_requested:
