@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from accounts import audit
 from accounts.models import User
 from app.inference.types import ChatMessage
 from chat import prompts
@@ -28,6 +29,7 @@ class Brief:
     source_ids: tuple[UUID, ...]
     model_name: str
     system: str
+    cache_salt: str
     policy_version: PolicyVersion | None
     rules: Sequence[Rule]
 
@@ -56,9 +58,15 @@ def load(message: Message) -> Brief:
         source_ids=tuple(assistant.sources.values_list("pk", flat=True)),
         model_name=assistant.model.name if assistant.model else "",
         system=prompts.instructions(template, assistant.name),
+        cache_salt=_salt_of(conversation.owner),
         policy_version=policy_version,
         rules=rules_of(policy_version) if policy_version else (),
     )
+
+
+def _salt_of(reader: User) -> str:
+    """Keeps prefix caches of other groups apart: how quick a prompt is must not tell that others asked the same."""
+    return audit.digest("groups:" + ",".join(sorted(str(group_id) for group_id in reader.group_ids())))
 
 
 def _turns_before(message: Message) -> list[Message]:

@@ -138,6 +138,7 @@ class Run:
             max_tokens=brief.assistant.max_tokens,
             affinity=str(brief.conversation.id),
             session_id=str(brief.conversation.id),
+            cache_salt=brief.cache_salt,
         )
         self.outcome.model_name = brief.model_name
         async with await get_pool().stream(request) as stream:
