@@ -95,11 +95,14 @@ def repeats() -> int:
 
 
 def interleaved(subjects: Mapping[str, Callable[[], T]], times: int | None = None) -> dict[str, list[T]]:
-    """Measure every subject in turn, round after round, so that what the machine does meanwhile hits all alike."""
+    """Measure every subject in turn, round after round, so that what the machine does meanwhile hits all alike.
+
+    Every other round goes backwards, so that nobody gains from coming after somebody.
+    """
     results: dict[str, list[T]] = {name: [] for name in subjects}
-    for _ in range(times or repeats()):
-        for name, measure in subjects.items():
-            results[name].append(measure())
+    for number in range(times or repeats()):
+        for name in subjects if number % 2 == 0 else reversed(list(subjects)):
+            results[name].append(subjects[name]())
     return results
 
 

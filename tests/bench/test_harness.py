@@ -48,11 +48,11 @@ def test_a_goal_can_be_a_least(ratio, met):
     assert Row("passages", [ratio], "1/s", "alone", [1.0], goal).as_json()["met"] is met
 
 
-def test_subjects_take_turns():
+def test_subjects_take_turns_and_every_other_round_goes_backwards():
     turns: list[str] = []
-    results = interleaved({"a": lambda: turns.append("a"), "b": lambda: turns.append("b")}, times=2)
-    assert turns == ["a", "b", "a", "b"]
-    assert results == {"a": [None, None], "b": [None, None]}
+    results = interleaved({"a": lambda: turns.append("a"), "b": lambda: turns.append("b")}, times=3)
+    assert turns == ["a", "b", "b", "a", "a", "b"]
+    assert results == {"a": [None] * 3, "b": [None] * 3}
 
 
 def test_quantiles_of_nothing_are_refused():
