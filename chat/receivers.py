@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import Any
 from uuid import UUID
@@ -49,8 +50,17 @@ def tell_watchers(conversation_id: UUID, message_id: UUID, **_: Any) -> None:
 
 
 def _tell(group: str, news: dict[str, str]) -> None:
+    """Leave it to the loop that writes answers where there is one: a loop of its own for each hint, and with it a
+    connection to Valkey, would cost more than the question itself."""
+    if runner.loop is not None:
+        asyncio.run_coroutine_threadsafe(_send(group, news), runner.loop)
+    else:
+        async_to_sync(_send)(group, news)
+
+
+async def _send(group: str, news: dict[str, str]) -> None:
     try:
-        async_to_sync(get_channel_layer().group_send)(group, news)
+        await get_channel_layer().group_send(group, news)
     except (redis.exceptions.RedisError, OSError) as error:
         log.warning("%s was not told of %s: %r", group, news["type"], error)
 

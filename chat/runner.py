@@ -35,6 +35,11 @@ class Runner:
         self._sweeper: asyncio.Task[None] | None = None
         self._is_draining = False
 
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop | None:
+        """The event loop that writes answers in this process, if there is one."""
+        return self._loop if self._loop and self._loop.is_running() else None
+
     def attach(self) -> bool:
         """Make the running event loop the one that writes; whether it was not. Calling again costs nothing."""
         loop = asyncio.get_running_loop()

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 from uuid import UUID
+from weakref import WeakKeyDictionary
 
 import orjson
 import redis.asyncio
@@ -136,16 +137,56 @@ def _unpack(message_id: UUID, fields: dict[bytes, bytes]) -> Event:
     return Event(message_id, seq, kind, data)
 
 
+class _Copier:
+    """Copies the events of every answer of one event loop: while one batch is under way the next one gathers."""
+
+    def __init__(self) -> None:
+        self._waiting: list[Event] = []
+        self._next: asyncio.Future[None] | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    async def append(self, event: Event) -> None:
+        loop = asyncio.get_running_loop()
+        self._waiting.append(event)
+        if self._next is None:
+            self._next = loop.create_future()
+        batch = self._next
+        if self._task is None:
+            self._task = loop.create_task(self._copy())
+        await asyncio.shield(batch)
+
+    async def _copy(self) -> None:
+        try:
+            while self._next is not None:
+                events, done = self._waiting, self._next
+                self._waiting, self._next = [], None
+                try:
+                    await _copy(events)
+                finally:  # whatever happened, nobody's answer waits for a copy
+                    if not done.done():
+                        done.set_result(None)
+        finally:
+            self._task = None
+
+
+_copiers: WeakKeyDictionary[asyncio.AbstractEventLoop, _Copier] = WeakKeyDictionary()
+
+
 async def append(event: Event) -> None:
     """Copy an event to Valkey. Losing Valkey costs resuming elsewhere, never the answer."""
-    global _down_until
     if time.monotonic() < _down_until:
         return
-    key = _key(event.message_id)
+    await _copiers.setdefault(asyncio.get_running_loop(), _Copier()).append(event)
+
+
+async def _copy(events: list[Event]) -> None:
+    global _down_until
     pipe = _client().pipeline(transaction=False)
-    pipe.xadd(key, _pack(event), id=f"{event.seq}-1")
-    if event.seq == 1 or event.type in ("done", "status"):
-        pipe.expire(key, KEEP_SECONDS)
+    for event in events:
+        key = _key(event.message_id)
+        pipe.xadd(key, _pack(event), id=f"{event.seq}-1")
+        if event.seq == 1 or event.type in ("done", "status"):
+            pipe.expire(key, KEEP_SECONDS)
     try:
         await asyncio.wait_for(pipe.execute(raise_on_error=False), WRITE_TIMEOUT_SECONDS)
     except (redis.exceptions.RedisError, OSError, TimeoutError) as error:

@@ -139,3 +139,37 @@ async def test_a_reader_who_is_ahead_of_a_new_owner_hears_nothing_twice():
         await stream.publish(Event(stream.message_id, seq, "status", {"state": "running"}))
     assert [event.seq for event in await anext(reader)] == [3, 4]
     streams.close_stream(stream)
+
+
+async def test_valkey_dying_between_frames_delays_nobody(running, slow, conversation, alice_key, monkeypatch):
+    """Copies of all answers share a pipeline: one that fails must release everybody who waits for it."""
+    calls, execute = [], redis.asyncio.client.Pipeline.execute
+
+    async def fail_later(self, *args, **kwargs):
+        calls.append(1)
+        if len(calls) > 5:
+            raise redis.exceptions.ConnectionError("gone")
+        return await execute(self, *args, **kwargs)
+
+    monkeypatch.setattr(redis.asyncio.client.Pipeline, "execute", fail_later)
+    async with Reader(conversation.id, key=alice_key) as one, Reader(conversation.id, key=alice_key) as two:
+        await one.ask("Go on")
+        await two.ask("And on")
+        await asyncio.gather(one.until("done"), two.until("done"))
+    monkeypatch.setattr(streams, "_down_until", 0.0)
+    by_answer: dict[str, list] = {}
+    for frame in one.frames:
+        by_answer.setdefault(frame["message_id"], []).append(frame)
+    assert "".join(WORDS) in {text_of(frames) for frames in by_answer.values()}
+
+
+async def test_hanging_valkey_costs_half_a_second_once(running, slow, conversation, alice_key, monkeypatch):
+    async def hang(*args, **kwargs):
+        await asyncio.sleep(30)
+
+    monkeypatch.setattr(redis.asyncio.client.Pipeline, "execute", hang)
+    async with Reader(conversation.id, key=alice_key) as reader:
+        await reader.ask("Go on")
+        await reader.until("done")
+    monkeypatch.setattr(streams, "_down_until", 0.0)
+    assert text_of(reader.frames) == "".join(WORDS)
