@@ -159,7 +159,11 @@ def withdraw_missing(source: Source, keys: set[str]) -> int:
 
 def sync_folder(sync_id: UUID) -> None:
     """Run a sync that was started; what it found is written to its row. Does nothing when it has ended already."""
-    sync = Sync.objects.select_related("source").filter(pk=sync_id, state=Sync.State.RUNNING).first()
+    sync = (
+        Sync.objects.select_related("source")
+        .filter(pk=sync_id, state__in=[Sync.State.QUEUED, Sync.State.RUNNING])
+        .first()
+    )
     if sync is None:
         return
     folder = Path(sync.source.config.get("path", ""))

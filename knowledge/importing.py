@@ -81,7 +81,7 @@ def _make(actor: User, path: Path, name: str, readers: Sequence[Group]) -> Sourc
     with transaction.atomic():
         source = Source.objects.create(
             name=name,
-            kind=Source.Kind.FOLDER if is_folder else Source.Kind.UPLOAD,
+            kind="folder" if is_folder else "upload",
             config={"path": str(path)} if is_folder else {},
             owner=actor,
             is_for_everyone=not readers,

@@ -44,7 +44,7 @@ def create_source(
     *,
     actor: User,
     name: str,
-    kind: str = Source.Kind.UPLOAD,
+    kind: str = "upload",
     config: dict[str, Any] | None = None,
     readers: Readers = Readers(),
     schedule: str = "",
@@ -168,7 +168,7 @@ def restore_document(*, actor: User, document: Document) -> Document:
 def start_sync(*, actor: User, source: Source) -> Sync:
     """Look through a folder source again, in the background. Raises BadInputError for a source that has no folder."""
     require(actor, "knowledge.edit_source", source)
-    if source.kind != Source.Kind.FOLDER:
+    if source.kind != "folder":
         raise BadInputError("Only a source that follows a folder can be synced. Upload files to this one.")
     with transaction.atomic():
         sync = Sync.objects.create(source=source, started_at=timezone.now())
@@ -178,11 +178,9 @@ def start_sync(*, actor: User, source: Source) -> Sync:
 
 
 def _checked_config(actor: User, kind: str, config: dict[str, Any]) -> dict[str, Any]:
-    if kind not in Source.Kind.values:
-        raise BadInputError(
-            f"Sources of kind {kind} cannot be made here; the kinds are {', '.join(Source.Kind.values)}."
-        )
-    if kind == Source.Kind.UPLOAD:
+    if kind not in ("upload", "folder"):
+        raise BadInputError(f"Sources of kind {kind} cannot be made here; the kinds are upload, folder.")
+    if kind == "upload":
         return {}
     path = config.get("path")
     if not isinstance(path, str) or not Path(path).is_absolute():

@@ -136,8 +136,9 @@ def _publish(
         document.versions.filter(published_at__isnull=False, withdrawn_at=None).update(withdrawn_at=now)
         version.text, version.pages = extracted.text, [list(page) for page in extracted.pages]
         version.media_type, version.published_at = extracted.media_type, now
-        version.save(update_fields=["text", "pages", "media_type", "published_at"])
-        current.title = title_of(document, extracted)
+        current.title = version.title = title_of(document, extracted)
+        version.passage_count = len(pieces)
+        version.save(update_fields=["title", "text", "pages", "media_type", "passage_count", "published_at"])
         write_passages(version, current.title, pieces, vectors)
         newer = current.waiting_version()
         current.state = Document.State.QUEUED if newer else Document.State.PUBLISHED

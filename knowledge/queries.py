@@ -84,8 +84,8 @@ def counted(sources: QuerySet[Source]) -> QuerySet[Source]:
 
 def documents_of(source: Source, user: User) -> QuerySet[Document]:
     """The documents of a source that this person may see, with ``current`` (a list of at most one
-    version, with ``passage_count``)."""
-    in_force = Version.objects.in_force().defer("text").annotate(passage_count=Count("passages"))
+    version)."""
+    in_force = Version.objects.in_force().defer("text")
     return (
         Document.objects.visible_to(user)
         .filter(source=source)

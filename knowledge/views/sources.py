@@ -1,25 +1,22 @@
-"""The pages of knowledge: what there is, bringing more in, and opening what an answer rests on."""
+"""Sources: the list, a new one, one with its documents, and bringing files in."""
 
 from __future__ import annotations
 
-from pathlib import PurePath
 from typing import Any, cast
 from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.files.uploadedfile import UploadedFile
-from django.http import FileResponse, HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.callers import reader
 from accounts.rights import can, require
-from app.errors import BadInputError, NotFoundError
+from app.errors import BadInputError
 from app.web.paging import newest_first
-from knowledge import ingestion, progress, queries, viewing
-from knowledge.files import path_of
+from knowledge import ingestion, progress, queries
 from knowledge.forms import SourceForm
 from knowledge.models import Document, Source
 
@@ -107,80 +104,6 @@ def sync(request: HttpRequest, source_id: UUID) -> HttpResponse:
     return redirect("knowledge:source", source_id)
 
 
-@login_required
-@require_POST
-def withdraw(request: HttpRequest, document_id: UUID) -> HttpResponse:
-    user = reader(request)
-    found = ingestion.withdraw_document(actor=user, document=queries.get_document_kept(user, document_id))
-    undo = reverse("knowledge:restore", args=[found.pk])
-    return _changed(request, found, f"Withdrawn: {found.title}. No search finds it any more.", undo)
-
-
-@login_required
-@require_POST
-def restore(request: HttpRequest, document_id: UUID) -> HttpResponse:
-    user = reader(request)
-    found = ingestion.restore_document(actor=user, document=queries.get_document_kept(user, document_id))
-    return _changed(request, found, f"Back again: {found.title}.")
-
-
-@login_required
-@require_POST
-def retry(request: HttpRequest, document_id: UUID) -> HttpResponse:
-    user = reader(request)
-    found = ingestion.retry_document(actor=user, document=queries.get_document_kept(user, document_id))
-    return _changed(request, found, f"Reading {found.title} once more.")
-
-
-@login_required
-@require_GET
-def document(request: HttpRequest, document_id: UUID) -> HttpResponse:
-    """A document, opened at its beginning."""
-    found = queries.get_document(reader(request), document_id)
-    version = found.published_version()
-    first = version.passages.order_by("ordinal").first() if version else None
-    if first is None:
-        raise NotFoundError
-    return redirect(f"{reverse('knowledge:passage', args=[first.pk])}?{request.GET.urlencode()}".rstrip("?"))
-
-
-@login_required
-@require_GET
-def passage(request: HttpRequest, passage_id: UUID) -> HttpResponse:
-    """What an answer rests on: the words cited, marked, in the version they were cited from."""
-    found = queries.get_passage(reader(request), passage_id)
-    span = viewing.span_within(found, _number(request, "start"), _number(request, "end"))
-    context = {
-        "passage": found,
-        "path": [name for name in found.heading_path if name != found.version.document.title],
-        "version": found.version,
-        "document": found.version.document,
-        "source": found.version.document.source,
-        "excerpt": viewing.excerpt(found, *span),
-        "newer": found.version.withdrawn_at and found.version.document.published_version(),
-    }
-    template = "knowledge/_passage.html" if _is_fragment(request) else "knowledge/passage.html"
-    response = render(request, template, context)
-    response["Vary"] = "HX-Request"
-    return response
-
-
-@login_required
-@require_GET
-def original(request: HttpRequest, passage_id: UUID) -> FileResponse:
-    """The file a passage was read from, to be saved, never to be run or shown by the browser."""
-    version = queries.get_passage(reader(request), passage_id).version
-    try:
-        file = path_of(version.file).open("rb")
-    except FileNotFoundError as error:
-        raise NotFoundError("The original file is not kept any more.") from error
-    name = PurePath(version.document.key).name
-    response = FileResponse(file, as_attachment=True, filename=name, content_type="application/octet-stream")
-    response["X-Content-Type-Options"] = "nosniff"
-    response["Content-Security-Policy"] = "sandbox"
-    return response
-
-
 def _documents(request: HttpRequest, source: Source) -> dict[str, Any]:
     user = reader(request)
     cursor = request.GET.get("cursor")
@@ -198,22 +121,3 @@ def _documents(request: HttpRequest, source: Source) -> dict[str, Any]:
         "next": page.next,
         "cursor": cursor,
     }
-
-
-def _changed(request: HttpRequest, document: Document, text: str, undo_url: str = "") -> HttpResponse:
-    """After a deed: the page again, or for htmx a word about it and the sign that the table is old."""
-    if not _is_fragment(request):
-        messages.success(request, text)
-        return redirect("knowledge:source", document.source_id)
-    response = render(request, "knowledge/_changed.html", {"text": text, "undo_url": undo_url})
-    response["HX-Trigger"] = "documents-changed"
-    return response
-
-
-def _is_fragment(request: HttpRequest) -> bool:
-    return bool(request.headers.get("HX-Request"))
-
-
-def _number(request: HttpRequest, name: str) -> int | None:
-    value = request.GET.get(name, "")
-    return int(value) if value.isascii() and value.isdigit() and len(value) < 10 else None

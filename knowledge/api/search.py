@@ -1,0 +1,38 @@
+"""Finding passages."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest
+from ninja import Router
+
+from accounts.callers import caller
+from accounts.rights import require
+from knowledge.found import Found
+from knowledge.retrieval import search
+from knowledge.schemas import PassageOut, SearchIn, SearchOut
+
+router = Router()
+
+
+@router.post("/search", response=SearchOut, summary="Find passages among those you may read")
+def find(request: HttpRequest, body: SearchIn) -> SearchOut:
+    user = caller(request)
+    require(user, "knowledge.search")
+    found = search(user=user, query=body.query, limit=body.limit, source_ids=body.source_ids)
+    return SearchOut(passages=[_passage(one) for one in found])
+
+
+def _passage(found: Found) -> PassageOut:
+    return PassageOut(
+        id=found.passage_id,
+        document_id=found.document_id,
+        document_title=found.document_title,
+        source=found.source,
+        heading_path=list(found.heading_path),
+        text=found.text,
+        page=found.page,
+        start=found.start,
+        end=found.end,
+        score=found.score,
+        quote=found.quote,
+    )
