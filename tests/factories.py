@@ -78,6 +78,7 @@ def make_version(
         "published_at": timezone.now(),
         **fields,
     }
+    fields = {"title": document.title, "passage_count": len(paragraphs), **fields}
     version = Version.objects.create(document=document, number=number, text=text, **fields)
     start = 0
     for ordinal, paragraph in enumerate(paragraphs):
