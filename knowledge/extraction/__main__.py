@@ -13,6 +13,7 @@ import select
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -32,18 +33,18 @@ def main() -> None:
     refuse_outside()
     for line in sys.stdin.buffer:
         request = json.loads(line)
-        answer = _read_in_fork(Path(request["path"]), request["name"], Limits(**request["limits"]))
+        answer = _answer_in_fork(request, Limits(**request.pop("limits")))
         sys.stdout.buffer.write(answer + b"\n")
         sys.stdout.buffer.flush()
 
 
-def _read_in_fork(path: Path, name: str, limits: Limits) -> bytes:
+def _answer_in_fork(request: dict[str, Any], limits: Limits) -> bytes:
     """The child's answer as JSON, or the reason why there is none."""
     receive, send = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(receive)
-        _be_the_child(path, name, limits, send)
+        _be_the_child(request, limits, send)
     os.close(send)
     try:
         answer = _receive(receive, time.monotonic() + limits.wall_seconds, limits.text_characters * 8)
@@ -77,11 +78,11 @@ def _ran_out_of_time(status: int) -> bool:
     return os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGXCPU
 
 
-def _be_the_child(path: Path, name: str, limits: Limits, send: int) -> NoReturn:
+def _be_the_child(request: dict[str, Any], limits: Limits, send: int) -> NoReturn:
     die_with_parent()
     try:
         limit(limits)
-        answer = _read(path, name, limits)
+        answer = _answer(request, limits)
     except MemoryError:
         answer = _refusal(_TOO_MUCH, may_pass=False)
     with os.fdopen(send, "wb") as pipe:
@@ -89,11 +90,9 @@ def _be_the_child(path: Path, name: str, limits: Limits, send: int) -> NoReturn:
     os._exit(0)
 
 
-def _read(path: Path, name: str, limits: Limits) -> bytes:
+def _answer(request: dict[str, Any], limits: Limits) -> bytes:
     try:
-        extracted = format_of(name).reader()(path, limits)
-        answer: dict[str, Any] = {"extracted": extracted.to_json()}
-        return json.dumps(answer).encode()
+        return json.dumps(_DEEDS[request.pop("do")](limits=limits, **request)).encode()
     except ExtractionError as error:
         return _refusal(error.reason, may_pass=error.may_pass)
     except RecursionError:
@@ -104,6 +103,19 @@ def _read(path: Path, name: str, limits: Limits) -> bytes:
         raise
     except Exception as error:  # noqa: BLE001 - whatever a parser does with a hostile file must end as a reason
         return _refusal(f"It is damaged, or not what its name says ({type(error).__name__}).", may_pass=False)
+
+
+def _extract(*, path: str, name: str, limits: Limits) -> dict[str, Any]:
+    return {"extracted": format_of(name).reader()(Path(path), limits).to_json()}
+
+
+def _draw(*, limits: Limits, path: str, **wanted: Any) -> dict[str, Any]:
+    from knowledge.extraction.drawing import draw  # imports a parser: only in the fork that needs it
+
+    return {"drawn": draw(Path(path), **wanted).to_json()}
+
+
+_DEEDS: dict[str, Callable[..., dict[str, Any]]] = {"extract": _extract, "draw": _draw}
 
 
 def _refusal(reason: str, *, may_pass: bool) -> bytes:

@@ -16,12 +16,14 @@ import threading
 import time
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from knowledge.extraction.formats import format_of
-from knowledge.extraction.types import Extracted, ExtractionError, Limits
+from knowledge.extraction.types import DrawnPage, Extracted, ExtractionError, Limits
 
 _ROOT = Path(__file__).resolve().parents[2]
 _GRACE_SECONDS = 5.0
+_DRAWING = Limits(cpu_seconds=12, wall_seconds=15.0)
 _threads = threading.local()
 
 
@@ -30,18 +32,34 @@ def extract(path: Path, name: str, limits: Limits | None = None) -> Extracted:
 
     Raises ExtractionError with the reason in words, also when the reader ran out of time or memory or died.
     """
-    limits = limits or Limits()
     format_of(name)
+    answer = _ask({"do": "extract", "path": str(path.resolve()), "name": name}, limits or Limits())
+    return Extracted.from_json(answer["extracted"])
+
+
+def draw_page(path: Path, *, page: int, width: int, marked: str = "", nth: int = 0) -> DrawnPage:
+    """A page (from 1) of a PDF or picture as it looks, at most 2000 pixels wide, and where ``marked`` stands on it.
+
+    ``marked`` is text as ``extract`` gave it; ``nth`` (from 0) says which one when the page holds it several times.
+    A text that is not found, or only in parts, has no rectangles, or those of its parts.
+    Raises ExtractionError with a reason.
+    """
+    request = {"do": "draw", "path": str(path.resolve()), "page": page, "width": width, "marked": marked, "nth": nth}
+    return DrawnPage.from_json(_ask(request, _DRAWING)["drawn"])
+
+
+def _ask(request: dict[str, Any], limits: Limits) -> dict[str, Any]:
+    """What the reading process answers. Raises ExtractionError when that is a reason, or nothing in time."""
     reader = _reader()
-    request = json.dumps({"path": str(path.resolve()), "name": name, "limits": asdict(limits)}).encode() + b"\n"
+    line = json.dumps({**request, "limits": asdict(limits)}).encode() + b"\n"
     try:
-        answer = json.loads(reader.ask(request, limits.wall_seconds + _GRACE_SECONDS))
+        answer: dict[str, Any] = json.loads(reader.ask(line, limits.wall_seconds + _GRACE_SECONDS))
     except (OSError, ValueError) as error:
         reader.stop()
         raise ExtractionError("Reading it broke the reader.", may_pass=True) from error
-    if "extracted" not in answer:
+    if "reason" in answer:
         raise ExtractionError(answer["reason"], may_pass=answer["may_pass"])
-    return Extracted.from_json(answer["extracted"])
+    return answer
 
 
 class ReadingProcess:

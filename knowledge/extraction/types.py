@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -17,7 +18,13 @@ class Heading:
 
 @dataclass(frozen=True)
 class Extracted:
-    """A file as text. ``pages`` are [start, end) character offsets into ``text``, empty for formats without pages."""
+    """A file as text. ``pages`` are [start, end) character offsets into ``text``, empty for formats without pages.
+
+    ``hidden`` are texts in the file that nobody sees who opens it; they are not in ``text``. ``ocr_pages`` (from 1)
+    were read from a picture, with ``ocr_confidence`` from 0 to 100 over all their words, weighed by their length;
+    ``unread_pages`` are scanned pages that nothing could read. ``boilerplate_characters`` were left out as
+    navigation or running heads.
+    """
 
     title: str
     text: str
@@ -25,6 +32,11 @@ class Extracted:
     pages: list[tuple[int, int]] = field(default_factory=list)
     headings: list[Heading] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    hidden: list[str] = field(default_factory=list)
+    ocr_pages: list[int] = field(default_factory=list)
+    ocr_confidence: float | None = None
+    unread_pages: list[int] = field(default_factory=list)
+    boilerplate_characters: int = 0
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -38,6 +50,35 @@ class Extracted:
             pages=[(start, end) for start, end in data["pages"]],
             headings=[Heading(**heading) for heading in data["headings"]],
             notes=list(data["notes"]),
+            hidden=list(data["hidden"]),
+            ocr_pages=list(data["ocr_pages"]),
+            ocr_confidence=data["ocr_confidence"],
+            unread_pages=list(data["unread_pages"]),
+            boilerplate_characters=data["boilerplate_characters"],
+        )
+
+
+@dataclass(frozen=True)
+class DrawnPage:
+    """A page as a PNG of ``width`` × ``height`` pixels. ``rectangles`` are (left, top, right, bottom) as fractions
+    of the page from its left upper corner, one for each line of the marked text.
+    """
+
+    png: bytes
+    width: int
+    height: int
+    rectangles: list[tuple[float, float, float, float]] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "png": b64encode(self.png).decode()}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> DrawnPage:
+        return cls(
+            png=b64decode(data["png"]),
+            width=data["width"],
+            height=data["height"],
+            rectangles=[(left, top, right, bottom) for left, top, right, bottom in data["rectangles"]],
         )
 
 
