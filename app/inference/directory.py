@@ -27,7 +27,7 @@ def load_targets() -> Targets:
     targets: Targets = {}
     for worker in Worker.objects.taking_requests().select_related("model"):
         try:
-            target = _target(worker)
+            target = target_of(worker)
         except ParleyError as error:
             logger.warning("worker %s cannot be used: %s", worker.id, error.message)
             continue
@@ -35,7 +35,8 @@ def load_targets() -> Targets:
     return targets
 
 
-def _target(worker: Worker) -> Target:
+def target_of(worker: Worker) -> Target:
+    """What a request to this worker needs. Raises BadInputError when its key cannot be opened any more."""
     kind: Kind = worker.kind  # type: ignore[assignment]  # the column's choices are these
     return Target(
         id=worker.id,

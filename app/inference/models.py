@@ -15,6 +15,7 @@ class Role(models.TextChoices):
     GENERATE = "generate", "writes answers"
     EMBED = "embed", "embeds text"
     RERANK = "rerank", "orders passages"
+    EXPAND = "expand", "widens searches"
     GUARD = "guard", "judges content"
 
 
@@ -30,6 +31,16 @@ class Model(models.Model):
     revision = models.CharField(max_length=100, blank=True)
     licence = models.CharField(max_length=100, blank=True)
     context_tokens = models.PositiveIntegerField(null=True, blank=True)
+    query_prefix = models.CharField(
+        max_length=500,
+        blank=True,
+        help_text="What an embedding model wants before a question, such as “query: ”; see its card.",
+    )
+    passage_prefix = models.CharField(
+        max_length=500,
+        blank=True,
+        help_text="What an embedding model wants before a passage, such as “passage: ”; see its card.",
+    )
     files = models.JSONField(default=dict, blank=True)
     is_demonstration = models.BooleanField(default=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
