@@ -16,6 +16,7 @@ from app.inference.embedding import embed_passages
 from bench.company import Company
 from bench.harness import Goal, Row, interleaved
 from bench.house import House
+from bench.pdf_text import rows as pdf_rows
 from knowledge.indexing import embedding_input
 from knowledge.models import Document, Passage
 
@@ -52,6 +53,7 @@ def run(house: House) -> list[Row]:
     seconds = interleaved({"embed": embed, "ingest": ingest})
     passages = len(inputs)
     return [
+        *pdf_rows(),
         Row("documents", [documents / each for each in seconds["ingest"]], "documents/s"),
         Row("embedder alone", [passages / each for each in seconds["embed"]], "passages/s"),
         Row(
