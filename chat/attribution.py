@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from app.inference.embedding import embed_passages
 from chat.evidence import Card
+from knowledge.generations import embed_passages, serving_generation
 
 CLOSE = 0.6  # cosine of MiniLM between a sentence and a quote on the same matter; unrelated ones stay below 0.4
 MOST_CARDS = 3
@@ -23,7 +23,7 @@ def supporting(text: str, cards: Sequence[Card]) -> list[int]:
     sentences = [part.strip() for part in SENTENCE_END.split(text) if len(part.strip()) > 20][:MOST_SENTENCES]
     if not sentences or not cards:
         return []
-    vectors = embed_passages([*sentences, *(card.quote for card in cards)])
+    vectors = embed_passages(serving_generation(), [*sentences, *(card.quote for card in cards)])
     closeness = (vectors[: len(sentences)] @ vectors[len(sentences) :].T).max(axis=0)
     ranked = sorted(zip(closeness, cards, strict=True), key=lambda pair: -pair[0])
     return [card.number for closeness_of, card in ranked[:MOST_CARDS] if closeness_of >= CLOSE]

@@ -24,13 +24,13 @@ from accounts import rights
 from accounts.callers import caller
 from accounts.models import User
 from app.errors import BadInputError, NotFoundError, ParleyError, UnavailableError
-from app.inference.embedding import embed_passages, embedding_name
 from app.web.threads import in_thread
 from chat import openai_schemas as schemas
 from chat.asking import Turn, ask, start_conversation
 from chat.events import Event
 from chat.following import follow
 from chat.models import Assistant, Conversation, Message
+from knowledge.generations import embed_passages, serving_generation
 
 router = Router(tags=["OpenAI-compatible"])
 
@@ -70,10 +70,11 @@ def create_embeddings(request: HttpRequest, body: schemas.EmbeddingIn) -> dict[s
     texts = [body.input] if isinstance(body.input, str) else body.input
     if not texts or len(texts) > MAX_INPUTS:
         raise BadInputError(f'"input" can have 1 to {MAX_INPUTS} texts; this has {len(texts)}.')
-    vectors = embed_passages(texts)
+    generation = serving_generation()
+    vectors = embed_passages(generation, texts)
     return {
         "object": "list",
-        "model": embedding_name(),
+        "model": generation.embedding_name,
         "data": [
             {"object": "embedding", "index": index, "embedding": _encoded(vector, body.encoding_format)}
             for index, vector in enumerate(vectors)

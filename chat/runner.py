@@ -10,14 +10,16 @@ import asyncio
 import logging
 from uuid import UUID
 
+from django.db import DatabaseError
+
 from app.errors import ParleyError
-from app.inference.embedding import embed_query
 from app.inference.pool import get_pool
 from app.web.threads import in_thread
 from chat import leases
 from chat.generation import Run
 from chat.recovery import take_over
 from chat.streams import Stream, close_stream, find_stream, open_stream
+from knowledge.generations import warm_up
 
 log = logging.getLogger(__name__)
 
@@ -118,9 +120,9 @@ class Runner:
 
 async def _load_embedding() -> None:
     try:
-        await in_thread(embed_query, "warm up")
-    except ParleyError as error:
-        log.warning("the embedding model is not there yet: %s", error.message)
+        await in_thread(warm_up)
+    except (ParleyError, DatabaseError) as error:
+        log.warning("the embedding model is not there yet: %s", error)
 
 
 runner = Runner()

@@ -26,3 +26,10 @@ class IndexMismatchError(UnavailableError):
 
     code = "index_mismatch"
     retry = False
+
+
+class IndexChangedError(UnavailableError):
+    """Another generation came to serve between embedding a document and publishing it."""
+
+    code = "index_changed"
+    message = "The index was changed meanwhile. It is read again in a moment."

@@ -1,28 +1,31 @@
-"""Which vectors serve, and writing a version's passages and vectors so that both appear at once.
+"""Writing a version's passages and vectors, so that both appear at once.
 
 Vectors of two embedding models cannot be compared, so all of one model's belong to one generation, and exactly
-one generation serves. Words are weighed by where they stand: title (A), headings (B), text (D).
+one generation serves. A version is published with vectors of the serving one; the others that are kept are completed
+by their builder. Words are weighed by where they stand: title (A), headings (B), text (D).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 import numpy as np
 import numpy.typing as npt
-from django.db import IntegrityError, connection, transaction
+from django.db import connection
 
-from app.inference.embedding import dimensions, embedding_name
 from app.web.ids import new_id
-from knowledge.errors import IndexMismatchError
+from knowledge.errors import IndexChangedError
+from knowledge.generations import serving_generation
 from knowledge.models import IndexGeneration, Version
 from knowledge.splitting import Piece
 from knowledge.wording import plain
 
 Vectors = npt.NDArray[np.float32]
 _BETWEEN = "\x1f"
+_LOCK = 7_046_001  # of the database's advisory locks: no swap of generations while a version is published
 
 _INSERT_PASSAGES = """
 INSERT INTO knowledge_passage (id, version_id, ordinal, heading_path, text, page, start, "end", words)
@@ -36,26 +39,12 @@ FROM unnest(%(ids)s::uuid[], %(ordinals)s::int[], %(paths)s::text[], %(texts)s::
 """
 
 
-def serving_generation() -> IndexGeneration:
-    """The generation that searches use; made on first use.
+@dataclass(frozen=True)
+class Embedded:
+    """The vectors of a version's passages, one row each, and the generation whose model made them."""
 
-    Raises IndexMismatchError when it was built with another embedding model than the one set up now.
-    """
-    found = IndexGeneration.objects.filter(is_serving=True).first()
-    if found is None:
-        try:
-            with transaction.atomic():
-                found = IndexGeneration.objects.create(
-                    embedding_name=embedding_name(), dimensions=dimensions(), is_serving=True
-                )
-        except IntegrityError:
-            found = IndexGeneration.objects.get(is_serving=True)  # another process was first
-    if found.embedding_name != embedding_name():
-        raise IndexMismatchError(
-            f"The knowledge was indexed with {found.embedding_name}, but {embedding_name()} is set up now. "
-            "Set the earlier model again, or rebuild the index."
-        )
-    return found
+    generation: IndexGeneration
+    vectors: Vectors
 
 
 def embedding_input(title: str, heading_path: Sequence[str], text: str) -> str:
@@ -64,9 +53,14 @@ def embedding_input(title: str, heading_path: Sequence[str], text: str) -> str:
     return f"{' – '.join(plain(name) for name in place if name)}\n{plain(text)}"
 
 
-def write_passages(version: Version, title: str, pieces: Sequence[Piece], vectors: Vectors) -> None:
-    """Insert passages and their vectors, inside the caller's transaction."""
-    generation = serving_generation()
+def write_passages(version: Version, title: str, pieces: Sequence[Piece], embedded: Embedded) -> None:
+    """Insert passages and their vectors, inside the caller's transaction.
+
+    Raises IndexChangedError when another generation serves by now: the vectors would be found by nobody.
+    """
+    hold_generations()
+    if serving_generation().pk != embedded.generation.pk:
+        raise IndexChangedError
     ids = [new_id() for _ in pieces]
     texts = [version.text[piece.start : piece.end] for piece in pieces]
     values: dict[str, Any] = {
@@ -84,7 +78,13 @@ def write_passages(version: Version, title: str, pieces: Sequence[Piece], vector
     }
     with connection.cursor() as cursor:
         cursor.execute(_INSERT_PASSAGES, values)
-    copy_vectors(generation.pk, ids, vectors)
+    copy_vectors(embedded.generation.pk, ids, embedded.vectors)
+
+
+def hold_generations(*, alone: bool = False) -> None:
+    """Until this transaction ends nobody swaps generations; with ``alone`` nobody publishes either."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT pg_advisory_xact_lock{'' if alone else '_shared'}(%s)", [_LOCK])
 
 
 def copy_vectors(generation_id: int, passage_ids: Sequence[UUID], vectors: Vectors) -> None:

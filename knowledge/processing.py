@@ -20,13 +20,13 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from accounts.audit import record
-from app.errors import ParleyError
-from app.inference.embedding import dimensions, embed_passages
+from app.errors import ParleyError, UnavailableError
 from knowledge import progress
 from knowledge.extraction.running import extract
 from knowledge.extraction.types import Extracted, ExtractionError
 from knowledge.files import path_of
-from knowledge.indexing import Vectors, embedding_input, write_passages
+from knowledge.generations import embed_passages, serving_generation
+from knowledge.indexing import Embedded, embedding_input, write_passages
 from knowledge.models import Document, Version
 from knowledge.splitting import Piece, split
 
@@ -67,7 +67,7 @@ def process_document(document_id: UUID) -> Outcome | None:
             return _wait(document, timedelta())
         return _refuse(document, version, error.reason)
     except ParleyError as error:
-        if not error.retry:
+        if not (error.retry or isinstance(error, UnavailableError)):
             raise
         return _wait(document, _WAIT_FOR_A_PART, counts=False)
 
@@ -87,7 +87,7 @@ def _claim(document_id: UUID) -> Document | None:
     return Document.objects.select_related("source").get(pk=document_id) if claimed else None
 
 
-def _prepare(document: Document, version: Version) -> tuple[Extracted, list[Piece], Vectors]:
+def _prepare(document: Document, version: Version) -> tuple[Extracted, list[Piece], Embedded]:
     """Read, split and embed. Raises ExtractionError for what cannot be published."""
     progress.tell(document.pk, "reading", 0.05)
     extracted = extract(path_of(version.file), document.key)
@@ -97,13 +97,14 @@ def _prepare(document: Document, version: Version) -> tuple[Extracted, list[Piec
         raise ExtractionError("There is no text in it that can be read. Is it a scan, or only pictures?")
     title = title_of(document, extracted)
     inputs = [embedding_input(title, piece.heading_path, extracted.text[piece.start : piece.end]) for piece in pieces]
-    vectors = np.zeros((len(inputs), dimensions()), dtype=np.float32)
+    generation = serving_generation()
+    vectors = np.zeros((len(inputs), generation.dimensions), dtype=np.float32)
     for start, end in _batches(len(inputs)):
         progress.tell(document.pk, "embedding", 0.1 + 0.85 * start / len(inputs))
-        vectors[start:end] = embed_passages(inputs[start:end])
+        vectors[start:end] = embed_passages(generation, inputs[start:end])
         _renew(document)
     progress.tell(document.pk, "publishing", 0.97)
-    return extracted, pieces, vectors
+    return extracted, pieces, Embedded(generation, vectors)
 
 
 def _batches(count: int) -> Iterator[tuple[int, int]]:
@@ -125,7 +126,7 @@ def _renew(document: Document) -> None:
 
 
 def _publish(
-    document: Document, version: Version, extracted: Extracted, pieces: list[Piece], vectors: Vectors
+    document: Document, version: Version, extracted: Extracted, pieces: list[Piece], embedded: Embedded
 ) -> Outcome | None:
     """Make the version the one that is found, in one transaction; None when the lease was lost meanwhile."""
     now = timezone.now()
@@ -139,7 +140,7 @@ def _publish(
         current.title = version.title = title_of(document, extracted)
         version.passage_count = len(pieces)
         version.save(update_fields=["title", "text", "pages", "media_type", "passage_count", "published_at"])
-        write_passages(version, current.title, pieces, vectors)
+        write_passages(version, current.title, pieces, embedded)
         newer = current.waiting_version()
         current.state = Document.State.QUEUED if newer else Document.State.PUBLISHED
         current.quality = {"characters": len(extracted.text), "notes": extracted.notes}

@@ -21,8 +21,9 @@ import numpy as np
 import numpy.typing as npt
 import snowballstemmer
 
-from app.inference.embedding import embed_passages, embed_query
 from knowledge.found import Found
+from knowledge.generations import embed_passages, embed_query, serving_generation
+from knowledge.models import IndexGeneration
 from knowledge.sentences import Sentence, sentences
 from knowledge.wording import plain
 
@@ -73,21 +74,22 @@ class _Scored:
 
 
 class _Memory:
-    """Sentences and their vectors by passage. Passages never change, so what is known stays true."""
+    """Sentences and their vectors by index generation and passage. Passages never change, so what is known stays
+    true."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[UUID, tuple[list[Sentence], Vectors]] = OrderedDict()
+        self._kept: OrderedDict[tuple[int, UUID], tuple[list[Sentence], Vectors]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def recall(self, passage_id: UUID) -> tuple[list[Sentence], Vectors] | None:
+    def recall(self, generation_id: int, passage_id: UUID) -> tuple[list[Sentence], Vectors] | None:
         with self._lock:
-            if known := self._kept.get(passage_id):
-                self._kept.move_to_end(passage_id)
+            if known := self._kept.get((generation_id, passage_id)):
+                self._kept.move_to_end((generation_id, passage_id))
             return known
 
-    def keep(self, passage_id: UUID, known: tuple[list[Sentence], Vectors]) -> None:
+    def keep(self, generation_id: int, passage_id: UUID, known: tuple[list[Sentence], Vectors]) -> None:
         with self._lock:
-            self._kept[passage_id] = known
+            self._kept[generation_id, passage_id] = known
             while len(self._kept) > _REMEMBERED:
                 self._kept.popitem(last=False)
 
@@ -142,8 +144,9 @@ def quote_spans(query: str, passages: Sequence[tuple[UUID, str]]) -> list[tuple[
 
 def _score(query: str, passages: Sequence[tuple[UUID, str, Sequence[str]]]) -> list[_Scored]:
     """Every sentence of the passages (id, text, heading path), with its score for the question."""
-    known = _known([(passage_id, text) for passage_id, text, _ in passages])
-    vector = embed_query(query)
+    generation = serving_generation()
+    known = _known(generation, [(passage_id, text) for passage_id, text, _ in passages])
+    vector = embed_query(generation, query)
     asked = stems(query)
     bags: list[tuple[int, Sentence, float, frozenset[str], frozenset[str]]] = []
     for index, ((_, text, path), (found, vectors)) in enumerate(zip(passages, known, strict=True)):
@@ -183,20 +186,20 @@ def _weights(asked: frozenset[str], bags: Sequence[frozenset[str]]) -> dict[str,
     return {word: math.log(1 + (len(bags) + 1) / (holders[word] + 0.5)) for word in asked}
 
 
-def _known(passages: Sequence[tuple[UUID, str]]) -> list[tuple[list[Sentence], Vectors]]:
+def _known(generation: IndexGeneration, passages: Sequence[tuple[UUID, str]]) -> list[tuple[list[Sentence], Vectors]]:
     """Sentences and vectors of each passage; those not seen before are embedded in one batch."""
-    known = {passage_id: _memory.recall(passage_id) for passage_id, _ in passages}
+    known = {passage_id: _memory.recall(generation.pk, passage_id) for passage_id, _ in passages}
     new = [(passage_id, text, sentences(text)) for passage_id, text in passages if known[passage_id] is None]
     texts = [
         f"{sentence.lead} {plain(text[sentence.start : sentence.end])}".strip()
         for _, text, found in new
         for sentence in found
     ]
-    vectors = embed_passages(texts)
+    vectors = embed_passages(generation, texts)
     at = 0
     for passage_id, _, found in new:
         known[passage_id] = (found, vectors[at : at + len(found)])
-        _memory.keep(passage_id, (found, vectors[at : at + len(found)].copy()))
+        _memory.keep(generation.pk, passage_id, (found, vectors[at : at + len(found)].copy()))
         at += len(found)
     return [entry for passage_id, _ in passages if (entry := known[passage_id]) is not None]
 

@@ -20,9 +20,9 @@ from django.core.exceptions import EmptyResultSet
 from django.db import connection
 
 from accounts.models import User
-from app.inference.embedding import embed_query
 from knowledge.found import Found
-from knowledge.indexing import as_text, serving_generation
+from knowledge.generations import embed_query, serving_generation
+from knowledge.indexing import as_text
 from knowledge.models import Source
 from knowledge.quoting import quote_spans
 from knowledge.wording import plain
@@ -126,8 +126,8 @@ def candidates(*, user: User, query: str, source_ids: Sequence[UUID] = ()) -> li
         rights, rights_values = sources.values("pk").query.sql_with_params()
     except EmptyResultSet:  # Django knows already that this person may read nothing
         return []
-    generation = serving_generation().pk
-    vector = as_text(embed_query(query))
+    serving = serving_generation()
+    generation, vector = serving.pk, as_text(embed_query(serving, query))
     values: list[Any] = [*rights_values, query, generation, vector, CANDIDATES, CANDIDATES, vector, generation]
     with connection.cursor() as cursor:
         cursor.execute(_CANDIDATES.format(rights=rights), values)

@@ -12,13 +12,17 @@ from knowledge.models.passages import Passage
 
 
 class IndexGeneration(models.Model):
-    """All vectors of one embedding model. A new model is built beside the old one; exactly one serves."""
+    """All vectors of one embedding model. A new model is built beside the old one; exactly one serves.
+
+    building → ready ⇄ serving; building → failed → building; all but serving → removing → gone.
+    """
 
     class State(models.TextChoices):
         BUILDING = "building"
         READY = "ready"
         SERVING = "serving"
         FAILED = "failed"
+        REMOVING = "removing"
 
     id = models.AutoField(primary_key=True)
     model = models.ForeignKey(
@@ -30,7 +34,8 @@ class IndexGeneration(models.Model):
     )
     state = models.CharField(max_length=10, choices=State.choices, default=State.SERVING)
     error = models.CharField(max_length=500, blank=True)
-    attempts = models.PositiveSmallIntegerField(default=0, help_text="Rises with every owner; the fence of its lease.")
+    attempts = models.PositiveIntegerField(default=0, help_text="Rises with every owner; the fence of its lease.")
+    failures = models.PositiveSmallIntegerField(default=0, help_text="Of its model's server, one after the other.")
     lease_until = models.DateTimeField(null=True, editable=False)
     embedding_name = models.CharField(max_length=120)
     dimensions = models.PositiveIntegerField()
@@ -41,7 +46,8 @@ class IndexGeneration(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["is_serving"], condition=Q(is_serving=True), name="one_serving_index")
+            models.UniqueConstraint(fields=["is_serving"], condition=Q(is_serving=True), name="one_serving_index"),
+            models.CheckConstraint(condition=Q(is_serving=Q(state="serving")), name="serving_index_says_so"),
         ]
 
     def __str__(self) -> str:

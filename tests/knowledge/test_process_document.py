@@ -60,7 +60,7 @@ def test_who_lost_the_lease_does_not_publish(waiting: Document, monkeypatch: pyt
 
 
 def test_a_part_that_does_not_answer_costs_no_attempt(waiting: Document, monkeypatch: pytest.MonkeyPatch) -> None:
-    def down(texts: object) -> object:
+    def down(*_: object) -> object:
         raise UnavailableError
 
     monkeypatch.setattr(processing, "embed_passages", down)
