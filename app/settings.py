@@ -134,6 +134,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 900}
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA.run / "beat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "knowledge.requeue_stuck": {"task": "knowledge.tasks.requeue_stuck", "schedule": 30.0},
+    "knowledge.tend_generations": {"task": "knowledge.tasks.tend_generations", "schedule": 15.0},
     "moderation.release_expired_claims": {
         "task": "moderation.tasks.release_expired_claims",
         "schedule": 30.0,
@@ -178,6 +179,8 @@ X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
 UPLOAD_MAX_BYTES = environment.integer("UPLOAD_MAX_BYTES", 50_000_000)
 SOURCE_FOLDERS = environment.words("SOURCE_FOLDERS", "")
+# Besides public addresses: what sources may also ask (host names, host:port, networks). See knowledge.fetching.reach.
+SOURCE_HOSTS = environment.words("SOURCE_HOSTS", "")
 
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {

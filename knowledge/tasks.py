@@ -9,8 +9,9 @@ from celery import shared_task
 from django.db.models import Q
 from django.utils import timezone
 
+from knowledge import building
 from knowledge.folders import sync_folder
-from knowledge.models import Document
+from knowledge.models import Document, IndexGeneration
 from knowledge.processing import process_document
 
 STUCK_AFTER = timedelta(seconds=60)
@@ -42,3 +43,25 @@ def requeue_stuck() -> int:
     for document_id in stuck:
         process.delay(str(document_id))
     return len(stuck)
+
+
+@shared_task(name="knowledge.tasks.build_generation")
+def build_generation(generation_id: int, fence: int | None = None) -> None:
+    if again := building.build(generation_id, fence):
+        build_generation.apply_async((generation_id, again.fence), countdown=again.seconds)
+
+
+@shared_task(name="knowledge.tasks.clear_generation")
+def clear_generation(generation_id: int) -> None:
+    if building.clear(generation_id):
+        clear_generation.delay(generation_id)
+
+
+@shared_task(name="knowledge.tasks.tend_generations")
+def tend_generations() -> int:
+    """Complete and clear what nobody has in hand: new passages came, or a worker died."""
+    found = building.waiting()
+    for generation in found:
+        is_removed = generation.state == IndexGeneration.State.REMOVING
+        (clear_generation if is_removed else build_generation).delay(generation.pk)
+    return len(found)

@@ -74,8 +74,9 @@ def parse_script(name: str, base: Script) -> Script:
 class ScriptedServer:
     """Runs in a thread of its own between ``with``; ``url`` is the base URL that ends in /v1."""
 
-    def __init__(self, port: int = 0, host: str = "127.0.0.1") -> None:
+    def __init__(self, port: int = 0, host: str = "127.0.0.1", dimensions: int = 8) -> None:
         self.url = ""
+        self.dimensions = dimensions
         self.requests: list[Recorded] = []
         self._host, self._port = host, port
         self._base = Script()
@@ -125,6 +126,7 @@ class ScriptedServer:
         app = web.Application(client_max_size=8_000_000)
         app.router.add_post("/v1/chat/completions", self._complete)
         app.router.add_post("/v1/embeddings", self._embed)
+        app.router.add_post("/v1/rerank", self._rerank)
         app.router.add_get("/v1/models", _list_models)
         app.router.add_get("/health", _say_healthy)
         app.router.add_get("/metrics", self._count)
@@ -156,7 +158,13 @@ class ScriptedServer:
     async def _embed(self, request: web.Request) -> web.StreamResponse:
         recorded, script = await self._receive(request)
         if script.what in ("say", "no-usage"):
-            return _vectors(recorded.body)
+            return _vectors(recorded.body, self.dimensions)
+        return await _Turn(request, recorded, replace(script, tokens=())).act()
+
+    async def _rerank(self, request: web.Request) -> web.StreamResponse:
+        recorded, script = await self._receive(request)
+        if script.what in ("say", "no-usage"):
+            return _ranks(recorded.body)
         return await _Turn(request, recorded, replace(script, tokens=())).act()
 
     async def _complete(self, request: web.Request) -> web.StreamResponse:
@@ -347,24 +355,47 @@ async def _say_healthy(_request: web.Request) -> web.Response:
     return web.Response(text="OK")
 
 
-def _vectors(body: dict[str, Any]) -> web.Response:
-    """Vectors of 8 numbers that follow from the text alone, in the wrong order, as servers may send them."""
+def _vectors(body: dict[str, Any], dimensions: int) -> web.Response:
+    """Vectors that follow from the texts' words alone, in the wrong order, as servers may send them."""
     texts = [body["input"]] if isinstance(body["input"], str) else body["input"]
-    rows = [{"object": "embedding", "index": index, "embedding": _vector(text)} for index, text in enumerate(texts)]
+    rows = [
+        {"object": "embedding", "index": index, "embedding": _vector(text, dimensions)}
+        for index, text in enumerate(texts)
+    ]
     return web.json_response({"object": "list", "data": rows[::-1], "model": body.get("model"), "usage": {}})
 
 
-def _vector(text: str) -> list[float]:
-    return [math.sin(byte) for byte in hashlib.sha256(text.encode()).digest()[:8]]
+def _vector(text: str, dimensions: int) -> list[float]:
+    """Texts that share words are near each other: every word adds a direction of its own."""
+    vector = [0.0] * dimensions
+    for word in _words(text) or {text}:
+        bits = hashlib.shake_256(word.encode()).digest(dimensions)
+        for index, byte in enumerate(bits):
+            vector[index] += math.sin(byte)
+    return vector
+
+
+def _ranks(body: dict[str, Any]) -> web.Response:
+    """Best first, as Jina, Cohere and vLLM answer; the score is the part of the query's words in the document."""
+    asked = _words(body["query"])
+    scores = [len(asked & _words(document)) / max(len(asked), 1) for document in body["documents"]]
+    results = [{"index": index, "relevance_score": score} for index, score in enumerate(scores)]
+    results.sort(key=lambda result: -result["relevance_score"])
+    return web.json_response({"id": "rerank-scripted", "model": body.get("model"), "results": results})
+
+
+def _words(text: str) -> set[str]:
+    return {word.strip(".,;:?!()") for word in text.lower().split()}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="A model server that follows a script.")
     parser.add_argument("--port", type=int, default=8900)
     parser.add_argument("--what", default="say", choices=sorted(ACTS))
+    parser.add_argument("--dimensions", type=int, default=8, help="of the vectors it makes")
     parser.add_argument("--pace", type=float, default=0.02, help="seconds between tokens")
     options = parser.parse_args()
-    server = ScriptedServer(options.port)
+    server = ScriptedServer(options.port, dimensions=options.dimensions)
     server.script(options.what, pace=options.pace)
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(server.serve())

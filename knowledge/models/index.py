@@ -14,7 +14,8 @@ from knowledge.models.passages import Passage
 class IndexGeneration(models.Model):
     """All vectors of one embedding model. A new model is built beside the old one; exactly one serves.
 
-    building → ready ⇄ serving; building → failed → building; all but serving → removing → gone.
+    building → ready ⇄ serving; building → failed → building; all but serving → removing → gone. ``served_at`` is when
+    it last came to serve, or ceased to.
     """
 
     class State(models.TextChoices):
