@@ -43,9 +43,22 @@ def get_document_kept(user: User, document_id: UUID) -> Document:
     return document
 
 
-def get_passage(user: User, passage_id: UUID) -> Passage:
-    """A passage this person may open, with its version, document and source. Raises NotFoundError."""
-    passage = Passage.objects.visible_to(user).select_related("version__document__source").filter(pk=passage_id).first()
+def get_passage(user: User, passage_id: UUID, *, with_text: bool = True) -> Passage:
+    """A passage this person may open, with its version, document and source. Raises NotFoundError.
+
+    Without ``with_text`` the version's whole text stays in the database until it is asked for.
+    """
+    passages = Passage.objects.visible_to(user).select_related("version__document__source__owner")
+    passage = (passages if with_text else passages.defer("version__text")).filter(pk=passage_id).first()
+    if passage is None:
+        raise NotFoundError
+    return passage
+
+
+def get_passage_kept(user: User, passage_id: UUID) -> Passage:
+    """A passage of a source this person keeps, of whatever version. Raises NotFoundError."""
+    kept = Passage.objects.filter(version__document__source__in=Source.objects.editable_by(user))
+    passage = kept.select_related("version__document__source__owner", "disabled_by").filter(pk=passage_id).first()
     if passage is None:
         raise NotFoundError
     return passage

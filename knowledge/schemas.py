@@ -97,3 +97,72 @@ class PassageOut(Schema):
 
 class SearchOut(Schema):
     passages: list[PassageOut]
+
+
+class OpenedPassageOut(Schema):
+    id: UUID
+    document_id: UUID
+    document_title: str
+    source: str
+    version: int
+    heading_path: list[str]
+    text: str
+    page: int | None
+    start: int
+    end: int
+    is_disabled: bool
+    is_withdrawn: bool
+    is_overdue: bool
+    replaced_by: int | None = Field(description="Number of the version in force, when it is another one.")
+
+
+class DisableIn(Schema):
+    reason: str = Field(min_length=1, max_length=300)
+
+
+class DisabledOut(Schema):
+    id: UUID
+    is_disabled: bool
+    reason: str
+
+
+class PersonOut(Schema):
+    name: str
+    email: str
+    is_active: bool
+
+
+class WayOut(Schema):
+    kind: str = Field(description="everyone, owner or group")
+    name: str
+    count: int = Field(description="How many people it lets read; suspended ones are not counted.")
+    people: list[PersonOut] = Field(description="The first hundred of a group.")
+
+
+class KeeperOut(Schema):
+    person: PersonOut
+    reads: bool
+
+
+class ReasonOut(Schema):
+    kind: str
+    text: str
+    remedy: str
+
+
+class VerdictOut(Schema):
+    person: PersonOut
+    finds: bool
+    opens: bool
+    keeps: bool
+    because: list[str]
+    reasons: list[ReasonOut]
+
+
+class AccessOut(Schema):
+    document_id: UUID
+    count: int
+    ways: list[WayOut]
+    keepers: list[KeeperOut]
+    reasons: list[ReasonOut] = Field(description="What keeps the document from everybody just now.")
+    person: VerdictOut | None

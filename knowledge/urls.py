@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from knowledge.views import documents, passages, sources
+from knowledge.views import access, documents, passages, sources
 
 app_name = "knowledge"
 urlpatterns = [
@@ -17,5 +17,11 @@ urlpatterns = [
     path("documents/<uuid:document_id>/restore/", documents.restore, name="restore"),
     path("documents/<uuid:document_id>/retry/", documents.retry, name="retry"),
     path("passages/<uuid:passage_id>/", passages.passage, name="passage"),
+    path("passages/<uuid:passage_id>/part/", passages.part, name="passage_part"),
+    path("passages/<uuid:passage_id>/page.png", passages.page_picture, name="page_picture"),
     path("passages/<uuid:passage_id>/original/", passages.original, name="original"),
+    path("passages/<uuid:passage_id>/about/", passages.about, name="passage_page"),
+    path("passages/<uuid:passage_id>/disable/", passages.disable, name="disable_passage"),
+    path("passages/<uuid:passage_id>/enable/", passages.enable, name="enable_passage"),
+    path("documents/<uuid:document_id>/access/", access.document_access, name="document_access"),
 ]

@@ -1,24 +1,31 @@
-/* Opens the source behind a citation in the pane beside the page. Without scripts the same links open a page. */
+/* Opens the source behind a citation in the pane beside the page, and turns to the other citations of the same answer.
+ * Without scripts the same links open a page. */
 
 const viewer = document.getElementById("viewer");
 const body = document.getElementById("viewer-body");
 const ownPage = document.getElementById("viewer-page");
+const turn = document.getElementById("viewer-turn");
+const place = document.getElementById("viewer-place");
 const isSheet = matchMedia("(width < 52rem)");
+const ENLARGED = "parley.page-enlarged";
 let opener = null;
 let latest = 0;
 
 const behind = () => [...document.querySelectorAll(".shell > :not(.viewer, .viewer-veil)")];
+const scopeOf = (link) => link.closest("article:not(.passage)") ?? document;
 
 function show(link) {
-  opener = link;
   viewer.hidden = false;
   for (const part of behind()) part.inert = isSheet.matches;
+  if (viewer.contains(link)) return;
+  opener = link;
   document.querySelectorAll("[data-open]").forEach((one) => one.removeAttribute("data-open"));
-  const scope = link.closest("article") ?? document;
+  const scope = scopeOf(link);
   const number = link.dataset.number;
   link.dataset.open = "";
   if (number) scope.querySelectorAll(`[data-number="${number}"]`).forEach((one) => (one.dataset.open = ""));
   bringCardIntoSight(scope);
+  showPlace();
 }
 
 /* Sideways only: the page itself stays where it is. */
@@ -50,11 +57,85 @@ function say(text) {
   body.replaceChildren(line);
 }
 
+/* ---------------------------------------------------------------- the citations of one answer */
+
+/* Those that are cited, where the opened one is; else everything that was found. One for each number, in order. */
+function siblings() {
+  if (!opener?.isConnected || !opener.dataset.number) return { links: [], at: -1, areCited: false };
+  const scope = scopeOf(opener);
+  const byNumber = new Map();
+  for (const link of scope.querySelectorAll("a.opens-viewer[data-number]")) {
+    if (!byNumber.has(link.dataset.number)) byNumber.set(link.dataset.number, link);
+  }
+  const areCited = "cited" in (byNumber.get(opener.dataset.number)?.dataset ?? {});
+  const links = [...byNumber.values()]
+    .filter((link) => !areCited || "cited" in link.dataset)
+    .sort((one, other) => one.dataset.number - other.dataset.number);
+  return { links, at: links.findIndex((link) => link.dataset.number === opener.dataset.number), areCited };
+}
+
+function showPlace() {
+  const { links, at, areCited } = siblings();
+  turn.hidden = links.length < 2 || at < 0;
+  place.textContent = turn.hidden ? "" : `${areCited ? "Citation" : "Passage"} ${at + 1} of ${links.length}`;
+  document.getElementById("viewer-before").disabled = at <= 0;
+  document.getElementById("viewer-after").disabled = at >= links.length - 1;
+}
+
+function turnBy(step) {
+  const { links, at } = siblings();
+  const next = at < 0 ? null : links[at + step];
+  if (!next) return false;
+  const button = document.activeElement?.closest(".viewer-turn button");
+  open(next, { keepsFocus: Boolean(button) || viewer.contains(document.activeElement) });
+  if (button?.disabled) viewer.focus({ preventScroll: true });
+  return true;
+}
+
+function stepOf(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey) return 0;
+  if (event.target.closest?.("input, textarea, select, [contenteditable], dialog, .menu")) return 0;
+  if (event.key === "[" || event.key === "]") return event.key === "[" ? -1 : 1;
+  const scrollsSideways = event.target.closest?.(".scrolls, .page-frame, pre");
+  if (!viewer.contains(event.target) || scrollsSideways || event.shiftKey) return 0;
+  return { ArrowLeft: -1, ArrowRight: 1 }[event.key] ?? 0;
+}
+
+/* ---------------------------------------------------------------- the cited words */
+
 /** Bring the cited words into view without moving the page behind. */
 function turnToCited() {
-  const cited = body.querySelector("#cited, mark");
-  body.scrollTop = cited ? cited.getBoundingClientRect().top - body.getBoundingClientRect().top + body.scrollTop - 96 : 0;
+  if (!viewer.hidden) {
+    const cited = body.querySelector("#cited, .passage-text mark");
+    body.scrollTop = cited ? cited.getBoundingClientRect().top - body.getBoundingClientRect().top + body.scrollTop - 96 : 0;
+  }
+  for (const frame of document.querySelectorAll(".page-frame")) {
+    const cited = frame.querySelector("#cited");
+    if (!cited) continue;
+    const { left, top } = frame.getBoundingClientRect();
+    const at = cited.getBoundingClientRect();
+    frame.scrollBy({ left: at.left - left - 24, top: at.top - top - 96 });
+  }
 }
+
+/* Without a picture there is still the text. */
+function fallBackToText(image) {
+  const text = image.closest(".passage")?.querySelector("#passage-as-text");
+  if (!text || image.dataset.failed) return;
+  image.dataset.failed = "";
+  const note = document.createElement("p");
+  note.className = "small";
+  note.role = "status";
+  note.textContent = "The picture of this page did not arrive. Its text is under “Text”.";
+  image.closest(".page-figure").prepend(note);
+}
+
+function enlarge(isLarge) {
+  for (const figure of document.querySelectorAll(".page-figure")) figure.toggleAttribute("data-large", isLarge);
+  for (const button of document.querySelectorAll("[data-enlarge]")) button.ariaPressed = String(isLarge);
+}
+
+/* ---------------------------------------------------------------- opening */
 
 /* The card knows the words that were cited in the end; a chip was written before that was settled. */
 function addressOf(link) {
@@ -62,14 +143,14 @@ function addressOf(link) {
   return (card ?? link).getAttribute("href");
 }
 
-async function open(link) {
+async function open(link, { keepsFocus = false } = {}) {
   const href = addressOf(link);
-  const turn = (latest += 1);
+  const mine = (latest += 1);
   show(link);
   ownPage.href = href;
   viewer.setAttribute("aria-busy", "true");
   if (!body.childElementCount) say("Opening the source…");
-  viewer.focus({ preventScroll: true });
+  if (!keepsFocus) viewer.focus({ preventScroll: true });
   let failed = true;
   const note = ({ detail }) => (failed = !detail.successful);
   body.addEventListener("htmx:afterRequest", note, { once: true });
@@ -79,27 +160,71 @@ async function open(link) {
     failed = true;
   }
   body.removeEventListener("htmx:afterRequest", note);
-  if (turn !== latest) return;
+  if (mine !== latest) return;
   viewer.removeAttribute("aria-busy");
   if (failed) say("This source cannot be opened. It may have been withdrawn, or you may no longer read it.");
+  arrive();
+}
+
+/* A passage has come, into the pane or the page. */
+function arrive() {
+  enlarge(localStorage.getItem(ENLARGED) === "yes");
   turnToCited();
+}
+
+/* What comes before is put in above: the words one is reading stay where they are. */
+function keepPlace(event) {
+  if (!event.target.matches?.(".passage-more:has(#passage-earlier)")) return;
+  const scroller = viewer.contains(event.target) ? body : document.scrollingElement;
+  const below = scroller.scrollHeight - scroller.scrollTop;
+  scroller.style.overflowAnchor = "none";
+  addEventListener(
+    "htmx:afterSettle",
+    () => {
+      scroller.scrollTop = scroller.scrollHeight - below;
+      scroller.style.overflowAnchor = "";
+    },
+    { once: true },
+  );
 }
 
 if (viewer) {
   document.addEventListener("click", (event) => {
-    const link = event.target.closest?.("a.cite, a.opens-viewer");
     const plain = !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.altKey && event.button === 0;
-    if (!link || !plain || !window.htmx) return;
+    const link = event.target.closest?.("a.cite, a.opens-viewer");
+    // A passage on a page of its own leads on to pages.
+    if (!link || !plain || !window.htmx || link.closest("main .passage")) return;
     event.preventDefault();
     open(link);
   });
   document.getElementById("viewer-close").addEventListener("click", closeViewer);
+  document.getElementById("viewer-before").addEventListener("click", () => turnBy(-1));
+  document.getElementById("viewer-after").addEventListener("click", () => turnBy(1));
   document.querySelector(".viewer-veil").addEventListener("click", closeViewer);
   document.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape" || event.defaultPrevented || viewer.hidden) return;
-    if (document.querySelector("dialog[open], .menu:popover-open")) return;
+    if (event.defaultPrevented || viewer.hidden) return;
+    const step = stepOf(event);
+    if (step && turnBy(step)) event.preventDefault();
+    if (event.key !== "Escape" || document.querySelector("dialog[open], .menu:popover-open")) return;
     event.preventDefault();
     closeViewer();
   });
   isSheet.addEventListener("change", () => behind().forEach((part) => (part.inert = isSheet.matches && !viewer.hidden)));
+}
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest?.("[data-enlarge]");
+  if (!button) return;
+  const isLarge = button.ariaPressed !== "true";
+  localStorage.setItem(ENLARGED, isLarge ? "yes" : "no");
+  enlarge(isLarge);
+  turnToCited();
+});
+document.addEventListener("error", (event) => event.target.matches?.(".page-sheet img") && fallBackToText(event.target), true);
+document.addEventListener("htmx:beforeSwap", keepPlace);
+document.addEventListener("htmx:afterSwap", (event) => event.detail.elt?.matches?.(".passage") && arrive());
+
+if (document.querySelector("main .passage")) {
+  arrive();
+  document.querySelector("main #cited")?.scrollIntoView({ block: "center" });
 }

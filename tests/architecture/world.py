@@ -8,10 +8,11 @@ from pathlib import Path
 
 from django.conf import settings
 from django.utils import timezone
+from reportlab.pdfgen.canvas import Canvas
 
 from accounts.models import ApiKey, Group, User
 from chat.models import Message
-from knowledge.models import Document, Sync
+from knowledge.models import Document, Source, Sync
 from moderation.models import Case
 from tests import factories
 
@@ -58,7 +59,12 @@ def _knowledge(people: dict[str, User], crew: Group) -> dict[str, uuid.UUID]:
     withdrawn.versions.update(withdrawn_at=timezone.now())
     rejected = Document.objects.create(source=source, key="bad.pdf", title="Bad", state=Document.State.REJECTED)
     factories.make_version(document=rejected, paragraphs=[], published_at=None)
+    printed = _printed(source)
+    doubted = factories.make_document(source=source, title="Doubted")
+    doubted.versions.get().passages.update(disabled_at=timezone.now(), disabled_by=olivia, disabled_reason="Wrong.")
     return {
+        "pdf_passage": printed.versions.get().passages.get().id,
+        "disabled_passage": doubted.versions.get().passages.get().id,
         "source": source.id,
         "folder_source": folder.id,
         "sync": Sync.objects.create(source=folder, state=Sync.State.DONE).id,
@@ -67,6 +73,19 @@ def _knowledge(people: dict[str, User], crew: Group) -> dict[str, uuid.UUID]:
         "rejected_document": rejected.id,
         "passage": version.passages.get().id,
     }
+
+
+def _printed(source: Source) -> Document:
+    """A document with one page that can be drawn."""
+    document = factories.make_document(source=source, title="Printed")
+    version = document.versions.get()
+    version.media_type, version.pages = "application/pdf", [[0, len(version.text)]]
+    version.file = f"ma/{uuid.uuid4().hex}"
+    version.save()
+    canvas = Canvas(str(Path(settings.DATA.files) / version.file))
+    canvas.drawString(72, 700, version.text)
+    canvas.save()
+    return document
 
 
 def _accounts(people: dict[str, User]) -> dict[str, uuid.UUID]:

@@ -89,7 +89,8 @@ def test_a_replaced_version_says_so_and_leads_to_the_new_one(
     publish(handbook, content=LEAVE.replace("27", "28"))
     page = signed_in(alice).get(address(passage)).content.decode()
     assert "Replaced by version 2" in page
-    assert f"/knowledge/documents/{passage.version.document_id}/" in page
+    newer = Passage.objects.get(version__document_id=passage.version.document_id, version__number=2, ordinal=1)
+    assert f"/knowledge/passages/{newer.pk}/" in page
 
 
 def test_a_withdrawn_document_can_still_be_opened_and_says_so(

@@ -1,0 +1,99 @@
+"""What a reader sees of a version: a part of it, with the cited words marked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from knowledge.models import Passage, Version
+from knowledge.viewing import parts
+from knowledge.viewing.parts import Part
+from knowledge.viewing.rendering import Span, as_rows, as_written, rendered
+
+_PLAIN_TYPES = frozenset({"text/plain"})
+_LINED_TYPES = frozenset({"application/pdf"})
+_ROW_TYPES = frozenset({"text/csv", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"})
+
+
+@dataclass(frozen=True)
+class Excerpt:
+    """Safe HTML of a part of a version. ``kind`` is how it is set: ``prose``, ``plain``, ``lines`` (line ends mean
+    something) or ``rows``.
+    """
+
+    html: str
+    kind: str
+    part: Part
+
+    @property
+    def is_plain(self) -> bool:
+        return self.kind == "plain"
+
+    @property
+    def goes_before(self) -> bool:
+        return self.part.goes_before
+
+    @property
+    def goes_after(self) -> bool:
+        return self.part.goes_after
+
+
+def excerpt(passage: Passage, start: int, end: int) -> Excerpt:
+    """The text around a passage with ``[start, end)`` marked; offsets count in the version's text."""
+    return _excerpt(passage.version, parts.around(passage), (start, end))
+
+
+def part_after(version: Version, offset: int) -> Excerpt:
+    return _excerpt(version, parts.after(version, offset), None)
+
+
+def part_before(version: Version, offset: int) -> Excerpt:
+    return _excerpt(version, parts.before(version, offset), None)
+
+
+def page_text(version: Version, page: int, span: Span | None) -> str:
+    """A page's text as it is written, for whoever cannot see its picture."""
+    first, last = version.pages[page - 1] if page <= len(version.pages) else (0, len(version.text))
+    return as_written(version.text, (first, min(last, first + parts.LONGEST_PAGE)), span, first_id="")
+
+
+def span_within(passage: Passage, start: int | None, end: int | None) -> Span:
+    """The span asked for, cut to the passage; the whole passage when it makes no sense."""
+    if start is None or end is None:
+        return passage.start, passage.end
+    start, end = max(start, passage.start), min(end, passage.end)
+    return (start, end) if start < end else (passage.start, passage.end)
+
+
+def _excerpt(version: Version, part: Part, span: Span | None) -> Excerpt:
+    text, bounds = version.text, (part.start, part.end)
+    if version.media_type in _PLAIN_TYPES:
+        return Excerpt(as_written(text, bounds, span), "plain", part)
+    if version.media_type in _ROW_TYPES:
+        return Excerpt(as_rows(text, bounds, span), "rows", part)
+    html = rendered(text, bounds, span)
+    if html is None:
+        return Excerpt(as_written(text, bounds, span), "plain", part)
+    return Excerpt(html, "lines" if version.media_type in _LINED_TYPES else "prose", part)
+
+
+@dataclass(frozen=True)
+class OutsideLink:
+    """Where a document can be opened at its source, and the host that a reader is told."""
+
+    url: str
+    host: str
+
+
+def outside_link(url: str) -> OutsideLink | None:
+    """``url`` when it is a plain web address whose host every browser reads the same way; else None."""
+    if not url.isprintable() or set(url) & set(" \\<>\"'`^{|}"):
+        return None
+    try:
+        parts_of_it = urlsplit(url)
+        host = parts_of_it.hostname
+    except ValueError:
+        return None
+    if parts_of_it.scheme not in ("http", "https") or not host or "@" in parts_of_it.netloc:
+        return None
+    return OutsideLink(url, host)
