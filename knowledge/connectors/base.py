@@ -8,6 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import PurePosixPath
 from typing import Any, ClassVar
 
@@ -16,6 +17,9 @@ from pydantic import BaseModel
 
 from accounts.models import User
 from app.errors import ParleyError
+
+
+_TRIED = 20
 
 
 @dataclass(frozen=True)
@@ -108,6 +112,23 @@ class Connector(ABC):
     def read(self, item: Item) -> Iterator[bytes]:
         """The item's bytes, piece by piece. Raises ItemError or SourceUnreachableError."""
 
+    def try_out(self) -> str:
+        """Whether it works, in a sentence or two for whoever fills in the form; quick. Raises SourceUnreachableError."""
+        seen = list(islice(self.items({}), _TRIED))
+        names = [found.file_name for found in seen if isinstance(found, Item)]
+        if not names:
+            return "It works, but there is nothing to take." if not seen else f"Nothing is taken: {_reason(seen)}"
+        many = f"{_TRIED} items or more" if len(seen) == _TRIED else counted(len(names), "item")
+        return f"It works: {many}, such as {', '.join(names[:3])}."
+
     def close(self) -> None:
         """Let go of connections and temporary files."""
         return
+
+
+def counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _reason(found: Sequence[Item | LeftOut]) -> str:
+    return next(entry.reason for entry in found if isinstance(entry, LeftOut))
