@@ -17,6 +17,7 @@ from pytest_django.plugin import DjangoDbBlocker
 
 from accounts.models import Group, Role, User
 from accounts.ownership import as_owner
+from app.inference import workers
 from tests import factories
 
 SignIn = Callable[[User | None], Client]
@@ -36,6 +37,12 @@ def django_db_setup(django_test_environment: None, django_db_blocker: DjangoDbBl
     with django_db_blocker.unblock():
         connection.close()
         connection.close_pool()
+
+
+@pytest.fixture(autouse=True)
+def registry_read_anew() -> None:
+    """No test meets the model servers of the one before."""
+    workers.forget()
 
 
 @pytest.fixture

@@ -9,7 +9,9 @@ sends one byte a second would hold a blocking client for hours.
 from __future__ import annotations
 
 import asyncio
+import atexit
 import concurrent.futures
+import contextlib
 import logging
 import os
 import threading
@@ -46,13 +48,15 @@ def ask_role(
     what it cannot use. None when there is no worker, or none answers well in time.
     """
     ends_at = time.monotonic() + seconds
-    for target in workers_of_role(role):
+    targets = [target for target in workers_of_role(role) if _breaker(target.id).is_closed()]
+    for number, target in enumerate(targets, start=1):
         breaker = _breaker(target.id)
         left = ends_at - time.monotonic()
-        if left <= 0 or not breaker.is_closed():
-            continue
+        if left <= 0:
+            break
         try:
-            result = read(_post(target, path, body, left))
+            # One that is not the last hope gets half of the time that is left.
+            result = read(_post(target, path, body, left if number == len(targets) else left / 2))
         except (
             aiohttp.ClientError,
             OSError,  # with TimeoutError
@@ -140,4 +144,11 @@ def _loop(_process: int) -> asyncio.AbstractEventLoop:
     """Runs in a thread of its own for as long as the process; a forked child makes its own."""
     loop = asyncio.new_event_loop()
     threading.Thread(target=loop.run_forever, name="asides", daemon=True).start()
+    atexit.register(_close, loop)
     return loop
+
+
+def _close(loop: asyncio.AbstractEventLoop) -> None:
+    if session := _sessions.pop(loop, None):
+        with contextlib.suppress(concurrent.futures.TimeoutError):
+            asyncio.run_coroutine_threadsafe(session.close(), loop).result(1.0)

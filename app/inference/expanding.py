@@ -25,6 +25,7 @@ _TASK = (
 )
 _THOUGHTS = re.compile(r"<think>.*?(</think>|\Z)", re.DOTALL | re.IGNORECASE)
 _LIST = re.compile(r"\[.*\]", re.DOTALL)
+_QUOTED = re.compile(r'"([^"\\]+)"')
 _BULLET = re.compile(r"^\s*(?:[-*•–]|\(?\d{1,2}[.):])\s*")
 
 
@@ -64,6 +65,8 @@ def _lines(said: str) -> list[str]:
             listed = None
         if isinstance(listed, list):
             return [each for each in listed if isinstance(each, str)]
+    if said.lstrip().startswith(("[", "{")):  # cut off before its end
+        return _QUOTED.findall(said)
     lines = [line for line in said.splitlines() if not line.rstrip().endswith(":") and line.strip(" `[]{}")]
     return [_BULLET.sub("", line).strip().strip("\"',") for line in lines if not line.startswith("```")]
 

@@ -25,6 +25,7 @@ from aiohttp import web
 WORDS = ("The ", "answer ", "is ", "twenty", "-five ", "days", ", ", "as ", "the ", "handbook ", "says", ".")
 TOKENS_CACHED = 0
 
+Ranker = Callable[[dict[str, Any]], list[dict[str, Any]]]
 Speaker = Sequence[str] | Callable[[dict[str, Any]], Sequence[str]]
 
 
@@ -78,6 +79,7 @@ class ScriptedServer:
         self.url = ""
         self.dimensions = dimensions
         self.requests: list[Recorded] = []
+        self.ranks: Ranker = rank_by_words
         self._host, self._port = host, port
         self._base = Script()
         self._next: list[Script] = []
@@ -164,7 +166,8 @@ class ScriptedServer:
     async def _rerank(self, request: web.Request) -> web.StreamResponse:
         recorded, script = await self._receive(request)
         if script.what in ("say", "no-usage"):
-            return _ranks(recorded.body)
+            results = self.ranks(recorded.body)
+            return web.json_response({"id": "rerank-scripted", "model": recorded.body.get("model"), "results": results})
         return await _Turn(request, recorded, replace(script, tokens=())).act()
 
     async def _complete(self, request: web.Request) -> web.StreamResponse:
@@ -375,13 +378,12 @@ def _vector(text: str, dimensions: int) -> list[float]:
     return vector
 
 
-def _ranks(body: dict[str, Any]) -> web.Response:
+def rank_by_words(body: dict[str, Any]) -> list[dict[str, Any]]:
     """Best first, as Jina, Cohere and vLLM answer; the score is the part of the query's words in the document."""
     asked = _words(body["query"])
     scores = [len(asked & _words(document)) / max(len(asked), 1) for document in body["documents"]]
     results = [{"index": index, "relevance_score": score} for index, score in enumerate(scores)]
-    results.sort(key=lambda result: -result["relevance_score"])
-    return web.json_response({"id": "rerank-scripted", "model": body.get("model"), "results": results})
+    return sorted(results, key=lambda result: -result["relevance_score"])
 
 
 def _words(text: str) -> set[str]:

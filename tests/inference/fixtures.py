@@ -10,6 +10,7 @@ from app.inference.pool import Pool
 from app.inference.scripted_server import ScriptedServer
 from app.inference.types import ChatMessage, CompletionRequest, Deadlines, Target
 
+StartServer = Callable[[], ScriptedServer]
 QUICK = Deadlines(connect=0.5, first_token=0.6, stall=0.3, total=2.0)
 
 
@@ -21,7 +22,7 @@ def scripted_server() -> Iterator[ScriptedServer]:
 
 
 @pytest.fixture
-def more_servers() -> Iterator[Callable[[], ScriptedServer]]:
+def more_servers() -> Iterator[StartServer]:
     """Starts another scripted server."""
     servers: list[ScriptedServer] = []
 
