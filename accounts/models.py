@@ -53,6 +53,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     roles = ArrayField(models.CharField(max_length=20, choices=Role.choices), default=list, blank=True)
     is_active = models.BooleanField("active", default=True)
     is_staff = models.BooleanField("may use the admin site", default=False)
+    wants_reminders = models.BooleanField("is reminded by e-mail of what waits", default=True, db_default=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     USERNAME_FIELD = "email"

@@ -202,7 +202,13 @@ class Message(models.Model):
 
 
 class Generation(models.Model):
-    """One run that made an answer: with what, how long, how much."""
+    """One run that made an answer: with what, how long, how much, and how well knowledge supported it."""
+
+    class Support(models.TextChoices):
+        GOOD = "good"
+        WEAK = "weak"
+        NONE = "none"
+        DOUBTED = "doubted", "a reader said it was wrong or lacked something"
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="generations")
@@ -214,10 +220,21 @@ class Generation(models.Model):
     worker_id = models.UUIDField(null=True)
     usage = models.JSONField(default=dict, help_text="Tokens in, cached and out; why it ended.")
     timings = models.JSONField(default=dict, help_text="Seconds from acceptance: evidence, first text, done.")
+    support = models.CharField(
+        max_length=8, choices=Support.choices, blank=True, db_default="", help_text="Empty where nothing was searched."
+    )
+    noted_at = models.DateTimeField(null=True, help_text="When its question was looked at as one without an answer.")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["message", "fence"], name="one_generation_per_owner")]
+        indexes = [
+            models.Index(
+                fields=["created_at"],
+                condition=Q(noted_at=None, support__in=["weak", "none", "doubted"]),
+                name="generations_to_note",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"generation {self.fence} of {self.message_id}"

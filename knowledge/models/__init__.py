@@ -5,7 +5,7 @@ count in: a passage is ``text[start:end]`` of its version, and a citation is a s
 """
 
 from knowledge.models.documents import Copy, Document, DocumentQuerySet, Version, VersionQuerySet
-from knowledge.models.gaps import Gap, GapQuestion, Reminder
+from knowledge.models.gaps import Gap, GapQuerySet, GapQuestion, GapQuestionQuerySet, Reminder
 from knowledge.models.index import Embedding, IndexGeneration
 from knowledge.models.passages import Passage, PassageQuerySet
 from knowledge.models.sources import Source, SourceQuerySet, Sync
@@ -16,7 +16,9 @@ __all__ = [
     "DocumentQuerySet",
     "Embedding",
     "Gap",
+    "GapQuerySet",
     "GapQuestion",
+    "GapQuestionQuerySet",
     "IndexGeneration",
     "Passage",
     "PassageQuerySet",
