@@ -18,7 +18,6 @@ from pydantic import BaseModel
 from accounts.models import User
 from app.errors import ParleyError
 
-
 _TRIED = 20
 
 
@@ -88,6 +87,10 @@ class Connector(ABC):
     """Its config: titles and descriptions of the fields make the form; unknown fields are refused."""
     credential_label: ClassVar[str] = ""
     """What its secret is called ("Access token"); "" when it needs none."""
+    harmless_settings: ClassVar[frozenset[str]] = frozenset()
+    """Settings that never change where the secret is sent; whoever changes another one has to enter it again."""
+    is_listed_first: ClassVar[bool] = False
+    """Whether all is listed before anything is read, because listing is cheap: how much there is is known early."""
 
     def __init__(self, config: Mapping[str, Any], credential: str | None, patterns: Patterns) -> None:
         self.config = self.settings_schema.model_validate(dict(config))
@@ -113,7 +116,7 @@ class Connector(ABC):
         """The item's bytes, piece by piece. Raises ItemError or SourceUnreachableError."""
 
     def try_out(self) -> str:
-        """Whether it works, in a sentence or two for whoever fills in the form; quick. Raises SourceUnreachableError."""
+        """Whether it works, in a sentence or two for whoever fills in its form; quick. Raises as ``items``."""
         seen = list(islice(self.items({}), _TRIED))
         names = [found.file_name for found in seen if isinstance(found, Item)]
         if not names:
