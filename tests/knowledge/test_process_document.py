@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from app.errors import UnavailableError
-from knowledge import processing
+from knowledge import preparing, processing
 from knowledge.ingestion import upload_document
 from knowledge.models import Document, Source
 from knowledge.processing import process_document
@@ -48,13 +48,13 @@ def test_a_document_that_ends_two_workers_is_refused(waiting: Document) -> None:
 
 
 def test_who_lost_the_lease_does_not_publish(waiting: Document, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = processing.extract
+    real = preparing.extract
 
     def slow(*args: object) -> object:
         Document.objects.filter(pk=waiting.pk).update(attempts=2)  # another worker has taken over meanwhile
         return real(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(processing, "extract", slow)
+    monkeypatch.setattr(preparing, "extract", slow)
     assert process_document(waiting.pk) is None
     assert waiting.published_version() is None
 
