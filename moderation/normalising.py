@@ -8,6 +8,7 @@ it does not matter.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from bisect import bisect_left
 from functools import lru_cache
@@ -15,6 +16,7 @@ from functools import lru_cache
 _ACCENTS = ((0x0300, 0x036F), (0x1AB0, 0x1AFF), (0x1DC0, 0x1DFF), (0x20D0, 0x20FF), (0xFE20, 0xFE2F))
 _UNSEEN = {0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0}
 _WHOLE = {"ß": "ss", "ẞ": "SS", "ı": "i", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ø": "o", "Ø": "O", "ł": "l"}
+_RUN = re.compile(r"[\x00-\x7f]+|.", re.DOTALL)
 
 
 class Normalised:
@@ -32,11 +34,16 @@ class Normalised:
             self.text += more
         else:
             places = self._places if self._places is not None else list(range(self._length))
-            for place, character in enumerate(more, self._length):
-                normal = character if character < "\x80" else normal_form(character)
-                self.text += normal
-                places.extend([place] * len(normal))
-            self._places = places
+            parts = [self.text]
+            for run in _RUN.finditer(more):
+                place, text = self._length + run.start(), run[0]
+                if text.isascii():
+                    places.extend(range(place, place + len(text)))
+                else:
+                    text = normal_form(text)
+                    places.extend([place] * len(text))
+                parts.append(text)
+            self.text, self._places = "".join(parts), places
         self._length += len(more)
 
     def place(self, index: int) -> int:
