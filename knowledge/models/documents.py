@@ -94,6 +94,7 @@ class Copy(models.Model):
     document = models.ForeignKey(Document, on_delete=models.CASCADE, related_name="copies")
     key = models.CharField(max_length=500)
     fingerprint = models.CharField(max_length=200, blank=True)
+    sha256 = models.CharField(max_length=64, help_text="Of the bytes there, which the document had when this was seen.")
 
     class Meta:
         verbose_name_plural = "copies"
@@ -122,6 +123,10 @@ class Version(models.Model):
     media_type = models.CharField(max_length=120)
     size_bytes = models.PositiveBigIntegerField()
     file = models.CharField(max_length=200, help_text="Path below the files folder, named by Parley.")
+    name = models.CharField(max_length=300, blank=True, help_text="Its file name, where the document's key is none.")
+    taken_in = models.ForeignKey(
+        Sync, on_delete=models.SET_NULL, null=True, related_name="taken", help_text="The sync that brought it."
+    )
     title = models.CharField(max_length=300, blank=True)
     text = models.TextField(blank=True)
     pages = models.JSONField(default=list)
@@ -153,3 +158,8 @@ class Version(models.Model):
 
     def __str__(self) -> str:
         return f"{self.document} v{self.number}"
+
+    @property
+    def file_name(self) -> str:
+        """The name that says how its file is read."""
+        return self.name or self.document.key

@@ -28,6 +28,13 @@ class SourceQuerySet(models.QuerySet["Source"]):
             return live
         return live.filter(owner=user) if user.has_role(Role.OWNER) else live.none()
 
+    def restorable_by(self, user: User) -> SourceQuerySet:
+        """Deleted sources that this person kept, or all for an admin."""
+        deleted = self.filter(deleted_at__isnull=False)
+        if user.has_role(Role.ADMIN):
+            return deleted
+        return deleted.filter(owner=user) if user.has_role(Role.OWNER) else deleted.none()
+
 
 class Source(models.Model):
     """Where documents come from, who keeps them and who may read them."""
@@ -108,8 +115,17 @@ class Sync(models.Model):
     attempts = models.PositiveSmallIntegerField(default=0, help_text="Rises with every owner; the fence of its lease.")
     lease_until = models.DateTimeField(null=True, editable=False)
     failures = models.JSONField(default=list, help_text="[{key, reason}] of what could not be taken.")
+    renames = models.JSONField(default=list, help_text="[{from, to}] of documents that moved inside the source.")
     started_at = models.DateTimeField(default=timezone.now)
     finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["source"], condition=Q(state__in=["queued", "running"]), name="one_live_sync_a_source"
+            )
+        ]
+        indexes = [models.Index(fields=["source", "-started_at"], name="sync_by_source")]
 
     def __str__(self) -> str:
         return f"{self.source} {self.started_at:%Y-%m-%d %H:%M}"
