@@ -3,7 +3,7 @@ anyone.
 
 Several locks, since each holds only somewhere: limits of the kernel for memory, time and files; a network
 namespace of its own where the system allows one; and, everywhere, an audit hook that refuses sockets and new
-programs.
+programs, but for the one that reads pictures.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import signal
 import sys
 from typing import Any
 
+from knowledge.extraction.ocr import Program
 from knowledge.extraction.types import Limits
 
 _NEW_USER, _NEW_NETWORK = 0x10000000, 0x40000000
@@ -52,21 +53,27 @@ def leave_network() -> bool:
     return bool(unshare(_NEW_NETWORK) == 0 or unshare(_NEW_USER | _NEW_NETWORK) == 0)
 
 
-def refuse_outside() -> None:
-    """Refuse sockets and new programs from here on. An audit hook can never be removed, by anyone."""
-    sys.addaudithook(_refuse)
+def refuse_outside(program: Program | None = None) -> None:
+    """Refuse sockets and every program but ``program``, exactly as it says, from here on.
 
+    An audit hook can never be removed, by anyone.
+    """
 
-def _refuse(event: str, arguments: tuple[Any, ...]) -> None:
-    if event.startswith(_REFUSED):
+    def refuse(event: str, arguments: tuple[Any, ...]) -> None:
+        if not event.startswith(_REFUSED):
+            return
+        if event == "subprocess.Popen" and program is not None and program.allows(arguments):
+            return
         raise ConfinedError(f"Reading a file must not use {event}.")
+
+    sys.addaudithook(refuse)
 
 
 def limit(limits: Limits) -> None:
     """Set this process's limits: address space, processor seconds, no written file, few open ones, no core dump."""
     for what, value in (
         (resource.RLIMIT_AS, limits.memory_bytes),
-        (resource.RLIMIT_CPU, limits.cpu_seconds),
+        (resource.RLIMIT_CPU, limits.cpu_seconds + int(limits.ocr_seconds / 4)),
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_NOFILE, 64),
         (resource.RLIMIT_CORE, 0),

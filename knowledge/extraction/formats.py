@@ -27,6 +27,14 @@ class Format:
 _MARKDOWN = Format("text/markdown", "markdown")
 _TEXT = Format("text/plain", "text")
 _HTML = Format("text/html", "html")
+_PICTURES = {
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".tif": "image/tiff",
+    ".tiff": "image/tiff",
+    ".webp": "image/webp",
+}
 _OFFICE = "application/vnd.openxmlformats-officedocument."
 FORMATS: dict[str, Format] = {
     ".md": _MARKDOWN,
@@ -35,12 +43,27 @@ FORMATS: dict[str, Format] = {
     ".text": _TEXT,
     ".html": _HTML,
     ".htm": _HTML,
+    ".xhtml": _HTML,
     ".pdf": Format("application/pdf", "pdf"),
     ".docx": Format(_OFFICE + "wordprocessingml.document", "docx"),
+    ".pptx": Format(_OFFICE + "presentationml.presentation", "pptx"),
     ".xlsx": Format(_OFFICE + "spreadsheetml.sheet", "xlsx"),
     ".csv": Format("text/csv", "csv"),
+    ".odt": Format("application/vnd.oasis.opendocument.text", "odt"),
+    ".rtf": Format("application/rtf", "rtf"),
+    ".epub": Format("application/epub+zip", "epub"),
+    ".eml": Format("message/rfc822", "mail"),
+    **{ending: Format(media_type, "pictures") for ending, media_type in _PICTURES.items()},
 }
-READABLE = "Markdown, text, HTML, PDF, Word (.docx), Excel (.xlsx) and CSV"
+READABLE = (
+    "Markdown, text, HTML, PDF, Word (.docx, .odt, .rtf), PowerPoint (.pptx), Excel (.xlsx), CSV, EPUB, e-mail (.eml) "
+    "and pictures of text (PNG, JPEG, TIFF, WebP)"
+)
+
+
+def accepted() -> str:
+    """What an upload form offers to choose: the value of ``accept`` of a file input."""
+    return ",".join(FORMATS)
 
 
 def format_of(name: str) -> Format:

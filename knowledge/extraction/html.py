@@ -1,7 +1,8 @@
 """HTML pages: what their readers read, without navigation, scripts and forms.
 
 When a page marks its main part (``main``, ``article``), only that is kept. Headings, lists and tables become
-Markdown; links keep only their words, because an address is no knowledge and may be a lure.
+Markdown; links keep only their words, because an address is no knowledge and may be a lure. What goes besides is
+decided in ``pruning``.
 """
 
 from __future__ import annotations
@@ -13,33 +14,37 @@ from pathlib import Path
 import lxml.html
 from lxml import etree
 
+from knowledge.extraction.pruning import prune, strings
 from knowledge.extraction.types import Extracted, ExtractionError, Limits
 from knowledge.extraction.writing import Writer, clean, one_line, table
 
 MEDIA_TYPE = "text/html"
-_DROPPED_NAMES = """
-script style noscript template svg math iframe object embed canvas audio video nav footer aside form button
-input select textarea dialog head link meta
-"""
-_DROPPED = frozenset(_DROPPED_NAMES.split())
-_BOILERPLATE = re.compile(r"\b(?:nav(?:bar|igation)?|menu|breadcrumbs?|cookie|sidebar|skip-?link|site-?footer)\b", re.I)
 _BLOCKS_NAMES = """
 p div section article main header h1 h2 h3 h4 h5 h6 ul ol li table pre blockquote dl dt dd figure figcaption
-address details summary hr body fieldset center
+address details summary hr body fieldset center tr td th tbody thead tfoot caption
 """
 _BLOCKS = frozenset(_BLOCKS_NAMES.split())
 _DEEPEST = 200
+_WIDEST_SPAN = 100
 
 
 def read(path: Path, limits: Limits) -> Extracted:
-    root = parse(path.read_bytes())
-    title = one_line(root.findtext(".//title") or "")
     writer = Writer(limits)
-    body = _main_part(root)
-    _write(body, writer, 0)
+    title = write_page(parse(path.read_bytes()), writer)
     if not title:
         title = next((heading.text for heading in writer.headings if heading.level <= 2), "")
     return writer.extracted(title=title, media_type=MEDIA_TYPE)
+
+
+def write_page(root: etree._Element, writer: Writer) -> str:
+    """Write what a page says; return its title, or ""."""
+    title = one_line(root.findtext(".//title") or "")
+    body = _main_part(root)
+    if body is not root:
+        writer.boilerplate_characters += _length(root.find("body")) - _length(body)
+    prune(body, writer, by_density=body.tag == "body")
+    _write(body, writer, 0)
+    return title
 
 
 def parse(data: bytes | str) -> etree._Element:
@@ -67,32 +72,27 @@ def table_text(source: str) -> str:
 
 
 def _main_part(root: etree._Element) -> etree._Element:
-    for path in (".//main", ".//*[@role='main']", ".//article", ".//body"):
+    """What the page marks as its main part, if that holds anything, else all of its body."""
+    for path in (".//main", ".//*[@role='main']", ".//article", ".//*[@itemprop='articleBody']", ".//body"):
         found = root.findall(path)
-        if len(found) == 1 and len("".join(_strings(found[0]))) > 0:
+        if len(found) == 1 and _length(found[0]) > 0:
             return found[0]
     return root
 
 
-def _is_left_out(element: etree._Element) -> bool:
-    if not isinstance(element.tag, str) or element.tag in _DROPPED:
-        return True
-    if element.get("hidden") is not None or element.get("aria-hidden") == "true" or element.get("role") == "navigation":
-        return True
-    if "display:none" in (element.get("style") or "").replace(" ", "").lower():
-        return True
-    names = f"{element.get('class') or ''} {element.get('id') or ''}"
-    return element.tag in ("div", "ul", "section", "header") and bool(_BOILERPLATE.search(names))
+def _length(element: etree._Element | None) -> int:
+    return 0 if element is None else sum(len(" ".join(text.split())) for text in strings(element))
 
 
 def _write(element: etree._Element, writer: Writer, depth: int) -> None:
     """Write an element's own text and its children's, block by block."""
-    if _is_left_out(element) or depth > _DEEPEST:
+    if depth > _DEEPEST:
         return
     tag = element.tag
     if re.fullmatch("h[1-6]", tag):
         writer.heading(_inline(element), int(tag[1]))
-    elif tag == "table":
+    elif tag == "table" and not _is_layout(element):
+        writer.block(_inline_of(element.find("caption")))
         writer.block(table(_rows(element)))
     elif tag == "pre":
         writer.block("```\n" + clean("".join(_strings(element))).strip("\n") + "\n```")
@@ -138,10 +138,51 @@ def _items(element: etree._Element, depth: int) -> Iterator[str]:
             yield from _items(inner, depth + 1)
 
 
+def _is_layout(element: etree._Element) -> bool:
+    """Whether a table only places things: mails and old pages are made so. Its cells are then read one by one."""
+    if element.get("role") in ("presentation", "none") or element.find(".//table") is not None:
+        return True
+    rows = list(element.iter("tr"))
+    if max((len(row) for row in rows), default=0) <= 1:
+        return True
+    return any(
+        value.find(".//h1") is not None or value.find(".//h2") is not None or len(value.findall(".//p")) > 3
+        for value in element.iter("td")
+    )
+
+
 def _rows(element: etree._Element) -> list[list[str]]:
-    return [
-        [_inline(value) for value in row.iter("td", "th") if value.getparent() is row] for row in element.iter("tr")
-    ]
+    """The cells of each row. One that spans rows is told in each of them, so that every row can be read alone."""
+    rows: list[list[str]] = []
+    reaching: dict[int, tuple[int, str]] = {}
+    for row in element.iter("tr"):
+        values: list[str] = []
+        for value in (inner for inner in row if inner.tag in ("td", "th")):
+            _fill(values, reaching)
+            words, down = _inline(value), _span(value, "rowspan")
+            if down > 1:
+                reaching[len(values)] = (down - 1, words)
+            values += [words] + [""] * (_span(value, "colspan") - 1)
+        _fill(values, reaching)
+        rows.append(values)
+    return rows
+
+
+def _fill(values: list[str], reaching: dict[int, tuple[int, str]]) -> None:
+    """Add the cells that reach down from rows above to where ``values`` ends."""
+    while left := reaching.pop(len(values), None):
+        if left[0] > 1:
+            reaching[len(values)] = (left[0] - 1, left[1])
+        values.append(left[1])
+
+
+def _span(element: etree._Element, name: str) -> int:
+    value = (element.get(name) or "").strip()
+    return min(max(int(value), 1), _WIDEST_SPAN) if value.isdecimal() and len(value) < 5 else 1
+
+
+def _inline_of(element: etree._Element | None) -> str:
+    return "" if element is None else _inline(element)
 
 
 def _inline(element: etree._Element) -> str:
@@ -149,13 +190,11 @@ def _inline(element: etree._Element) -> str:
 
 
 def _strings(element: etree._Element) -> Iterator[str]:
-    """The readable strings inside an element, in order."""
-    if _is_left_out(element):
-        return
+    """The strings inside an element, in order, apart where a break or a block parts them."""
     yield element.text or ""
     for child in element:
         if isinstance(child.tag, str):
-            if child.tag in ("br", "td", "th", "p", "div"):
+            if child.tag in ("br", "td", "th", "p", "div", "li"):
                 yield " "
             yield from _strings(child)
         yield child.tail or ""

@@ -2,7 +2,7 @@
 
 The title comes from the front matter, else from the first heading. Template tags are no text: a tag's readable
 argument stays (``{% alert "Closed on Friday" %}``), paths and the tags themselves go. Code blocks are left
-alone, character by character.
+alone, character by character. Comments and elements that a browser would not show are told as hidden.
 """
 
 from __future__ import annotations
@@ -21,11 +21,20 @@ from knowledge.extraction.writing import Writer, clean
 
 MEDIA_TYPE = "text/markdown"
 _FRONT = re.compile(r"\A---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
-_FENCED = re.compile(r"^( {0,3})(`{3,}|~{3,})[^\n]*\n.*?(?:^ {0,3}\2[`~]*[ \t]*$|\Z)", re.DOTALL | re.MULTILINE)
-_COMMENT = re.compile(r"<!--.*?-->|\{%-?\s*comment\s*-?%\}.*?\{%-?\s*endcomment\s*-?%\}", re.DOTALL)
-_TAG_AS_TARGET = re.compile(r"\]\(\s*(?:\{%.*?%\}|\{\{.*?\}\})([^)\s]*)\)", re.DOTALL)
-_TAG = re.compile(r"\{%-?\s*(.*?)\s*-?%\}", re.DOTALL)
-_VALUE = re.compile(r"\{\{.*?\}\}|^\{[:#][^}\n]*\}[ \t]*$|(?<=\S)\s*\{[:#][^}\n]*\}[ \t]*$", re.DOTALL | re.MULTILINE)
+_FENCED_OR_COMMENT = re.compile(
+    r"^(?P<fenced> {0,3}(?P<fence>`{3,}|~{3,})[^\n]*\n.*?(?:^ {0,3}(?P=fence)[`~]*[ \t]*$|\Z))"
+    r"|<!--(?P<comment>.{0,20000}?)-->|\{%-?\s*comment\s*-?%\}(?P<template>.{0,20000}?)\{%-?\s*endcomment\s*-?%\}"
+    r"|^\[//\]: *#[ \t]+[(\"'](?P<link>[^\n]*)[)\"'][ \t]*$"
+    r"|<(?P<name>[a-z]+)\b[^<>]{0,500}(?:style=[\"'][^\"'<>]{0,500}"
+    r"(?:display: *none|visibility: *hidden|font-size: *0|opacity: *0(?!\.))[^<>]{0,500}|[ ]hidden(?:[ =][^<>]*)?)>"
+    r"(?P<unseen>.{0,4000}?)</(?P=name)>",
+    re.DOTALL | re.MULTILINE,
+)
+_TAG_AS_TARGET = re.compile(r"\]\(\s{0,9}(?:\{%.{0,500}?%\}|\{\{.{0,500}?\}\})([^)\s]*)\)", re.DOTALL)
+_TAG = re.compile(r"\{%-?\s{0,9}(.{0,2000}?)\s{0,9}-?%\}", re.DOTALL)
+_VALUE = re.compile(
+    r"\{\{.{0,1000}?\}\}|^\{[:#][^}\n]*\}[ \t]*$|(?<=\S)\s{0,9}\{[:#][^}\n]*\}[ \t]*$", re.DOTALL | re.MULTILINE
+)
 _STRING = re.compile(r"\"([^\"]*)\"|'([^']*)'")
 _PATH = re.compile(r"/|\.\w{2,5}$|^[\w-]*_[\w-]*$")
 _LOCAL_LINK = re.compile(r"(?<!!)\[([^\[\]]*)\]\((?!https?:|mailto:)[^()\s]*(?:[ \t]+\"[^\"]*\")?\)")
@@ -42,8 +51,8 @@ _SETEXT = re.compile(r"^(?![ \t]*[-*+#>|\d])(\S[^\n]*)\n(=+|-{3,})[ \t]*$", re.M
 def read(path: Path, limits: Limits) -> Extracted:
     source = clean(decode(path.read_bytes()))
     front, body, notes = _front_matter(source)
-    text = _outside_code(body)
     writer = Writer(limits)
+    text = _outside_code(body, writer)
     writer.block(text if text.strip() else _told_by(front))
     writer.notes.extend(notes)
     done = writer.extracted(title="", media_type=MEDIA_TYPE)
@@ -81,15 +90,21 @@ def _told_by(front: dict[str, Any]) -> str:
     )
 
 
-def _outside_code(body: str) -> str:
-    """``body`` readable everywhere but in fenced code, which stays as it is."""
-    body = _COMMENT.sub("", body)
+def _outside_code(body: str, writer: Writer) -> str:
+    """``body`` readable everywhere but in fenced code, which stays as it is. What it hides goes to the writer."""
     parts: list[str] = []
+    prose: list[str] = []
     at = 0
-    for match in _FENCED.finditer(body):
-        parts += [_readable(body[at : match.start()]), match[0]]
+    for match in _FENCED_OR_COMMENT.finditer(body):
+        prose.append(body[at : match.start()])
         at = match.end()
-    return re.sub(r"\n{3,}", "\n\n", "".join([*parts, _readable(body[at:])]))
+        if match["fenced"]:
+            parts += [_readable("".join(prose)), match[0]]
+            prose = []
+        elif hidden := match["comment"] or match["template"] or match["link"] or match["unseen"]:
+            writer.hide(_ELEMENT.sub("", hidden))
+    parts.append(_readable("".join([*prose, body[at:]])))
+    return re.sub(r"\n{3,}", "\n\n", "".join(parts))
 
 
 def _readable(text: str) -> str:

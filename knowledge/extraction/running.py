@@ -14,26 +14,34 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from knowledge.extraction.formats import format_of
-from knowledge.extraction.types import DrawnPage, Extracted, ExtractionError, Limits
+from knowledge.extraction.types import SIGN_OF_LIFE, DrawnPage, Extracted, ExtractionError, Limits
 
 _ROOT = Path(__file__).resolve().parents[2]
+_PASSED = ("PATH", "TESSERACT_LANGUAGES", "TESSDATA_PREFIX")
 _GRACE_SECONDS = 5.0
+_PATIENT = Limits(ocr_seconds=600.0)
 _DRAWING = Limits(cpu_seconds=12, wall_seconds=15.0)
 _threads = threading.local()
 
 
-def extract(path: Path, name: str, limits: Limits | None = None) -> Extracted:
+def extract(
+    path: Path, name: str, limits: Limits | None = None, *, while_waiting: Callable[[], object] | None = None
+) -> Extracted:
     """The text of the file at ``path``, read as its ``name`` says.
 
+    Whoever passes ``while_waiting`` can wait: it is called again and again while a long document of scanned pages is
+    read, which then takes up to ten minutes. Without it, pages that take too long are left unread.
     Raises ExtractionError with the reason in words, also when the reader ran out of time or memory or died.
     """
     format_of(name)
-    answer = _ask({"do": "extract", "path": str(path.resolve()), "name": name}, limits or Limits())
+    limits = limits or (_PATIENT if while_waiting else Limits())
+    answer = _ask({"do": "extract", "path": str(path.resolve()), "name": name}, limits, while_waiting)
     return Extracted.from_json(answer["extracted"])
 
 
@@ -48,15 +56,18 @@ def draw_page(path: Path, *, page: int, width: int, marked: str = "", nth: int =
     return DrawnPage.from_json(_ask(request, _DRAWING)["drawn"])
 
 
-def _ask(request: dict[str, Any], limits: Limits) -> dict[str, Any]:
+def _ask(request: dict[str, Any], limits: Limits, while_waiting: Callable[[], object] | None = None) -> dict[str, Any]:
     """What the reading process answers. Raises ExtractionError when that is a reason, or nothing in time."""
     reader = _reader()
     line = json.dumps({**request, "limits": asdict(limits)}).encode() + b"\n"
     try:
-        answer: dict[str, Any] = json.loads(reader.ask(line, limits.wall_seconds + _GRACE_SECONDS))
+        answer: dict[str, Any] = json.loads(reader.ask(line, limits.wall_seconds + _GRACE_SECONDS, while_waiting))
     except (OSError, ValueError) as error:
         reader.stop()
         raise ExtractionError("Reading it broke the reader.", may_pass=True) from error
+    except BaseException:
+        reader.stop()  # or its late answer would be taken for the next file's
+        raise
     if "reason" in answer:
         raise ExtractionError(answer["reason"], may_pass=answer["may_pass"])
     return answer
@@ -73,7 +84,11 @@ class ReadingProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env={"PATH": os.environ.get("PATH", ""), "LANG": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1"},
+            env={
+                "LANG": "C.UTF-8",
+                "OPENBLAS_NUM_THREADS": "1",
+                **{name: os.environ[name] for name in _PASSED if name in os.environ},
+            },
             start_new_session=True,
         )
 
@@ -81,8 +96,8 @@ class ReadingProcess:
         """Alive, and ours: after a fork the copy of this object must not speak on its parent's pipes."""
         return self.owner == os.getpid() and self._process.poll() is None
 
-    def ask(self, request: bytes, seconds: float) -> bytes:
-        """Send one line and wait for one. Raises OSError when the process dies or does not answer in time."""
+    def ask(self, request: bytes, seconds: float, while_waiting: Callable[[], object] | None = None) -> bytes:
+        """Send one line and wait for one. Raises OSError when the process dies or is silent for ``seconds``."""
         assert self._process.stdin and self._process.stdout
         self._process.stdin.write(request)
         self._process.stdin.flush()
@@ -96,7 +111,12 @@ class ReadingProcess:
                 piece = os.read(self._process.stdout.fileno(), 1 << 20)
                 if not piece:
                     raise BrokenPipeError("The reading process died.")
-                pieces.append(piece)
+                if pieces or piece.strip(SIGN_OF_LIFE):
+                    pieces.append(piece)
+                    continue
+                until = time.monotonic() + seconds
+                if while_waiting:
+                    while_waiting()
         return b"".join(pieces)
 
     def stop(self) -> None:

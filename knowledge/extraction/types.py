@@ -6,6 +6,8 @@ from base64 import b64decode, b64encode
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+SIGN_OF_LIFE = b"\n"  # from a reader that is still at work, before its answer
+
 
 @dataclass(frozen=True)
 class Heading:
@@ -84,7 +86,11 @@ class DrawnPage:
 
 @dataclass(frozen=True)
 class Limits:
-    """What one extraction may use. Real bytes are counted, never the sizes that a file declares."""
+    """What one extraction may use. Real bytes are counted, never the sizes that a file declares.
+
+    ``ocr_seconds`` is what reading the pictures of one document may take together; the whole may take that much
+    longer than ``wall_seconds`` where it is more, as long as page after page is read.
+    """
 
     memory_bytes: int = 640 * 2**20
     cpu_seconds: int = 25
@@ -92,6 +98,7 @@ class Limits:
     unpacked_bytes: int = 200 * 2**20
     pages: int = 3000
     text_characters: int = 8_000_000
+    ocr_seconds: float = 18.0
 
 
 class ExtractionError(Exception):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from knowledge.extraction.invisible import without_invisible
 from knowledge.extraction.types import Extracted, ExtractionError, Heading, Limits
 
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff\ud800-\udfff\ue000\ue001]")
@@ -13,6 +14,8 @@ _NO_TITLE = re.compile(
     r"|.*\.(?:docx?|indd|pdf|qxd|rtf|xlsx?))",
     re.IGNORECASE,
 )
+_HIDDEN = 50
+_HIDDEN_CHARACTERS = 300
 
 
 def clean(text: str) -> str:
@@ -50,7 +53,11 @@ def table(rows: Sequence[Sequence[str]]) -> str:
 
 
 class Writer:
-    """Collects blocks into a text, with a blank line between them, within the limit on characters."""
+    """Collects blocks into a text, with a blank line between them, within the limit on characters.
+
+    Invisible characters go the same way for every format: out of the text, and into ``hidden`` when they say
+    something.
+    """
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -59,10 +66,15 @@ class Writer:
         self.headings: list[Heading] = []
         self.pages: list[tuple[int, int]] = []
         self.notes: list[str] = []
+        self.hidden: list[str] = []
+        self.ocr_pages: list[int] = []
+        self.ocr_confidence: float | None = None
+        self.unread_pages: list[int] = []
+        self.boilerplate_characters = 0
 
     def block(self, text: str, *, after: str = "\n\n") -> None:
         """Add a block; ``after`` is what separates it from the next. Raises ExtractionError past the limit."""
-        text = clean(text).strip("\n")
+        text = self._seen(clean(text)).strip("\n")
         if not text.strip():
             return
         self._length += len(text) + len(after)
@@ -71,11 +83,17 @@ class Writer:
         self._parts.append(text + after)
 
     def heading(self, text: str, level: int) -> None:
-        text, level = one_line(text), min(max(level, 1), 6)
+        text, level = one_line(self._seen(text)), min(max(level, 1), 6)
         if not text:
             return
         self.headings.append(Heading(self._length, level, text))
         self.block(f"{'#' * level} {text}")
+
+    def hide(self, text: str) -> None:
+        """Keep a text that the file holds and its readers do not see."""
+        text = one_line(self._seen(text))[:_HIDDEN_CHARACTERS]
+        if text and len(self.hidden) < _HIDDEN and text not in self.hidden:
+            self.hidden.append(text)
 
     def end_page(self, start: int) -> None:
         self.pages.append((start, self._length))
@@ -84,13 +102,24 @@ class Writer:
     def position(self) -> int:
         return self._length
 
+    def _seen(self, text: str) -> str:
+        text, said = without_invisible(text)
+        for words in said:
+            self.hide(words)
+        return text
+
     def extracted(self, *, title: str, media_type: str) -> Extracted:
         text = "".join(self._parts)
         return Extracted(
-            title=worthy_title(title),
+            title=worthy_title(self._seen(title)),
             text=text,
             media_type=media_type,
             pages=[(start, min(end, len(text))) for start, end in self.pages],
             headings=self.headings,
             notes=self.notes,
+            hidden=self.hidden,
+            ocr_pages=self.ocr_pages,
+            ocr_confidence=self.ocr_confidence,
+            unread_pages=self.unread_pages,
+            boilerplate_characters=self.boilerplate_characters,
         )

@@ -132,7 +132,7 @@ def test_text_in_other_encodings_is_read(tmp_path: Path) -> None:
 
 def test_an_unknown_kind_is_named(tmp_path: Path) -> None:
     assert "cannot read .njk files" in reason(tmp_path, "map.njk", "x")
-    assert "cannot read .png files" in reason(tmp_path, "photo.PNG", b"\x89PNG")
+    assert "cannot read .zip files" in reason(tmp_path, "all.ZIP", b"PK")
 
 
 def zipped(**parts: bytes) -> bytes:
