@@ -10,6 +10,7 @@ from knowledge.connectors.base import Connector
 CONNECTORS: dict[str, str] = {
     "upload": "knowledge.connectors.upload.UploadConnector",
     "folder": "knowledge.connectors.folder.FolderConnector",
+    "web": "knowledge.connectors.web.WebConnector",
 }
 
 

@@ -9,6 +9,7 @@ the credentials of a machine stay closed whatever the list says.
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -129,6 +130,12 @@ class Reach:
             raise RefusedError(
                 f"Parley does not ask port {port} of {host}. An operator can let it in with SOURCE_HOSTS={host}:{port}."
             )
+
+    def check_written(self, host: str, port: int) -> None:
+        """Refuse what can be refused before anything is resolved: the port, and an address in place of a name."""
+        self.check_port(host, port)
+        with contextlib.suppress(ValueError):
+            self.check_address(str(ip_address(_plain(host))), host, port)
 
     def check_address(self, text: str, host: str, port: int) -> None:
         """Raise RefusedError unless this address, which ``host`` resolved to, may be connected to."""
