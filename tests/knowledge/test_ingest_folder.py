@@ -25,7 +25,7 @@ def folder(tmp_path: Path) -> Path:
     (place / ".git").mkdir()
     (place / "leave.md").write_text("# Leave\n\nYou have 27 days of leave.")
     (place / "inner" / "car.txt").write_text("A car costs 0.38 a kilometre.")
-    (place / "photo.png").write_bytes(b"\x89PNG")
+    (place / "film.mp4").write_bytes(b"\x00\x00")
     (place / ".git" / "config.txt").write_text("secret")
     (place / "link.md").symlink_to("/etc/hostname")
     return place
@@ -47,8 +47,8 @@ def test_a_folder_is_taken_and_what_is_not_is_named(
     sync = Sync.objects.get()
     assert (sync.state, sync.seen, sync.added, sync.failed) == ("done", 3, 2, 1)
     out = capsys.readouterr().out
-    assert {failure["key"] for failure in sync.failures} == {"photo.png", ".git/config.txt", "link.md"}
-    assert "photo.png" in out
+    assert {failure["key"] for failure in sync.failures} == {"film.mp4", ".git/config.txt", "link.md"}
+    assert "film.mp4" in out
     assert search(user=keeper, query="days of leave")[0].document_title == "Leave"
     assert AuditEvent.objects.filter(action="source.synced").exists()
 
@@ -111,7 +111,7 @@ def test_one_file_into_a_source_that_is_there(keeper: User, folder: Path) -> Non
         (["/nowhere", "--source", "A"], "nothing at"),
         (["{folder}", "--source", "A", "--group", "Nobody"], "no group called Nobody"),
         (["{folder}", "--source", "A", "--owner", "x@example.org"], "nobody called"),
-        (["{folder}/photo.png", "--source", "A"], "Nothing could be taken"),
+        (["{folder}/film.mp4", "--source", "A"], "Nothing could be taken"),
     ],
 )
 def test_what_cannot_be_done_is_said(keeper: User, folder: Path, arguments: list[str], words: str) -> None:
