@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 
 from django.conf import settings
 
@@ -30,31 +31,64 @@ class StoredFile:
     place: str
 
 
-def keep(pieces: Iterable[bytes]) -> StoredFile:
-    """Write the bytes piece by piece; at no time are they all in memory. Raises TooLargeError past UPLOAD_MAX_BYTES."""
-    root = Path(settings.FILES_ROOT)
-    drafts = root / "drafts"
-    drafts.mkdir(parents=True, exist_ok=True, mode=0o750)
-    handle, draft = tempfile.mkstemp(dir=drafts)
-    digest, size = hashlib.sha256(), 0
-    try:
-        with os.fdopen(handle, "wb") as file:
-            for piece in pieces:
-                size += len(piece)
-                if size > settings.UPLOAD_MAX_BYTES:
-                    raise TooLargeError(f"Files may have at most {settings.UPLOAD_MAX_BYTES // 1_000_000} MB.")
-                digest.update(piece)
-                file.write(piece)
-            file.flush()
-            os.fsync(file.fileno())
-        name = digest.hexdigest()
-        place = f"{name[:2]}/{name[2:4]}/{name}"
-        (root / place).parent.mkdir(parents=True, exist_ok=True, mode=0o750)
-        Path(draft).replace(root / place)
-    finally:
+class Draft:
+    """Bytes that arrived and are not kept yet; used as a context, which removes what was not kept."""
+
+    def __init__(self, pieces: Iterable[bytes]) -> None:
+        """Write the bytes piece by piece; at no time are they all in memory. Raises TooLargeError past
+        UPLOAD_MAX_BYTES, and what ``pieces`` raises."""
+        drafts = Path(settings.FILES_ROOT) / "drafts"
+        drafts.mkdir(parents=True, exist_ok=True, mode=0o750)
+        handle, path = tempfile.mkstemp(dir=drafts)
+        self._path, self.size_bytes = Path(path), 0
+        digest = hashlib.sha256()
+        try:
+            with os.fdopen(handle, "wb") as file:
+                for piece in pieces:
+                    self.size_bytes += len(piece)
+                    if self.size_bytes > settings.UPLOAD_MAX_BYTES:
+                        raise TooLargeError(f"Files may have at most {settings.UPLOAD_MAX_BYTES // 1_000_000} MB.")
+                    digest.update(piece)
+                    file.write(piece)
+        except BaseException:
+            self.discard()
+            raise
+        self.sha256 = digest.hexdigest()
+
+    def keep(self) -> StoredFile:
+        """Put the bytes in their place for good."""
+        stored = StoredFile(self.sha256, self.size_bytes, _place(self.sha256))
+        target = path_of(stored.place)
+        if not target.exists():
+            with self._path.open("rb") as file:
+                os.fsync(file.fileno())
+            target.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
+            self._path.replace(target)
+        return stored
+
+    def discard(self) -> None:
         with contextlib.suppress(FileNotFoundError):
-            Path(draft).unlink()
-    return StoredFile(name, size, place)
+            self._path.unlink()
+
+    def __enter__(self) -> Draft:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.discard()
+
+
+def keep(pieces: Iterable[bytes]) -> StoredFile:
+    """Write the bytes and keep them. Raises as ``Draft``."""
+    with Draft(pieces) as draft:
+        return draft.keep()
+
+
+def stored_already(sha256: str) -> StoredFile:
+    """Bytes that are kept, by their SHA-256. Raises FileNotFoundError when they are not."""
+    place = _place(sha256)
+    return StoredFile(sha256, path_of(place).stat().st_size, place)
 
 
 def pieces_of(path: Path) -> Iterator[bytes]:
@@ -71,3 +105,7 @@ def digest_of(path: Path) -> str:
 
 def path_of(place: str) -> Path:
     return Path(settings.FILES_ROOT) / place
+
+
+def _place(sha256: str) -> str:
+    return f"{sha256[:2]}/{sha256[2:4]}/{sha256}"
