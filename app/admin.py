@@ -9,12 +9,16 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.db.models import Field
 from django.http import HttpRequest
 
 from accounts.admin import AuditedAdmin
 from accounts.callers import reader
 from app.inference.models import Model, Worker
 from chat.assistants import adopt_model
+from knowledge.models import IndexGeneration
+
+PREFIXES = ("query_prefix", "passage_prefix")
 
 
 class WorkerForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -62,13 +66,27 @@ class WorkerAdmin(AuditedAdmin):
 
 @admin.register(Model)
 class ModelAdmin(AuditedAdmin):
-    """Files and revision are what the bytes are: only taking a model in sets them."""
+    """Files and revision are what the bytes are: only taking a model in sets them. What its vectors depend on stays as
+    it is while an index holds them.
+    """
 
     capability = "pool.administer"
     list_display = ("name", "role", "licence", "context_tokens", "is_demonstration")
     list_filter = ("role",)
     search_fields = ("name",)
-    fields = ("name", "role", "upstream_name", "licence", "context_tokens", "is_demonstration", "revision", "files")
+    fieldsets = (
+        (None, {"fields": ("name", "role", "upstream_name", "licence", "context_tokens", "is_demonstration")}),
+        ("If it embeds text", {"fields": PREFIXES}),
+        ("Its files", {"fields": ("revision", "files")}),
+    )
+
+    def formfield_for_dbfield(self, db_field: Field[Any, Any], request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name in PREFIXES:
+            kwargs["strip"] = False  # the space at the end of “query: ” is part of it
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        return ("name", "revision", "files") if obj else ("revision", "files")
+        if obj is None:
+            return ("revision", "files")
+        is_indexed = IndexGeneration.objects.filter(model=obj).exists()
+        return ("name", "revision", "files", *(("role", *PREFIXES) if is_indexed else ()))

@@ -7,8 +7,11 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import AuditEvent, User
-from app.inference.models import Worker
+from app.inference.embedding import embedder_of
+from app.inference.models import Model, Worker
 from app.inference.registry import ensure_model, register_worker
+from app.inference.scripted_server import ScriptedServer
+from knowledge.models import IndexGeneration
 
 SignIn = Callable[[User | None], Client]
 ADDRESS = "https://models.example.org/v1"
@@ -74,3 +77,27 @@ def test_nobody_else_gets_in(signed_in: SignIn, alice: User, dana: User) -> None
         browser.post(reverse("admin:inference_worker_add"), form(address="https://evil.example.org/v1"))
     worker.refresh_from_db()
     assert worker.capacity != 1 and Worker.objects.count() == 1
+
+
+def test_an_embedding_model_is_registered_with_its_server_and_its_prefixes(
+    signed_in: SignIn, ada: User, scripted_server: ScriptedServer
+) -> None:
+    browser = signed_in(ada)
+    fields = {"name": "e5", "role": "embed", "upstream_name": "intfloat/e5", "query_prefix": "query: "}
+    answer = browser.post(reverse("admin:inference_model_add"), fields | {"passage_prefix": "passage: "})
+    assert answer.status_code == 302, answer.content
+    model = Model.objects.get(name="e5")
+    assert (model.query_prefix, model.passage_prefix) == ("query: ", "passage: ")
+    browser.post(reverse("admin:inference_worker_add"), form(model=str(model.id), address=scripted_server.url))
+    assert embedder_of(model).embed_query("leave").shape == (8,)
+    assert scripted_server.requests[0].body["input"] == ["query: leave"]
+
+
+def test_what_the_vectors_of_an_index_depend_on_stays_as_it_is(signed_in: SignIn, ada: User) -> None:
+    model = ensure_model(name="e5", role="embed")
+    IndexGeneration.objects.create(model=model, embedding_name="e5", dimensions=8, state="ready")
+    page = reverse("admin:inference_model_change", args=[model.id])
+    answer = signed_in(ada).post(page, {"upstream_name": "other/e5", "role": "generate", "query_prefix": "ask: "})
+    assert answer.status_code == 302, answer.content
+    model.refresh_from_db()
+    assert (model.role, model.query_prefix, model.upstream_name) == ("embed", "", "other/e5")

@@ -1,0 +1,566 @@
+"""Changing the embedding model: another index is built beside the one that serves, swapped in, swapped back, given up.
+
+The other model is a server that speaks real HTTP and makes vectors of another length.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.conf import settings as django_settings
+from django.db import connection
+from django.utils import timezone
+
+from accounts.models import AuditEvent, Group, User
+from app.errors import BadInputError, ConflictError, NotAllowedError, UnavailableError
+from app.inference import workers
+from app.inference.models import Model, Role
+from app.inference.registry import ensure_model, register_worker
+from app.inference.scripted_server import ScriptedServer
+from knowledge import building
+from knowledge.building import build, clear, lacks_vectors, waiting
+from knowledge.errors import IndexMismatchError, NotReadyError
+from knowledge.generations import embed_passages, serving_generation
+from knowledge.indexing import Embedded
+from knowledge.models import Document, Embedding, IndexGeneration, Passage, Source
+from knowledge.processing import process_document
+from knowledge.rebuilding import remove_generation, retry_generation, serve_generation, start_generation
+from knowledge.retrieval import search
+from knowledge.tasks import tend_generations
+from tests import factories
+from tests.inference.fixtures import more_servers, scripted_server
+from tests.knowledge.conftest import Publish
+
+__all__ = ["more_servers", "scripted_server"]
+pytestmark = pytest.mark.django_db
+
+State = IndexGeneration.State
+PAY = "# Pay\n\nSalaries are paid on the 25th of each month."
+MEALS = "# Meals\n\nThe canteen serves lunch from noon to two."
+
+
+@pytest.fixture
+def other(scripted_server: ScriptedServer) -> Model:
+    """A model of the registry whose server makes vectors of 24 numbers."""
+    scripted_server.dimensions = 24
+    model = ensure_model(name="other", role=Role.EMBED)
+    register_worker(model_name="other", address=scripted_server.url)
+    return model
+
+
+@pytest.fixture
+def published(publish: Publish, handbook: Source) -> Source:
+    publish(handbook)
+    publish(handbook, "pay.md", PAY)
+    return handbook
+
+
+def finish(generation: IndexGeneration) -> IndexGeneration:
+    """Build as the task does: slice after slice, without its pauses."""
+    again = build(generation.pk)
+    while again:
+        again = build(generation.pk, again.fence)
+    generation.refresh_from_db()
+    return generation
+
+
+def built(ada: User, model: Model | None) -> IndexGeneration:
+    return finish(start_generation(actor=ada, model=model))
+
+
+def best(user: User, query: str) -> str:
+    return search(user=user, query=query)[0].document_title
+
+
+def lapse(generation: IndexGeneration) -> None:
+    IndexGeneration.objects.filter(pk=generation.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
+
+
+def test_another_model_is_built_beside_and_swapped_in(ada: User, alice: User, other: Model, published: Source) -> None:
+    before = serving_generation()
+    generation = built(ada, other)
+    assert (generation.state, generation.embedding_name, generation.dimensions) == (State.READY, "other", 24)
+    assert generation.embeddings.count() == Passage.objects.count() == before.embeddings.count()
+    assert serving_generation() == before
+    serve_generation(actor=ada, generation=generation)
+    assert serving_generation() == generation
+    before.refresh_from_db()
+    assert before.state == State.READY
+    assert best(alice, "when are salaries paid each month") == "Pay"
+    assert list(AuditEvent.objects.filter(action__startswith="index.").values_list("action", flat=True)) == [
+        "index.build",
+        "index.serve",
+    ]
+
+
+def test_swapping_back_takes_what_was_published_since(
+    ada: User, alice: User, other: Model, published: Source, publish: Publish
+) -> None:
+    before = serving_generation()
+    serve_generation(actor=ada, generation=built(ada, other))
+    publish(published, "meals.md", MEALS)
+    assert lacks_vectors(before)
+    serve_generation(actor=ada, generation=before)
+    assert serving_generation() == before
+    assert not lacks_vectors(before)
+    assert best(alice, "where can I eat at midday") == "Meals"
+
+
+def test_what_is_published_while_it_is_built_is_in_it(
+    ada: User, alice: User, other: Model, published: Source, publish: Publish
+) -> None:
+    generation = start_generation(actor=ada, model=other)
+    again = build(generation.pk, seconds=0)
+    assert again
+    publish(published, "meals.md", MEALS)
+    while again:
+        again = build(generation.pk, again.fence)
+    serve_generation(actor=ada, generation=generation)
+    assert best(alice, "the canteen serves lunch") == "Meals"
+
+
+def test_a_document_embedded_before_the_swap_is_published_after_it_with_the_right_vectors(
+    ada: User, alice: User, other: Model, published: Source, monkeypatch: pytest.MonkeyPatch, publish: Publish
+) -> None:
+    from knowledge import processing
+
+    generation = built(ada, other)
+
+    def swap_meanwhile(held: IndexGeneration, texts: list[str]) -> object:
+        vectors = embed_passages(held, texts)
+        if serving_generation() != generation:
+            serve_generation(actor=ada, generation=generation)
+        return vectors
+
+    monkeypatch.setattr(processing, "embed_passages", swap_meanwhile)
+    document = publish(published, "meals.md", MEALS)
+    assert document.state == Document.State.QUEUED
+    Document.objects.filter(pk=document.pk).update(lease_until=None)
+    outcome = process_document(document.pk)
+    assert outcome and outcome.state == Document.State.PUBLISHED
+    assert not lacks_vectors(generation)
+    assert best(alice, "the canteen serves lunch") == "Meals"
+
+
+def test_an_index_that_lacks_too_much_does_not_serve_yet(
+    ada: User, other: Model, published: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from knowledge import rebuilding
+
+    generation = built(ada, other)
+    factories.make_document(source=published, title="Many", paragraphs=[f"Number {n}" for n in range(400)])
+    monkeypatch.setattr(rebuilding, "FILL_SECONDS", 0)
+    monkeypatch.setattr(building, "BATCH", 10)
+    with pytest.raises(NotReadyError, match="swap again in a moment"):
+        serve_generation(actor=ada, generation=generation)
+    assert serving_generation() != generation
+
+
+def test_a_model_that_does_not_answer_is_not_swapped_in(
+    ada: User, other: Model, published: Source, scripted_server: ScriptedServer
+) -> None:
+    generation = built(ada, other)
+    scripted_server.script("broken")
+    with pytest.raises(UnavailableError):
+        serve_generation(actor=ada, generation=generation)
+    assert serving_generation() != generation
+
+
+def test_a_model_that_makes_other_vectors_by_now_is_not_swapped_in(
+    ada: User, other: Model, published: Source, scripted_server: ScriptedServer
+) -> None:
+    generation = built(ada, other)
+    scripted_server.dimensions = 16
+    with pytest.raises(IndexMismatchError, match="vectors of 16 numbers now; those of the index have 24"):
+        serve_generation(actor=ada, generation=generation)
+
+
+def test_a_server_that_fails_is_waited_for_and_building_goes_on(
+    ada: User, other: Model, published: Source, scripted_server: ScriptedServer
+) -> None:
+    generation = start_generation(actor=ada, model=other)
+    scripted_server.script("broken")
+    again = build(generation.pk)
+    assert again and again.seconds == 2.0
+    again = build(generation.pk, again.fence)
+    assert again and again.seconds == 4.0
+    scripted_server.script("say")
+    assert finish(generation).state != State.READY  # nobody takes over while it waits
+    assert build(generation.pk, again.fence) is None
+    generation.refresh_from_db()
+    assert (generation.state, generation.failures, generation.error) == (State.READY, 0, "")
+
+
+def test_a_server_that_keeps_failing_ends_in_a_reason_and_trying_again_goes_on(
+    ada: User, other: Model, published: Source, scripted_server: ScriptedServer
+) -> None:
+    generation = start_generation(actor=ada, model=other)
+    scripted_server.script("broken")
+    again = build(generation.pk)
+    while again:
+        again = build(generation.pk, again.fence)
+    generation.refresh_from_db()
+    assert generation.state == State.FAILED
+    assert "status 500" in generation.error
+    assert tend_generations() == 0
+    scripted_server.script("say")
+    retry_generation(actor=ada, generation=generation)
+    assert finish(generation).state == State.READY
+    with pytest.raises(ConflictError):
+        retry_generation(actor=ada, generation=generation)
+
+
+def test_an_index_that_waits_is_completed_by_and_by_and_stays_ready_when_its_model_is_gone(
+    ada: User, other: Model, published: Source, publish: Publish, scripted_server: ScriptedServer
+) -> None:
+    generation = built(ada, other)
+    assert waiting() == []
+    publish(published, "meals.md", MEALS)
+    assert waiting() == [generation]
+    scripted_server.script("broken")
+    again = build(generation.pk)
+    while again:
+        again = build(generation.pk, again.fence)
+    generation.refresh_from_db()
+    assert generation.state == State.READY and generation.error
+    assert waiting() == []  # for some minutes
+    lapse(generation)
+    scripted_server.script("say")
+    assert waiting() == [generation]
+    assert finish(generation).error == ""
+    assert not lacks_vectors(generation)
+
+
+def test_who_lost_the_lease_writes_nothing(
+    ada: User, other: Model, published: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generation = start_generation(actor=ada, model=other)
+
+    def slow(held: IndexGeneration, texts: list[str]) -> object:
+        IndexGeneration.objects.filter(pk=held.pk).update(attempts=held.attempts + 1)  # another has taken over
+        return embed_passages(held, texts)
+
+    monkeypatch.setattr(building, "embed_passages", slow)
+    assert build(generation.pk) is None
+    assert not generation.embeddings.exists()
+
+
+def test_only_one_builds_at_a_time_and_its_next_slice_needs_no_wait(ada: User, other: Model, published: Source) -> None:
+    generation = start_generation(actor=ada, model=other)
+    again = build(generation.pk, seconds=0)
+    assert again
+    assert build(generation.pk) is None
+    assert build(generation.pk, again.fence - 1) is None
+    build(generation.pk, again.fence)
+    generation.refresh_from_db()
+    assert generation.attempts == again.fence
+
+
+def test_a_passage_deleted_while_it_is_embedded_is_left_out(
+    ada: User, other: Model, published: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generation = start_generation(actor=ada, model=other)
+
+    def late(held: IndexGeneration, texts: list[str]) -> object:
+        Document.objects.filter(title="Pay").delete()
+        return embed_passages(held, texts)
+
+    monkeypatch.setattr(building, "embed_passages", late)
+    assert finish(generation).state == State.READY
+    assert generation.embeddings.count() == Passage.objects.count()
+
+
+def test_passages_that_are_found_now_come_first(ada: User, other: Model, handbook: Source) -> None:
+    old = factories.make_document(source=handbook, title="Old")
+    old.versions.update(withdrawn_at=timezone.now())
+    factories.make_document(source=handbook, title="New")
+    generation = start_generation(actor=ada, model=other)
+    rows = next(building._lacking(generation))
+    assert [title for _, title, _, _ in rows] == ["New", "Old"]
+
+
+def test_an_index_is_given_up_in_batches_and_leaves_nothing(
+    ada: User, other: Model, published: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generation = built(ada, other)
+    kept = serving_generation().embeddings.count()
+    remove_generation(actor=ada, generation=generation)
+    remove_generation(actor=ada, generation=generation)
+    assert AuditEvent.objects.filter(action="index.remove").count() == 1
+    monkeypatch.setattr(building, "DELETED_AT_ONCE", 1)
+    assert clear(generation.pk, seconds=0)
+    assert clear(generation.pk) is None
+    assert not IndexGeneration.objects.filter(pk=generation.pk).exists()
+    assert Embedding.objects.count() == kept
+
+
+def test_an_index_that_served_is_deleted_only_after_the_last_search_in_it(
+    ada: User, other: Model, published: Source
+) -> None:
+    before = serving_generation()
+    serve_generation(actor=ada, generation=built(ada, other))
+    remove_generation(actor=ada, generation=before)
+    assert clear(before.pk) is None and before.embeddings.exists()
+    assert waiting() == []
+    lapse(before)
+    assert waiting() == [before]
+    assert clear(before.pk) is None and not before.embeddings.exists()
+
+
+def test_cancelling_stops_the_builder(ada: User, other: Model, published: Source) -> None:
+    generation = start_generation(actor=ada, model=other)
+    again = build(generation.pk, seconds=0)
+    assert again
+    remove_generation(actor=ada, generation=generation)
+    assert build(generation.pk, again.fence) is None
+    assert clear(generation.pk) is None
+    assert not IndexGeneration.objects.filter(pk=generation.pk).exists()
+
+
+def test_the_index_that_serves_cannot_be_given_up(ada: User, published: Source) -> None:
+    with pytest.raises(ConflictError, match="Searches use this index"):
+        remove_generation(actor=ada, generation=serving_generation())
+
+
+def test_one_is_built_at_a_time(ada: User, other: Model, published: Source) -> None:
+    start_generation(actor=ada, model=other)
+    with pytest.raises(ConflictError, match="being built"):
+        start_generation(actor=ada, model=None)
+
+
+def test_only_what_is_ready_can_serve(ada: User, other: Model, published: Source) -> None:
+    generation = start_generation(actor=ada, model=other)
+    with pytest.raises(ConflictError, match="ready"):
+        serve_generation(actor=ada, generation=generation)
+
+
+def test_a_model_that_writes_cannot_embed(ada: User, published: Source) -> None:
+    with pytest.raises(BadInputError, match="does not embed text"):
+        start_generation(actor=ada, model=ensure_model(name="writer"))
+
+
+def test_a_model_without_a_server_says_what_to_do(ada: User, published: Source) -> None:
+    with pytest.raises(UnavailableError, match="connect one in the admin site"):
+        start_generation(actor=ada, model=ensure_model(name="lonely", role=Role.EMBED))
+    assert IndexGeneration.objects.count() == 1
+
+
+@pytest.mark.parametrize("deed", ["start", "serve", "retry", "remove"])
+def test_only_administrators_may(olivia: User, other: Model, published: Source, deed: str) -> None:
+    deeds: dict[str, Callable[[], object]] = {
+        "start": lambda: start_generation(actor=olivia, model=other),
+        "serve": lambda: serve_generation(actor=olivia, generation=serving_generation()),
+        "retry": lambda: retry_generation(actor=olivia, generation=serving_generation()),
+        "remove": lambda: remove_generation(actor=olivia, generation=serving_generation()),
+    }
+    with pytest.raises(NotAllowedError):
+        deeds[deed]()
+    assert IndexGeneration.objects.get().state == State.SERVING
+    assert AuditEvent.objects.filter(action="knowledge.rebuild_index", outcome="denied").count() == 1
+
+
+def test_a_changed_setting_leaves_the_old_index_in_service(
+    alice: User, published: Source, scripted_server: ScriptedServer, settings: object, publish: Publish
+) -> None:
+    settings.EMBEDDING_URL, settings.EMBEDDING_NAME = scripted_server.url, "new"  # type: ignore[attr-defined]
+    assert best(alice, "when do I get my salary") == "Pay"
+    publish(published, "meals.md", MEALS)
+    assert best(alice, "where can I eat at midday") == "Meals"
+    assert scripted_server.requests == []
+
+
+def test_the_installations_new_model_is_built_and_swapped_in(
+    ada: User, alice: User, published: Source, scripted_server: ScriptedServer, settings: object
+) -> None:
+    scripted_server.dimensions = 24
+    settings.EMBEDDING_URL, settings.EMBEDDING_NAME = scripted_server.url, "new"  # type: ignore[attr-defined]
+    generation = built(ada, None)
+    serve_generation(actor=ada, generation=generation)
+    assert (serving_generation().embedding_name, serving_generation().dimensions) == ("new", 24)
+    assert best(alice, "salaries are paid each month") == "Pay"
+
+
+def test_an_index_whose_model_is_out_of_reach_says_so_until_it_is_registered(
+    alice: User, published: Source, scripted_server: ScriptedServer
+) -> None:
+    IndexGeneration.objects.update(embedding_name="gone")
+    with pytest.raises(IndexMismatchError, match="indexed with gone, and only all-minilm-l6-v2 can be reached"):
+        search(user=alice, query="salary")
+    scripted_server.dimensions = 384
+    ensure_model(name="gone", role=Role.EMBED)
+    register_worker(model_name="gone", address=scripted_server.url)
+    workers.forget()
+    assert search(user=alice, query="salary")
+
+
+def test_a_document_waits_while_the_model_of_the_index_is_out_of_reach(published: Source, publish: Publish) -> None:
+    IndexGeneration.objects.update(embedding_name="gone")
+    document = publish(published, "meals.md", MEALS)
+    assert (document.state, document.attempts) == (Document.State.QUEUED, 0)
+
+
+def test_vectors_carry_their_generation(published: Source) -> None:
+    serving = serving_generation()
+    embedded = Embedded(serving, embed_passages(serving, ["a", "b"]))
+    assert embedded.vectors.shape == (2, serving.dimensions)
+    assert embed_passages(serving, []).shape == (0, serving.dimensions)
+
+
+class Searcher(threading.Thread):
+    """Asks the same questions over and over until told to stop, and remembers every wrong answer."""
+
+    QUESTIONS = {"when are salaries paid each month": "Pay", "annual leave in a calendar year": "Annual leave"}
+
+    def __init__(self, user: User) -> None:
+        super().__init__(daemon=True)
+        self.user, self.count, self.wrong = user, 0, list[str]()
+        self.generations = set[int]()
+        self._is_over = threading.Event()
+
+    def run(self) -> None:
+        while not self._is_over.is_set():
+            for question, expected in self.QUESTIONS.items():
+                self._ask(question, expected)
+        connection.close()
+
+    def _ask(self, question: str, expected: str) -> None:
+        try:
+            self.generations.add(serving_generation().pk)
+            titles = [found.document_title for found in search(user=self.user, query=question)]
+        except Exception as error:  # noqa: BLE001 - whatever it is, a search must not fail
+            self.wrong.append(repr(error))
+            return
+        self.count += 1
+        if titles[:1] != [expected]:
+            self.wrong.append(f"{question}: {titles}")
+
+    def stop(self) -> None:
+        self._is_over.set()
+        self.join(30)
+
+
+@pytest.fixture
+def searchers(alice: User, published: Source) -> Iterator[list[Searcher]]:
+    threads = [Searcher(alice) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    yield threads
+    for thread in threads:
+        thread.stop()
+
+
+def wait_for(true: Callable[[], bool], seconds: float = 30.0) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it did not come to pass in time"
+        time.sleep(0.02)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_search_fails_while_an_index_is_built_swapped_swapped_back_and_removed(
+    ada: User, other: Model, published: Source, publish: Publish, searchers: list[Searcher]
+) -> None:
+    def a_while() -> None:
+        seen = [thread.count for thread in searchers]
+        wait_for(lambda: all(thread.count > before + 4 for thread, before in zip(searchers, seen, strict=True)))
+
+    before = serving_generation()
+    for number in range(4):
+        factories.make_document(source=published, title=f"Filler {number}", paragraphs=["Nothing of note."] * 40)
+    a_while()
+    generation = built(ada, other)
+    for _ in range(3):
+        serve_generation(actor=ada, generation=generation)
+        a_while()
+        publish(published, "meals.md", MEALS)
+        serve_generation(actor=ada, generation=before)
+        a_while()
+    serve_generation(actor=ada, generation=generation)
+    remove_generation(actor=ada, generation=before)
+    a_while()
+    for thread in searchers:
+        thread.stop()
+    assert [thread.wrong for thread in searchers] == [[], [], []]
+    assert {generation.pk, before.pk} == set.union(*(thread.generations for thread in searchers))
+
+
+_BUILD = """
+import django
+django.setup()
+from knowledge import building
+building.BATCH = 4
+again = building.build({pk}, seconds=600)
+print("done", again)
+"""
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_builder_killed_in_the_middle_loses_one_batch_at_most(
+    ada: User, other: Model, published: Source, scripted_server: ScriptedServer
+) -> None:
+    factories.make_document(source=published, title="Long", paragraphs=[f"Paragraph {n}" for n in range(400)])
+    generation = start_generation(actor=ada, model=other)
+    builder = subprocess.Popen(
+        [sys.executable, "-c", _BUILD.format(pk=generation.pk)],
+        cwd=Path(django_settings.BASE_DIR),
+        env=os.environ | {"DJANGO_SETTINGS_MODULE": "app.settings"},
+    )
+    try:
+        wait_for(lambda: generation.embeddings.count() >= 40)
+    finally:
+        builder.send_signal(signal.SIGKILL)
+        builder.wait()
+    done = generation.embeddings.count()
+    assert 40 <= done < Passage.objects.count()
+    assert build(generation.pk) is None  # its lease still stands
+    lapse(generation)
+    assert generation in waiting()
+    asked = sum(len(request.body["input"]) for request in scripted_server.requests)
+    assert finish(generation).state == State.READY
+    assert generation.embeddings.count() == Passage.objects.count()
+    again = sum(len(request.body["input"]) for request in scripted_server.requests) - asked
+    assert again == Passage.objects.count() - done
+
+
+@pytest.mark.django_db(transaction=True)
+def test_documents_published_beside_swaps_are_never_missed(
+    ada: User, crew: Group, other: Model, published: Source, publish: Publish
+) -> None:
+    before, generation = serving_generation(), built(ada, other)
+    is_over = threading.Event()
+    failed: list[str] = []
+
+    def swap() -> None:
+        try:
+            while not is_over.is_set():
+                for one in (generation, before):
+                    serve_generation(actor=ada, generation=one)
+        except Exception as error:  # noqa: BLE001 - told by the test
+            failed.append(repr(error))
+        finally:
+            connection.close()
+
+    swapper = threading.Thread(target=swap, daemon=True)
+    swapper.start()
+    documents = [publish(published, f"{n}.md", f"# Note {n}\n\nThe note says {n}.") for n in range(12)]
+    is_over.set()
+    swapper.join(60)
+    assert failed == []
+    for document in documents:
+        while document.state == Document.State.QUEUED:  # embedded for the one, while the other came to serve
+            Document.objects.filter(pk=document.pk).update(lease_until=None)
+            process_document(document.pk)
+            document.refresh_from_db()
+    assert not lacks_vectors(serving_generation())
+    for one in (generation, before):
+        serve_generation(actor=ada, generation=one)
+        assert not lacks_vectors(one)
