@@ -26,7 +26,7 @@ from knowledge.models import Version
 from knowledge.viewing.parts import page_of
 from knowledge.viewing.rendering import Span
 
-WIDTHS = (480, 720, 1080, 1600)
+WIDTHS = (720, 1080, 1600)
 MEASURED = 1080
 MOST_BYTES = 256 * 2**20
 _WAIT_SECONDS = 20.0

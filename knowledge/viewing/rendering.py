@@ -26,8 +26,8 @@ _CELL_NAME = re.compile(r"([^:;]{1,80}): ")
 
 def rendered(text: str, part: Span, span: Span | None) -> str | None:
     """``text[part]`` as rendered Markdown with ``span`` marked, or None when a sign of the span did not survive."""
-    first, last = part
-    head = _head(text, first)
+    last = part[1]
+    head, first = _head(text, *part)
     if span is None:
         return render(head + text[first:last])
     start, end = _inside_signs(text, *span)
@@ -106,18 +106,20 @@ def _cell(marker: Marker, start: int, end: int) -> str:
     return f'<span class="record-name">{name}</span> <span>{marker.html(match.end(), end)}</span>'
 
 
-def _head(text: str, first: int) -> str:
-    """What a part must begin with to be read as what it is part of: a fence of code, or the head of a table."""
+def _head(text: str, first: int, last: int) -> tuple[str, int]:
+    """What a part must begin with to be read as what it is part of (a fence of code, or the head of a table), and where
+    it goes on after that.
+    """
     if fence := _open_fence(text, first):
-        return fence + "\n"
-    at = first + len(text[first : first + 200]) - len(text[first : first + 200].lstrip())
+        return fence + "\n", first
+    at = next((n for n in range(first, last) if not text[n].isspace()), last)
     if not text.startswith("|", at) or first == 0 or "\n\n" in text[first - 1 : at]:
-        return ""
+        return "", first
     begin = max(text.rfind("\n\n", 0, first), -2) + 2
     names, _, rest = text[begin : begin + 5000].partition("\n")
     rule = rest.partition("\n")[0]
     is_table = names.lstrip().startswith("|") and "---" in rule and not rule.strip(" \t:|-")
-    return f"{names}\n{rule}\n" if is_table else ""
+    return (f"{names}\n{rule}\n", at) if is_table else ("", first)
 
 
 def _open_fence(text: str, first: int) -> str:

@@ -4,6 +4,7 @@
 const viewer = document.getElementById("viewer");
 const body = document.getElementById("viewer-body");
 const ownPage = document.getElementById("viewer-page");
+const title = document.getElementById("viewer-title");
 const turn = document.getElementById("viewer-turn");
 const place = document.getElementById("viewer-place");
 const isSheet = matchMedia("(width < 52rem)");
@@ -77,7 +78,10 @@ function siblings() {
 function showPlace() {
   const { links, at, areCited } = siblings();
   turn.hidden = links.length < 2 || at < 0;
-  place.textContent = turn.hidden ? "" : `${areCited ? "Citation" : "Passage"} ${at + 1} of ${links.length}`;
+  const word = document.createElement("span");
+  word.className = "viewer-word";
+  word.textContent = areCited ? "Citation " : "Passage ";
+  place.replaceChildren(...(turn.hidden ? [] : [word, `${at + 1} of ${links.length}`]));
   document.getElementById("viewer-before").disabled = at <= 0;
   document.getElementById("viewer-after").disabled = at >= links.length - 1;
 }
@@ -103,7 +107,7 @@ function stepOf(event) {
 
 /* ---------------------------------------------------------------- the cited words */
 
-/** Bring the cited words into view without moving the page behind. */
+/* Into view: in the pane without moving the page behind, on a page of its own in the middle. */
 function turnToCited() {
   if (!viewer.hidden) {
     const cited = body.querySelector("#cited, .passage-text mark");
@@ -112,10 +116,9 @@ function turnToCited() {
   for (const frame of document.querySelectorAll(".page-frame")) {
     const cited = frame.querySelector("#cited");
     if (!cited) continue;
-    const { left, top } = frame.getBoundingClientRect();
-    const at = cited.getBoundingClientRect();
-    frame.scrollBy({ left: at.left - left - 24, top: at.top - top - 96 });
+    frame.scrollBy({ left: cited.getBoundingClientRect().left - frame.getBoundingClientRect().left - 24 });
   }
+  document.querySelector("main .passage #cited")?.scrollIntoView({ block: "center", inline: "nearest" });
 }
 
 /* Without a picture there is still the text. */
@@ -168,7 +171,8 @@ async function open(link, { keepsFocus = false } = {}) {
 
 /* A passage has come, into the pane or the page. */
 function arrive() {
-  enlarge(localStorage.getItem(ENLARGED) === "yes");
+  if (title) title.textContent = title.title = body.querySelector("#passage-title")?.textContent ?? "Source";
+  enlarge((localStorage.getItem(ENLARGED) ?? (isSheet.matches ? "yes" : "no")) === "yes");
   turnToCited();
 }
 
@@ -224,7 +228,4 @@ document.addEventListener("error", (event) => event.target.matches?.(".page-shee
 document.addEventListener("htmx:beforeSwap", keepPlace);
 document.addEventListener("htmx:afterSwap", (event) => event.detail.elt?.matches?.(".passage") && arrive());
 
-if (document.querySelector("main .passage")) {
-  arrive();
-  document.querySelector("main #cited")?.scrollIntoView({ block: "center" });
-}
+if (document.querySelector("main .passage")) arrive();
