@@ -44,6 +44,7 @@ class Outcome:
     prompt_id: Any = None
     usage: dict[str, Any] = field(default_factory=dict)
     timings: dict[str, float] = field(default_factory=dict)
+    support: str = ""
 
 
 def finish(message: Message, outcome: Outcome, policy_version: PolicyVersion | None) -> list[Event]:
@@ -142,4 +143,5 @@ def _write_generation(message: Message, outcome: Outcome, policy_version: Policy
         worker_id=outcome.worker_id,
         usage=outcome.usage,
         timings=outcome.timings,
+        support=outcome.support,
     )

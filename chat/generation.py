@@ -22,9 +22,11 @@ from chat.finishing import Outcome
 from chat.models import Assistant, Message
 from chat.outlet import Outlet
 from chat.streams import Stream
+from chat.tasks import hint
 from knowledge.found import Found
 from knowledge.quoting import Quote, best_quotes
 from knowledge.retrieval import search
+from knowledge.support import support_of
 from moderation.screening import STRENGTH, HoldBack, screen
 
 log = logging.getLogger(__name__)
@@ -194,6 +196,7 @@ class Run:
         outcome.cited = cited_in(outcome.text + outcome.held_text, self.cards)
         if self.outlet.first_text_at is not None:
             outcome.timings["first_text"] = round(self.outlet.first_text_at - self._begun_at, 4)
+        self._judge_support()
         self._mark_time("done")
         policy_version = self.brief.policy_version if self.brief else None
         try:
@@ -202,6 +205,14 @@ class Run:
             log.warning("%s went to another process before it ended here", self.message.id)
             return
         await self.outlet.close_with(told)
+        if outcome.support in ("weak", "none"):
+            await in_thread(hint, self.message.id)
+
+    def _judge_support(self) -> None:
+        """How well knowledge supported the answer, where it was asked and the answer came to its own end."""
+        outcome = self.outcome
+        if outcome.state == State.DONE and self.brief and self.brief.assistant.searches:
+            outcome.support = support_of(self.found, is_cited=bool(outcome.cited))
 
     def _end(self, state: str, error_code: str = "", error: str = "") -> None:
         self.outcome.state, self.outcome.error_code, self.outcome.error = state, error_code, error

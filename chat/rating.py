@@ -1,15 +1,28 @@
-"""What readers think of answers."""
+"""What readers think of answers.
+
+A reader who says that an answer was wrong or lacked something has its question looked at as one without an answer.
+"""
 
 from __future__ import annotations
+
+from functools import partial
 
 from django.db import transaction
 
 from accounts import audit, rights
 from accounts.models import User
 from app.errors import BadInputError, ConflictError
-from chat.models import Feedback, Message
+from chat.models import Feedback, Generation, Message
+from chat.tasks import hint
 
 MAX_TEXT = 2000
+REASONS = {
+    "wrong": "It is wrong",
+    "missing": "Something is missing",
+    "outdated": "It is out of date",
+    "unclear": "It is hard to understand",
+}
+LACKING = ("wrong", "missing", "outdated")
 
 
 def rate_answer(actor: User, *, answer: Message, value: int, reason: str = "", text: str = "") -> Feedback:
@@ -25,5 +38,13 @@ def rate_answer(actor: User, *, answer: Message, value: int, reason: str = "", t
             user=actor,
             defaults={"value": value, "reason": reason[:60], "text": text[:MAX_TEXT]},
         )
+        if value < 0 and reason in LACKING:
+            _doubt(answer)
         audit.record(actor=actor, action="message.rate", obj=answer, payload={"value": value})
     return feedback
+
+
+def _doubt(answer: Message) -> None:
+    runs = Generation.objects.filter(message=answer, fence=answer.fence).exclude(support="")
+    if runs.update(support=Generation.Support.DOUBTED, noted_at=None):
+        transaction.on_commit(partial(hint, answer.pk))
