@@ -48,8 +48,7 @@ def start_generation(*, actor: User, model: Model | None) -> IndexGeneration:
         raise BadInputError(f"{embedder.name} makes vectors of {made} numbers; at most {MOST_DIMENSIONS} can be kept.")
     with transaction.atomic():
         hold_generations(alone=True)
-        if IndexGeneration.objects.filter(state__in=[State.BUILDING, State.FAILED]).exists():
-            raise ConflictError("Another index is being built. Let it finish, or cancel it first.")
+        _check_nothing_is_built()
         generation = IndexGeneration.objects.create(
             model=model, state=State.BUILDING, embedding_name=embedder.name, dimensions=made
         )
@@ -81,9 +80,11 @@ def retry_generation(*, actor: User, generation: IndexGeneration) -> None:
     """Go on building where it failed. Raises ConflictError unless it has failed."""
     require(actor, "knowledge.rebuild_index")
     with transaction.atomic():
+        hold_generations(alone=True)
         current = _locked(generation)
         if current.state != State.FAILED:
             raise ConflictError(current={"state": current.state})
+        _check_nothing_is_built()
         current.state, current.failures, current.error, current.lease_until = State.BUILDING, 0, "", None
         current.save()
         _queue(build_generation, current)
@@ -131,6 +132,11 @@ def _swap(actor: User, generation: IndexGeneration) -> bool:
         payload = {"model": current.embedding_name, "before": former.embedding_name if former else ""}
         record(actor=actor, action="index.serve", obj=current, payload=payload)
     return True
+
+
+def _check_nothing_is_built() -> None:
+    if IndexGeneration.objects.filter(state=State.BUILDING).exists():
+        raise ConflictError("Another index is being built. Let it finish, or cancel it first.")
 
 
 def _locked(generation: IndexGeneration) -> IndexGeneration:

@@ -166,3 +166,27 @@ class AccessOut(Schema):
     keepers: list[KeeperOut]
     reasons: list[ReasonOut] = Field(description="What keeps the document from everybody just now.")
     person: VerdictOut | None
+
+
+class GenerationIn(Schema):
+    model_id: UUID | None = Field(None, description="A model with the role “embed”; null: the installation's own.")
+
+
+class GenerationOut(Schema):
+    id: int
+    model_id: UUID | None
+    embedding_name: str
+    dimensions: int
+    state: str = Field(description="building, ready, serving, failed or removing")
+    error: str
+    passages_done: int
+    passages_total: int
+    size_bytes: int
+    seconds_left: int | None
+    created_at: datetime
+    ready_at: datetime | None
+    served_at: datetime | None
+
+
+class GenerationsOut(Schema):
+    items: list[GenerationOut]

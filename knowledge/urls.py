@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from knowledge.views import access, documents, passages, sources
+from knowledge.views import access, documents, index, passages, sources
 
 app_name = "knowledge"
 urlpatterns = [
@@ -24,4 +24,10 @@ urlpatterns = [
     path("passages/<uuid:passage_id>/disable/", passages.disable, name="disable_passage"),
     path("passages/<uuid:passage_id>/enable/", passages.enable, name="enable_passage"),
     path("documents/<uuid:document_id>/access/", access.document_access, name="document_access"),
+    path("index/", index.index, name="index"),
+    path("index/build/", index.start, name="start_index"),
+    path("index/<str:generation_id>/progress/", index.progress, name="index_progress"),
+    path("index/<str:generation_id>/serve/", index.serve, name="serve_index"),
+    path("index/<str:generation_id>/retry/", index.retry, name="retry_index"),
+    path("index/<str:generation_id>/remove/", index.remove, name="remove_index"),
 ]

@@ -22,6 +22,7 @@ CREW = frozenset({"alice", "bob", "olivia"})
 KEEPERS = frozenset({"olivia", "ada"})
 REVIEWERS = frozenset({"dana"})
 AUDITORS = frozenset({"aaron"})
+ADMINS = frozenset({"ada"})
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ ANSWER = {"message_id": "answer"}
 SOURCE = {"source_id": "source"}
 DOCUMENT = {"document_id": "document"}
 PASSAGE = {"passage_id": "passage"}
+GENERATION = {"generation_id": "generation"}
 CASE = {"case_id": "case"}
 CLAIMED_CASE = {"case_id": "claimed_case"}
 DECISION = {"action": "approve", "reason": "", "fence": 1}
@@ -89,6 +91,12 @@ PAGES = [
     Row("knowledge:disable_passage", KEEPERS, "POST", args=PASSAGE, data={"reason": "It is wrong."}),
     Row("knowledge:enable_passage", KEEPERS, "POST", args={"passage_id": "disabled_passage"}),
     Row("knowledge:document_access", KEEPERS | AUDITORS, args=DOCUMENT, query={"person": "alice@example.org"}),
+    Row("knowledge:index", ADMINS, refusal=403),
+    Row("knowledge:start_index", ADMINS, "POST", refusal=403),
+    Row("knowledge:index_progress", ADMINS, args=GENERATION),
+    Row("knowledge:serve_index", ADMINS, "POST", args=GENERATION),
+    Row("knowledge:retry_index", ADMINS, "POST", args={"generation_id": "failed_generation"}),
+    Row("knowledge:remove_index", ADMINS, "POST", args=GENERATION),
     Row("moderation:queue", REVIEWERS, refusal=403),
     Row("moderation:case", REVIEWERS, args=CASE),
     Row("moderation:claim", REVIEWERS, "POST", args=CASE),
@@ -133,6 +141,11 @@ API = [
     Row("/api/v1/passages/{passage}", CREW),
     Row("/api/v1/passages/{passage}/disable", KEEPERS, "POST", data={"reason": "It is wrong."}),
     Row("/api/v1/passages/{disabled_passage}/enable", KEEPERS, "POST"),
+    Row("/api/v1/index-generations", ADMINS, refusal=403),
+    Row("/api/v1/index-generations", ADMINS, "POST", refusal=403, data={}),
+    Row("/api/v1/index-generations/{generation}/serve", ADMINS, "POST"),
+    Row("/api/v1/index-generations/{failed_generation}/retry", ADMINS, "POST"),
+    Row("/api/v1/index-generations/{generation}", ADMINS, "DELETE"),
     Row("/api/v1/search", SIGNED_IN, "POST", data={"query": "leave"}),
     Row("/api/v1/cases", REVIEWERS, refusal=403),
     Row("/api/v1/cases/{case}", REVIEWERS),

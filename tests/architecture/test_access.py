@@ -53,6 +53,8 @@ class World:
     def _send(self, client: Client, row: Row, address: str) -> Any:
         if row.method == "GET":
             return client.get(address, row.query)
+        if row.method == "DELETE":
+            return client.delete(address)
         if row.file:
             return client.post(address, {"file": SimpleUploadedFile("new.md", b"# New\n\nSomething new.")})
         if row.name.startswith("/"):

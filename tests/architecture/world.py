@@ -11,15 +11,17 @@ from django.utils import timezone
 from reportlab.pdfgen.canvas import Canvas
 
 from accounts.models import ApiKey, Group, User
+from app.inference.embedding import EMBEDDED_NAME
 from chat.models import Message
-from knowledge.models import Document, Source, Sync
+from knowledge.models import Document, IndexGeneration, Source, Sync
 from moderation.models import Case
 from tests import factories
 
 
 def make_world(people: dict[str, User], crew: Group) -> dict[str, str]:
     """The ids of everything the matrix speaks of, by name."""
-    return {name: str(value) for name, value in (_chat(people) | _knowledge(people, crew) | _accounts(people)).items()}
+    ids = {**_chat(people), **_knowledge(people, crew), **_index(), **_accounts(people)}
+    return {name: str(value) for name, value in ids.items()}
 
 
 def _chat(people: dict[str, User]) -> dict[str, uuid.UUID]:
@@ -40,6 +42,16 @@ def _chat(people: dict[str, User]) -> dict[str, uuid.UUID]:
         "running_answer": factories.make_answer(conversation=conversation, text="", state=Message.State.QUEUED).id,
         "case": case.id,
         "claimed_case": claimed.id,
+    }
+
+
+def _index() -> dict[str, int]:
+    """An index that is ready and one that failed, with ids that no page shows by chance."""
+    ready, failed = IndexGeneration.State.READY, IndexGeneration.State.FAILED
+    made = {"embedding_name": EMBEDDED_NAME, "dimensions": 384}
+    return {
+        "generation": IndexGeneration.objects.create(pk=7_460_911, state=ready, **made).pk,
+        "failed_generation": IndexGeneration.objects.create(pk=7_460_912, state=failed, **made).pk,
     }
 
 
