@@ -36,7 +36,8 @@ class AnswerUses:
         return dict(days.values_list("day").annotate(count=Count("pk")))
 
     def cited_documents(self, source_ids: Sequence[UUID], since: datetime) -> QuerySet[Any, Any]:
-        return _cited_since(source_ids, since).values(f"{DOCUMENT}_id")
+        ids: QuerySet[Any, Any] = _cited_since(source_ids, since).values(f"{DOCUMENT}_id")
+        return ids
 
     def judgements(self, source_ids: Sequence[UUID], since: datetime, limit: int) -> list[Judgement]:
         judged = _of(source_ids).filter(message__feedback__given_at__gte=since)

@@ -10,7 +10,7 @@ gaps and taking questions out need nothing special.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -18,6 +18,7 @@ from uuid import UUID
 import numpy as np
 import numpy.typing as npt
 from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from pgvector.django import CosineDistance
 
@@ -110,8 +111,8 @@ def _join(question: GapQuestion, generation: IndexGeneration) -> bool:
 def _nearest(vector: list[float], embedding_name: str) -> Gap | None:
     """The gap that a question belongs to. One that was dismissed takes in what belongs to it, and stays dismissed."""
     gaps = Gap.objects.exclude(state=Gap.State.CLOSED).filter(embedding_name=embedding_name)
-    nearest = gaps.annotate(distance=CosineDistance("centre", vector)).order_by("distance").first()
-    return nearest if nearest and nearest.distance <= 1 - NEAR else None
+    near = gaps.annotate(distance=CosineDistance("centre", vector)).filter(distance__lte=1 - NEAR)
+    return near.order_by("distance").first()
 
 
 def _is_counted(gap: Gap, question: GapQuestion) -> bool:
@@ -156,7 +157,7 @@ def embed_anew(gaps: Iterable[Gap], generation: IndexGeneration) -> None:
             settle(gap)
 
 
-def of_other_models(generation: IndexGeneration, limit: int) -> Sequence[Gap]:
+def of_other_models(generation: IndexGeneration, limit: int) -> QuerySet[Gap]:
     """Gaps whose vectors cannot be compared with those that questions get now."""
     return Gap.objects.exclude(state=Gap.State.CLOSED).exclude(embedding_name=generation.embedding_name)[:limit]
 

@@ -1,4 +1,4 @@
-"""Questions without an answer: gathered by meaning, seen by those who keep the content, closed when they find support."""
+"""Questions without an answer: gathered by meaning, seen by those who keep the content, closed with support."""
 
 from __future__ import annotations
 
