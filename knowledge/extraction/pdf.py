@@ -1,40 +1,47 @@
 """PDF, page by page, through PDFium.
 
-A PDF knows no headings or paragraphs, only characters at places. A line set clearly larger than the page's body
-text and short is taken for a heading; a gap between lines wider than the usual one ends a paragraph. Everything
-else keeps its line, so that rows of a table stay rows.
+A PDF knows no headings, paragraphs or tables, only characters at places. A line set clearly larger than the page's
+body text and short is taken for a heading; a gap between lines wider than the usual one ends a paragraph; a table is
+what is clearly one (``grid``). A page without text but with a picture is a scan, and read as one (``pictures``).
 """
 
 from __future__ import annotations
 
-import ctypes
 import re
-from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
 import pypdfium2 as pdfium
-import pypdfium2.raw as raw
+from PIL import Image
 
+from knowledge.extraction.grid import Grid, Rule, with_tables
+from knowledge.extraction.ocr import MISSING, Ocr
+from knowledge.extraction.pdf_lines import Line, lines_of
+from knowledge.extraction.pdf_objects import Objects, hidden_characters, objects_of
+from knowledge.extraction.pictures import tell_unread, write_scan
 from knowledge.extraction.types import Extracted, ExtractionError, Limits
-from knowledge.extraction.writing import Writer, clean, worthy_title
+from knowledge.extraction.writing import Writer, table, worthy_title
 
 MEDIA_TYPE = "application/pdf"
 _LARGER = 1.18
 _WIDE_GAP = 1.45
+_COUNTED_PAGES = 3
+_BULLET = re.compile("[•‣▪●○◦∙\uf0b7] *")
+_SCAN_SHARE, _SCAN_LETTERS = 0.3, 12
+_SCAN_DOTS, _SCAN_PIXELS = 300 / 72, 9_000_000
+_SCAN_MISSING = f"It is a scan: its pages are pictures, and reading them takes Tesseract, {MISSING}."
 
 
-@dataclass(frozen=True)
-class Line:
-    """One line of a page, in points: its font's size, the height of its baseline, and where it begins and ends."""
+@dataclass
+class Page:
+    """What was found on a page: its lines, the rules between them, and whether it is a scan."""
 
-    text: str
-    size: float
-    baseline: float
-    left: float
-    right: float
+    lines: list[Line] = field(default_factory=list)
+    rules: list[Rule] = field(default_factory=list)
+    is_scan: bool = False
 
 
 def read(path: Path, limits: Limits) -> Extracted:
@@ -45,17 +52,37 @@ def read(path: Path, limits: Limits) -> Extracted:
     with document:
         if len(document) > limits.pages:
             raise ExtractionError(f"It has {len(document):,} pages; the most that Parley reads is {limits.pages:,}.")
-        writer = Writer(limits)
-        pages = [_lines_of(document, number, writer) for number in range(len(document))]
-        repeated = _repeated(pages)
-        for lines in pages:
-            start = writer.position
-            _write_page([line for line in lines if _shape(line) not in repeated], writer)
-            writer.end_page(start)
+        writer, ocr = Writer(limits), Ocr(limits)
+        pages = [_page(document, number, writer) for number in range(len(document))]
+        _write_pages(document, pages, writer, ocr)
+        if writer.unread_pages and not writer.position:
+            raise ExtractionError("Reading its scanned pages takes too long." if ocr.is_there else _SCAN_MISSING)
         title = worthy_title(str(document.get_metadata_dict().get("Title") or ""))
     if not title:
         title = next((heading.text for heading in writer.headings), "")
     return writer.extracted(title=title, media_type=MEDIA_TYPE)
+
+
+def _write_pages(document: pdfium.PdfDocument, pages: list[Page], writer: Writer, ocr: Ocr) -> None:
+    running = _running([page.lines for page in pages])
+    for number, page in enumerate(pages):
+        start = writer.position
+        kept = [line for line in page.lines if id(line) not in running]
+        writer.boilerplate_characters += sum(len(line.text) for line in page.lines if id(line) in running)
+        _write_page(kept, page.rules, writer)
+        if page.is_scan:
+            write_scan(number + 1, partial(_scanned, document, number), writer, ocr)
+        writer.end_page(start)
+    writer.ocr_confidence = ocr.confidence
+    tell_unread(writer)
+
+
+def _scanned(document: pdfium.PdfDocument, number: int) -> Image.Image:
+    page = document[number]
+    scale = min(_SCAN_DOTS, (_SCAN_PIXELS / (page.get_width() * page.get_height())) ** 0.5)
+    picture: Image.Image = page.render(scale=scale, grayscale=True).to_pil()
+    page.close()
+    return picture
 
 
 def _why(message: str) -> str:
@@ -64,38 +91,93 @@ def _why(message: str) -> str:
     return "It is damaged: the PDF cannot be opened."
 
 
-def _lines_of(document: pdfium.PdfDocument, number: int, writer: Writer) -> list[Line]:
+def _page(document: pdfium.PdfDocument, number: int, writer: Writer) -> Page:
     try:
-        return _lines(document[number])
+        page = document[number]
+        text_page = page.get_textpage()
     except pdfium.PdfiumError:
         writer.notes.append(f"Page {number + 1} cannot be read.")
-        return []
+        return Page()
+    try:
+        found = objects_of(page)
+        hidden = hidden_characters(page, text_page, found)
+        _tell_hidden(text_page, hidden, writer)
+        shown = page.get_cropbox()
+        lines = lines_of(text_page, shown, hidden, writer.hide)
+        letters = sum(len(line.text) for line in lines)
+        return Page(lines, found.rules, letters < _SCAN_LETTERS and _is_picture(found, shown))
+    finally:
+        text_page.close()
+        page.close()
 
 
-def _repeated(pages: list[list[Line]]) -> set[str]:
-    """Running heads and feet: the first and last lines that, but for a number, stand on most pages."""
-    counts = Counter(shape for lines in pages for shape in {_shape(line) for line in _edges(lines)})
+def _tell_hidden(text_page: pdfium.PdfTextPage, hidden: set[int], writer: Writer) -> None:
+    if not hidden:
+        return
+    text = text_page.get_text_range(0, text_page.count_chars())
+    words: list[str] = []
+    for index in sorted(hidden):
+        if words and not {index - 1, index - 2, index - 3} & hidden:
+            writer.hide("".join(words))
+            words = []
+        words.append(text[index] if index - 1 in hidden else f" {text[index]}")
+    writer.hide("".join(words))
+
+
+def _is_picture(found: Objects, shown: tuple[float, float, float, float]) -> bool:
+    """Whether pictures take up much of the page."""
+    area = (shown[2] - shown[0]) * (shown[3] - shown[1])
+    taken = sum((right - left) * (top - bottom) for left, bottom, right, top in found.pictures)
+    return taken > area * _SCAN_SHARE
+
+
+def _running(pages: list[list[Line]]) -> set[int]:
+    """The identities of running heads and feet: lines at the edge of a page that, but for a number, stand at the edge
+    of most pages, or that count the pages on three or more.
+    """
+    shapes: dict[str, list[tuple[int, Line]]] = {}
+    counting: dict[tuple[str, int], list[tuple[int, Line]]] = {}
+    for page, lines in enumerate(pages):
+        for line in _edges(lines):
+            shape = re.sub(r"\d+", "0", line.text)
+            shapes.setdefault(shape, []).append((page, line))
+            for number in set(re.findall(r"^\d{1,4}\b|\b\d{1,4}$", line.text)):
+                counting.setdefault((shape, int(number) - page), []).append((page, line))
     most = max(2, sum(1 for lines in pages if lines) // 2 + 1)
-    return {shape for shape, count in counts.items() if count >= most}
+    repeated = [found for found in shapes.values() if len({page for page, _ in found}) >= most]
+    repeated += [found for found in counting.values() if len({page for page, _ in found}) >= _COUNTED_PAGES]
+    return {id(line) for found in repeated for _, line in found}
 
 
 def _edges(lines: list[Line]) -> list[Line]:
     """The lines that could be a running head or foot; what is larger than the text is a heading of its own."""
-    return [line for line in [*lines[:2], *lines[-2:]] if line.size <= _body_size(lines)]
+    edges = lines if len(lines) <= 4 else [*lines[:2], *lines[-2:]]
+    return [line for line in edges if line.size <= _body_size(lines)]
 
 
 def _body_size(lines: list[Line]) -> float:
     return median([line.size for line in lines for _ in line.text])
 
 
-def _shape(line: Line) -> str:
-    return re.sub(r"\d+", "0", line.text)
-
-
-def _write_page(lines: list[Line], writer: Writer) -> None:
+def _write_page(lines: list[Line], rules: list[Rule], writer: Writer) -> None:
     if not lines:
         return
     body = _body_size(lines)
+    run: list[Line] = []
+    has_cells = sum(1 for line in lines if line.cells) > 2
+    for piece in with_tables(lines, rules) if has_cells or len(rules) > 3 else lines:
+        if isinstance(piece, Grid):
+            _write_lines(run, body, writer)
+            writer.block(table(piece.rows))
+            run = []
+        else:
+            run.append(piece)
+    _write_lines(run, body, writer)
+
+
+def _write_lines(lines: list[Line], body: float, writer: Writer) -> None:
+    if not lines:
+        return
     gaps = [before.baseline - line.baseline for before, line in pairwise(lines)]
     usual = median([gap for gap in gaps if gap > 0] or [body])
     paragraph: list[str] = []
@@ -111,7 +193,9 @@ def _write_page(lines: list[Line], writer: Writer) -> None:
             writer.block("\n".join(paragraph))
             paragraph = []
         before = lines[index - 1]
-        if paragraph and before.right > right * 0.85 and max(_density(before), _density(line)) < loose:
+        if _BULLET.match(line.text):
+            paragraph.append(_BULLET.sub("- ", line.text))
+        elif paragraph and before.right > right * 0.85 and max(_density(before), _density(line)) < loose:
             paragraph[-1] += " " + line.text
         else:
             paragraph.append(line.text)
@@ -121,43 +205,3 @@ def _write_page(lines: list[Line], writer: Writer) -> None:
 def _density(line: Line) -> float:
     """Points a character takes up; much where a line is a row of cells with gaps between them."""
     return (line.right - line.left) / max(len(line.text), 1)
-
-
-def _lines(page: pdfium.PdfPage) -> list[Line]:
-    """The page's lines in PDFium's order of reading. It joins words cut at a line's end by itself."""
-    text_page = page.get_textpage()
-    try:
-        count = text_page.count_chars()
-        text = text_page.get_text_range(0, count) if count > 0 else ""
-        lines: list[Line] = []
-        at = 0
-        for part in text.split("\r\n"):
-            if clean(part).strip():
-                first = at + len(part) - len(part.lstrip())
-                last = at + len(part.rstrip()) - 1
-                _add(lines, _measured(text_page, clean(part).strip(), first, min(last, count - 1)))
-            at += len(part) + 2
-        return lines
-    finally:
-        text_page.close()
-        page.close()
-
-
-def _measured(text_page: pdfium.PdfTextPage, words: str, first: int, last: int) -> Line:
-    x, y, left, right, bottom, top = (ctypes.c_double() for _ in range(6))
-    raw.FPDFText_GetCharBox(text_page.raw, last, left, right, bottom, top)
-    end = right.value
-    raw.FPDFText_GetCharBox(text_page.raw, first, left, right, bottom, top)
-    raw.FPDFText_GetCharOrigin(text_page.raw, first, x, y)
-    size = raw.FPDFText_GetFontSize(text_page.raw, first)
-    return Line(words, round(size if size > 1 else max(top.value - bottom.value, 1.0), 1), y.value, left.value, end)
-
-
-def _add(lines: list[Line], line: Line) -> None:
-    """Append a line, or join it to the last one where letters that dance around one baseline were taken for lines."""
-    last = lines[-1] if lines else None
-    if last is None or abs(last.baseline - line.baseline) > line.size * 0.5 or line.left < last.right - line.size:
-        lines.append(line)
-        return
-    space = " " if line.left - last.right > line.size * 0.2 else ""
-    lines[-1] = Line(last.text + space + line.text, last.size, last.baseline, last.left, line.right)

@@ -10,7 +10,8 @@ from knowledge.extraction.types import Extracted, ExtractionError, Heading, Limi
 
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff\ud800-\udfff\ue000\ue001]")
 _NO_TITLE = re.compile(
-    r"(?:untitled(?: document| \d+)?|(?:word |microsoft word )?document\d*|book\d*|(?:new )?template"
+    r"(?:\((?:anonymous|unspecified)\)"
+    r"|untitled(?: document| \d+)?|(?:word |microsoft word )?document\d*|book\d*|(?:new )?template"
     r"|.*\.(?:docx?|indd|pdf|qxd|rtf|xlsx?))",
     re.IGNORECASE,
 )
