@@ -56,15 +56,24 @@ class IndexGeneration(models.Model):
 
 
 class Embedding(models.Model):
-    """One passage's vector in one index generation, unit length, half precision."""
+    """One passage's vector in one index generation, unit length, half precision.
+
+    ``source_id`` and ``is_found`` (its version is in force) repeat what passage, version and document say, so that a
+    search reads no other table for each vector it passes. Triggers of the database write them, and nobody else.
+    """
 
     id = models.BigAutoField(primary_key=True)
     generation = models.ForeignKey(IndexGeneration, on_delete=models.CASCADE, related_name="embeddings")
     passage = models.ForeignKey(Passage, on_delete=models.CASCADE, related_name="embeddings")
     vector = HalfVectorField()
+    source_id = models.UUIDField(null=True, editable=False)
+    is_found = models.BooleanField(default=False, db_default=False, editable=False)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["generation", "passage"], name="vector_once_per_generation")]
+        indexes = [
+            models.Index(fields=["generation", "source_id"], condition=Q(is_found=True), name="vectors_found_by_source")
+        ]
 
     def __str__(self) -> str:
         return f"vector of {self.passage_id}"

@@ -7,6 +7,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVectorField
 from django.db import models
+from django.db.models import Q
 
 from accounts.models import User
 from app.web.ids import new_id
@@ -43,7 +44,10 @@ class Passage(models.Model):
     class Meta:
         ordering = ["version", "ordinal"]
         constraints = [models.UniqueConstraint(fields=["version", "ordinal"], name="passage_ordinal_once")]
-        indexes = [GinIndex(fields=["words"], name="passage_words")]
+        indexes = [
+            GinIndex(fields=["words"], name="passage_words"),
+            models.Index(fields=["id"], condition=Q(disabled_at__isnull=False), name="passages_disabled"),
+        ]
 
     def __str__(self) -> str:
         return self.text[:60]
