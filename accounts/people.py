@@ -68,6 +68,14 @@ def reinstate_person(*, actor: User | str, user: User) -> None:
     _set_active(actor, user, is_active=True)
 
 
+def choose_reminders(*, actor: User, wanted: bool) -> None:
+    """Whether one is reminded by e-mail of what waits; everybody chooses for themselves."""
+    with transaction.atomic():
+        User.objects.filter(pk=actor.pk).update(wants_reminders=wanted)
+        audit.record(actor=actor, action="account.choose_reminders", obj=actor, payload={"wanted": wanted})
+    actor.wants_reminders = wanted
+
+
 def tell_access_ended(user: User) -> None:
     """Once the transaction is committed, have every open line of this person closed."""
     transaction.on_commit(partial(access_ended.send, sender=User, user_id=user.pk))

@@ -139,6 +139,9 @@ CELERY_BEAT_SCHEDULE = {
         "task": "moderation.tasks.release_expired_claims",
         "schedule": 30.0,
     },
+    "knowledge.revisit_gaps": {"task": "knowledge.tasks.revisit_gaps", "schedule": 300.0},
+    "knowledge.send_reminders": {"task": "knowledge.tasks.send_reminders", "schedule": 1800.0},
+    "chat.note_lost_gaps": {"task": "chat.tasks.note_lost_gaps", "schedule": 300.0},
 }
 
 MODEL_URL = environment.find_text("MODEL_URL")
@@ -167,6 +170,15 @@ ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = True
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
 EMAIL_BACKEND = environment.text("EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend")
+EMAIL_HOST = environment.text("EMAIL_HOST", "localhost")
+EMAIL_PORT = environment.integer("EMAIL_PORT", 25)
+EMAIL_HOST_USER = environment.text("EMAIL_USER", "")
+EMAIL_HOST_PASSWORD = environment.text("EMAIL_PASSWORD", "")
+EMAIL_USE_TLS = environment.boolean("EMAIL_TLS", False)
+EMAIL_TIMEOUT = 20
+DEFAULT_FROM_EMAIL = environment.text("EMAIL_FROM", "parley@localhost")
+# From this hour on, keepers are sent what waits for them; at most one e-mail a day.
+REMINDER_HOUR = environment.integer("REMINDER_HOUR", 7)
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = BEHIND_TLS
 SESSION_COOKIE_HTTPONLY = True

@@ -9,7 +9,7 @@ from celery import shared_task
 from django.db.models import Q
 from django.utils import timezone
 
-from knowledge import building
+from knowledge import asking_again, building, reminders
 from knowledge.folders import sync_folder
 from knowledge.models import Document, IndexGeneration
 from knowledge.processing import process_document
@@ -65,3 +65,13 @@ def tend_generations() -> int:
         is_removed = generation.state == IndexGeneration.State.REMOVING
         (clear_generation if is_removed else build_generation).delay(generation.pk)
     return len(found)
+
+
+@shared_task(name="knowledge.tasks.revisit_gaps")
+def revisit_gaps() -> int:
+    return asking_again.revisit_gaps()
+
+
+@shared_task(name="knowledge.tasks.send_reminders")
+def send_reminders() -> int:
+    return reminders.send_reminders()
