@@ -11,6 +11,7 @@ CONNECTORS: dict[str, str] = {
     "upload": "knowledge.connectors.upload.UploadConnector",
     "folder": "knowledge.connectors.folder.FolderConnector",
     "web": "knowledge.connectors.web.WebConnector",
+    "git": "knowledge.connectors.git.connector.GitConnector",
 }
 
 
