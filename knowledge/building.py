@@ -22,6 +22,7 @@ from django.utils import timezone
 from redis.exceptions import RedisError
 
 from app.errors import ParleyError
+from knowledge import vector_index
 from knowledge.generations import Vectors, embed_passages
 from knowledge.indexing import copy_vectors, embedding_input
 from knowledge.models import Embedding, IndexGeneration, Passage
@@ -94,6 +95,8 @@ def clear(generation_id: int, seconds: float = SLICE_SECONDS) -> Again | None:
     ).first()
     if removed is None:
         return None
+    if vector_index.exists(removed.pk) and not vector_index.drop(removed):
+        return Again(removed.attempts, 5.0)
     until = time.monotonic() + seconds
     vectors = Embedding.objects.filter(generation=removed)
     while ids := list(vectors.values_list("pk", flat=True)[:DELETED_AT_ONCE]):
@@ -162,6 +165,7 @@ def _finish(generation: IndexGeneration) -> None:
     """Every passage has its vector: make them quick to search, and say so."""
     if generation.state == State.BUILDING:
         _own(generation).update(lease_until=timezone.now() + INDEXING_LEASE)
+        vector_index.tend(generation)
         _own(generation).filter(state=State.BUILDING).update(state=State.READY, ready_at=timezone.now())
     _own(generation).update(lease_until=None, failures=0, error="")
 

@@ -53,8 +53,8 @@ def build_generation(generation_id: int, fence: int | None = None) -> None:
 
 @shared_task(name="knowledge.tasks.clear_generation")
 def clear_generation(generation_id: int) -> None:
-    if building.clear(generation_id):
-        clear_generation.delay(generation_id)
+    if again := building.clear(generation_id):
+        clear_generation.apply_async((generation_id,), countdown=again.seconds)
 
 
 @shared_task(name="knowledge.tasks.tend_generations")

@@ -35,7 +35,7 @@ class Script:
     happens.
 
     ``tokens`` are what a full answer says, or a function of the request's body; ``pace`` is seconds between
-    them.
+    them, or for each text that is embedded.
     """
 
     what: str = "say"
@@ -160,6 +160,7 @@ class ScriptedServer:
     async def _embed(self, request: web.Request) -> web.StreamResponse:
         recorded, script = await self._receive(request)
         if script.what in ("say", "no-usage"):
+            await asyncio.sleep(script.pace * len(recorded.body["input"]))
             return _vectors(recorded.body, self.dimensions)
         return await _Turn(request, recorded, replace(script, tokens=())).act()
 
