@@ -49,7 +49,7 @@ def prepare(document: Document, version: Version) -> Prepared:
     if version.accepted_at:
         return _as_accepted(document, version)
     progress.tell(document.pk, "reading", 0.05)
-    extracted = extract(path_of(version.file), document.key)
+    extracted = extract(path_of(version.file), version.name or document.key)
     renew(document)
     pieces = split(extracted.text, extracted.pages)
     if not pieces:
@@ -61,7 +61,7 @@ def prepare(document: Document, version: Version) -> Prepared:
     return Prepared(
         document,
         version,
-        title_of(document, extracted),
+        title_of(document, version, extracted),
         extracted,
         pieces,
         marks,
@@ -77,7 +77,7 @@ def _as_accepted(document: Document, version: Version) -> Prepared:
     return Prepared(document, version, version.title, extracted, pieces, version.signature, version.report)
 
 
-def title_of(document: Document, extracted: Extracted) -> str:
+def title_of(document: Document, version: Version, extracted: Extracted) -> str:
     """The text's own title, else its file name made readable."""
-    name = PurePath(document.key)
+    name = PurePath(version.name or document.key)
     return extracted.title or name.stem.replace("_", " ").replace("-", " ").strip().capitalize() or name.name

@@ -6,7 +6,7 @@ They write rows, and never call the verbs under test.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -56,12 +56,20 @@ def make_source(*, owner: User, name: str = "Handbook", groups: Sequence[Group] 
 
 
 def make_document(
-    *, source: Source, title: str = "Annual leave", paragraphs: Sequence[str] = ("You have 28 days.",), **fields: Any
+    *,
+    source: Source,
+    title: str = "Annual leave",
+    paragraphs: Sequence[str] = ("You have 28 days.",),
+    version: Mapping[str, Any] | None = None,
+    **fields: Any,
 ) -> Document:
-    """A published document with one passage for each paragraph. It has no vectors: words find it, meaning does not."""
+    """A published document with one passage for each paragraph. It has no vectors: words find it, meaning does not.
+
+    ``version`` are fields of its version.
+    """
     fields = {"key": f"{title}.md", "state": Document.State.PUBLISHED, **fields}
     document = Document.objects.create(source=source, title=title, **fields)
-    make_version(document=document, paragraphs=paragraphs)
+    make_version(document=document, paragraphs=paragraphs, **(version or {}))
     return document
 
 

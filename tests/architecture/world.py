@@ -60,10 +60,8 @@ def _knowledge(people: dict[str, User], crew: Group) -> dict[str, uuid.UUID]:
     source = factories.make_source(owner=olivia, name="Crew papers", groups=[crew])
     config = {"path": str(Path(__file__).parent)}
     folder = factories.make_source(owner=olivia, name="Crew folder", groups=[crew], kind="folder", config=config)
-    document = factories.make_document(source=source)
+    document = factories.make_document(source=source, version={"file": f"ma/{uuid.uuid4().hex}"})
     version = document.versions.get()
-    version.file = f"ma/{uuid.uuid4().hex}"
-    version.save()
     path = Path(settings.DATA.files) / version.file
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(version.text)
@@ -89,11 +87,9 @@ def _knowledge(people: dict[str, User], crew: Group) -> dict[str, uuid.UUID]:
 
 def _printed(source: Source) -> Document:
     """A document with one page that can be drawn."""
-    document = factories.make_document(source=source, title="Printed")
+    made = {"file": f"ma/{uuid.uuid4().hex}", "media_type": "application/pdf", "pages": [[0, len("You have 28 days.")]]}
+    document = factories.make_document(source=source, title="Printed", version=made)
     version = document.versions.get()
-    version.media_type, version.pages = "application/pdf", [[0, len(version.text)]]
-    version.file = f"ma/{uuid.uuid4().hex}"
-    version.save()
     canvas = Canvas(str(Path(settings.DATA.files) / version.file))
     canvas.drawString(72, 700, version.text)
     canvas.save()
