@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Prefetch, Q, QuerySet
 
 from accounts.audit import record
 from accounts.models import Group, Role, User
@@ -36,6 +36,15 @@ class Way:
     people: list[User]
     count: int
     suspended_count: int
+
+    @property
+    def unnamed_count(self) -> int:
+        """How many there are besides the first two."""
+        return self.count + self.suspended_count - 2
+
+    @property
+    def is_cut(self) -> bool:
+        return self.count + self.suspended_count > len(self.people)
 
 
 @dataclass(frozen=True)
@@ -96,18 +105,15 @@ def get_explainable(user: User, document_id: UUID) -> Document:
 def readers_of(document: Document) -> Readers:
     """Everybody who may read it, by the reason why, and those who keep it."""
     source = document.source
-    ways = [_way_of_everyone()] if source.is_for_everyone else []
-    ways.append(_way("owner", str(source.owner), User.objects.filter(pk=source.owner_id)))
-    ways += [_way("group", group.name, group.members.all()) for group in source.groups.all()]
     reading = Q(pk=source.owner_id) | Q(groups_joined__sources=source)
     readers = User.objects.filter(is_active=True).filter(Q() if source.is_for_everyone else reading)
     keeping = Q(roles__contains=[Role.ADMIN]) | Q(pk=source.owner_id, roles__contains=[Role.OWNER])
     keepers = User.objects.filter(keeping, is_active=True).order_by("name", "email")[:SHOWN_MEMBERS]
     reads = set(readers.filter(pk__in=[one.pk for one in keepers]).values_list("pk", flat=True))
     return Readers(
-        ways=ways,
+        ways=list(_ways(source)),
         keepers=[Keeper(one, one.pk in reads) for one in keepers],
-        count=readers.distinct().count(),
+        count=readers.values("pk").distinct().count(),
         reasons=list(_reasons_of_document(document, None)),
     )
 
@@ -164,17 +170,17 @@ def _found(passages: QuerySet[Passage], document: Document, passage: Passage | N
     return _of(passages, document, passage).filter(version__in=in_force, disabled_at=None)
 
 
-def _way_of_everyone() -> Way:
-    return Way("everyone", "Everyone", [], *_counts(User.objects.all()))
-
-
-def _way(kind: str, name: str, people: QuerySet[User]) -> Way:
-    return Way(kind, name, list(people.order_by("-is_active", "name", "email")[:SHOWN_MEMBERS]), *_counts(people))
-
-
-def _counts(people: QuerySet[User]) -> tuple[int, int]:
-    active = people.filter(is_active=True).count()
-    return active, people.count() - active
+def _ways(source: Source) -> Iterator[Way]:
+    """In a fixed number of statements, however many groups there are."""
+    if source.is_for_everyone:
+        everyone = User.objects.aggregate(active=Count("pk", filter=Q(is_active=True)), every=Count("pk"))
+        yield Way("everyone", "Everyone", [], everyone["active"], everyone["every"] - everyone["active"])
+    is_active = source.owner.is_active
+    yield Way("owner", str(source.owner), [source.owner], int(is_active), int(not is_active))
+    shown = Prefetch("members", User.objects.order_by("-is_active", "name", "email")[:SHOWN_MEMBERS], to_attr="shown")
+    active = Count("members", filter=Q(members__is_active=True))
+    for group in source.groups.annotate(active=active, every=Count("members")).prefetch_related(shown):
+        yield Way("group", group.name, group.shown, group.active, group.every - group.active)
 
 
 def _because(source: Source, person: User) -> Iterator[str]:

@@ -73,7 +73,8 @@ def part(request: HttpRequest, passage_id: UUID) -> HttpResponse:
 def page_picture(request: HttpRequest, passage_id: UUID) -> HttpResponse:
     """A page as it looks. The browser keeps it, but asks each time whether its reader still may."""
     version = queries.get_passage(reader(request), passage_id, with_text=False).version
-    page, width = number(request, "page") or 1, number(request, "width") or pages.MEASURED
+    page, width = number(request, "page"), number(request, "width") or pages.MEASURED
+    page = 1 if page is None else page
     tag = f'"{version.sha256}-{page}-{width}"'
     if request.headers.get("If-None-Match") == tag and pages.has_pictures(version):
         response: HttpResponse = HttpResponseNotModified()

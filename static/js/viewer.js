@@ -226,6 +226,11 @@ document.addEventListener("click", (event) => {
 });
 document.addEventListener("error", (event) => event.target.matches?.(".page-sheet img") && fallBackToText(event.target), true);
 document.addEventListener("htmx:beforeSwap", keepPlace);
-document.addEventListener("htmx:afterSwap", (event) => event.detail.elt?.matches?.(".passage") && arrive());
+document.addEventListener("htmx:afterSwap", ({ detail: { elt } }) => {
+  if (!elt?.matches?.(".passage")) return;
+  arrive();
+  // What was pressed may be gone, as at the last page.
+  if (document.activeElement === document.body) (elt.querySelector(".page-frame") ?? body).focus({ preventScroll: true });
+});
 
 if (document.querySelector("main .passage")) arrive();
