@@ -134,6 +134,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 900}
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA.run / "beat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "knowledge.requeue_stuck": {"task": "knowledge.tasks.requeue_stuck", "schedule": 30.0},
+    "knowledge.start_due_syncs": {"task": "knowledge.tasks.start_due_syncs", "schedule": 30.0},
+    "knowledge.resume_syncs": {"task": "knowledge.tasks.resume_syncs", "schedule": 30.0},
     "knowledge.tend_generations": {"task": "knowledge.tasks.tend_generations", "schedule": 15.0},
     "moderation.release_expired_claims": {
         "task": "moderation.tasks.release_expired_claims",

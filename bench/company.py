@@ -13,8 +13,8 @@ from accounts.models import Role, User
 from accounts.people import create_group, create_person
 from app.demo.company import FOLDER, READERS
 from bench.harness import BenchError
-from knowledge.folders import Summary
 from knowledge.importing import bring_in, look
+from knowledge.tallying import Tally
 
 
 class Question(TypedDict):
@@ -41,7 +41,7 @@ class Company:
             create_group(actor=SYSTEM, name=group, members=[keeper])
         return cls(keeper)
 
-    def bring_in(self, prefix: str = "") -> list[Summary]:
+    def bring_in(self, prefix: str = "") -> list[Tally]:
         """Every folder as a source of its own, named with ``prefix``. Raises BenchError when a file is refused."""
         summaries = [
             self.bring_in_folder(FOLDER / folder, f"{prefix}{folder}", [group] if group else [])
@@ -51,7 +51,7 @@ class Company:
             raise BenchError(f"{failures[0]['key']} could not be taken: {failures[0]['reason']}")
         return summaries
 
-    def bring_in_folder(self, path: Path, source_name: str, groups: Sequence[str] = ()) -> Summary:
+    def bring_in_folder(self, path: Path, source_name: str, groups: Sequence[str] = ()) -> Tally:
         """Another folder, as a new source."""
         visit = look(actor=self.keeper, path=path, source_name=source_name, groups=groups)
         return bring_in(actor=self.keeper, visit=visit)

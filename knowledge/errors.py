@@ -33,3 +33,11 @@ class IndexChangedError(UnavailableError):
 
     code = "index_changed"
     message = "The index was changed meanwhile. It is read again in a moment."
+
+
+class SettingError(BadInputError):
+    """A setting of a source cannot be used; ``field`` names it."""
+
+    def __init__(self, message: str, *, field: str) -> None:
+        super().__init__(message)
+        self.field = field

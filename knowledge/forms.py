@@ -7,8 +7,8 @@ from typing import Any
 from django import forms
 
 from accounts.models import User
-from knowledge.ingestion import Readers
 from knowledge.queries import groups_choosable_by
+from knowledge.sources import Readers
 
 EVERYONE, GROUPS, NOBODY = "everyone", "groups", "nobody"
 

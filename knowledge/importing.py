@@ -1,13 +1,14 @@
 """Bringing a folder or file into a source by hand, from the machine itself.
 
 Whoever can run this can read the folder anyway, so any folder may be given. The source is made when there is
-none; a folder that the source follows also loses what is gone from it, a single file never removes anything.
+none; a folder that the source follows also loses what is gone from it, anything else never removes anything.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+import time
+from collections.abc import Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,19 +17,24 @@ from django.db import DatabaseError, transaction
 from accounts.audit import record
 from accounts.models import Group, User
 from accounts.rights import require
-from app.errors import BadInputError
-from knowledge.folders import Entry, Seen, Summary, entries, finish, take_all, withdraw_missing
+from app.errors import BadInputError, ConflictError, ParleyError
+from knowledge.connectors.base import Connector, Item, LeftOut
+from knowledge.connectors.folder import FolderConnector, OneFile
 from knowledge.models import Source, Sync
+from knowledge.running import LEASE, SupersededError, begin, claim, end
+from knowledge.syncing import look_through, patterns_of
+from knowledge.tallying import Tally, Watch
 
 
 @dataclass(frozen=True)
 class Visit:
-    """What is to be brought in, and where to."""
+    """What is to be brought in, and where to. ``total``: how many files lie there."""
 
     source: Source
-    path: Path
-    entries: list[Entry]
-    left_out: list[dict[str, str]]
+    connector: Connector
+    found: Sequence[Item | LeftOut]
+    is_its_own: bool
+    total: int
 
 
 def look(*, actor: User, path: Path, source_name: str, groups: Sequence[str] = ()) -> Visit:
@@ -36,30 +42,60 @@ def look(*, actor: User, path: Path, source_name: str, groups: Sequence[str] = (
 
     Raises BadInputError for a path that is not there, an unknown group, or a source with other readers.
     """
+    path = path.resolve()
     if not path.exists():
         raise BadInputError(f"There is nothing at {path}.")
-    found, left_out = entries(path)
     source = _source(actor, path, source_name, groups)
-    return Visit(source, path, found, left_out)
+    is_its_own = source.kind == "folder" and source.config.get("path") == str(path)
+    patterns = patterns_of(source)
+    connector = FolderConnector({"path": str(path)}, None, patterns) if path.is_dir() else OneFile(path)
+    found = list(connector.items({}))
+    total = sum(isinstance(one, Item) and patterns.admits(one.key) for one in found)
+    return Visit(source, connector, found, is_its_own, total)
 
 
-def bring_in(*, actor: User, visit: Visit, done: Callable[[Seen], None] = lambda seen: None) -> Summary:
-    """Take everything in, process it in this process, and write the sync with its result."""
+def bring_in(*, actor: User, visit: Visit, watch: Watch = lambda seen: None) -> Tally:
+    """Take everything in and process it in this process; ``watch`` is told of each file as it ends.
+
+    Raises ConflictError when a sync of the source runs already.
+    """
     require(actor, "knowledge.edit_source", visit.source)
-    with transaction.atomic():
-        sync = Sync.objects.create(source=visit.source)
-        record(actor=actor, action="source.sync", obj=visit.source, payload={"sync": str(sync.pk)})
+    sync = _begin(actor, visit.source)
+    tally = Tally(total=visit.total, watch=watch)
     try:
-        summary = take_all(visit.source, visit.entries, actor=str(actor.pk), done=done)
-    except BaseException:  # Ctrl-C as well: a run that ended must not look as if it went on
-        with suppress(DatabaseError):
-            finish(sync, Summary(failures=[{"key": "", "reason": "It was interrupted."}]), failed=True)
+        with closing(visit.connector):
+            look_through(sync, visit.connector, tally, actor=actor, listed=visit.found, is_by_hand=not visit.is_its_own)
+    except SupersededError as error:
+        raise ConflictError("The sync was ended by somebody else: the source was paused or deleted.") from error
+    except ParleyError as error:
+        _end(sync, tally, error.message)
         raise
-    summary.left_out = visit.left_out
-    if visit.path.is_dir() and visit.source.config.get("path") == str(visit.path):
-        summary.removed = withdraw_missing(visit.source, {entry.key for entry in visit.entries})
-    finish(sync, summary)
-    return summary
+    except BaseException:  # Ctrl-C as well: a run that ended must not look as if it went on
+        _end(sync, tally, "It was interrupted.")
+        raise
+    return tally
+
+
+def _begin(actor: User, source: Source) -> Sync:
+    """A sync of our own. One whose process was killed is waited for until its lease has run out."""
+    first: Sync | None = None
+    until = time.monotonic() + LEASE.total_seconds() + 5
+    while True:
+        with transaction.atomic():
+            sync, is_new = begin(source, actor=actor, cause=Sync.Cause.COMMAND)
+        owned = claim(sync.pk) if is_new or sync.cause == Sync.Cause.COMMAND else None
+        if owned is not None:
+            return owned
+        first = first or sync
+        is_alive = sync.lease_until != first.lease_until
+        if is_alive or sync.cause != Sync.Cause.COMMAND or time.monotonic() > until:
+            raise ConflictError("This source is being synced already. Wait until that has ended.")
+        time.sleep(1)
+
+
+def _end(sync: Sync, tally: Tally, reason: str) -> None:
+    with suppress(DatabaseError, SupersededError):
+        end(sync, tally, failed=reason)
 
 
 def _source(actor: User, path: Path, name: str, groups: Sequence[str]) -> Source:

@@ -1,4 +1,4 @@
-"""The deeds of people who keep knowledge: making sources, bringing documents in, taking them out and back.
+"""The deeds of people who bring documents in by hand, and take single ones out and back.
 
 Pages, the API and commands all call these. Each checks the right, changes the rows and writes the audit event
 in one transaction; reading the file is left to a task, queued when that transaction has been committed.
@@ -7,87 +7,34 @@ in one transaction; reading the file is left to a task, queued when that transac
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Iterable
 from functools import partial
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import Any
 
-from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
-from django.db import IntegrityError, transaction
-from django.utils import timezone
+from django.db import transaction
 
 from accounts.audit import record
-from accounts.models import Group, Role, User
+from accounts.models import User
 from accounts.rights import require
 from app.errors import BadInputError
 from knowledge import taking
 from knowledge.errors import CannotReadError, NotReadyError
 from knowledge.extraction.formats import format_of
 from knowledge.extraction.types import ExtractionError
-from knowledge.files import keep
-from knowledge.models import Document, Source, Sync
-from knowledge.tasks import process, run_sync
-
-
-@dataclass(frozen=True)
-class Readers:
-    """Who may read a source besides its owner: the groups of these names, or everyone."""
-
-    groups: Sequence[str] = ()
-    everyone: bool = False
-
-
-def create_source(
-    *,
-    actor: User,
-    name: str,
-    kind: str = "upload",
-    config: dict[str, Any] | None = None,
-    readers: Readers = Readers(),
-    schedule: str = "",
-    review_by: date | None = None,
-) -> Source:
-    """A new source kept by ``actor``.
-
-    Raises BadInputError for a name in use, an unknown kind or group, or a folder that may not be read.
-    """
-    require(actor, "knowledge.create_source")
-    name = " ".join(name.split())
-    if not name or len(name) > 120:
-        raise BadInputError("A source needs a name of at most 120 characters.")
-    config = _checked_config(actor, kind, config or {})
-    groups = _groups_named(actor, readers.groups)
-    try:
-        with transaction.atomic():
-            source = Source.objects.create(
-                name=name,
-                kind=kind,
-                config=config,
-                owner=actor,
-                is_for_everyone=readers.everyone,
-                schedule=schedule,
-                review_by=review_by,
-            )
-            source.groups.set(groups)
-            record(
-                actor=actor,
-                action="source.create",
-                obj=source,
-                payload={"kind": kind, "groups": [str(group.pk) for group in groups], "everyone": readers.everyone},
-            )
-    except IntegrityError as error:
-        raise BadInputError(f"There is already a source called {name}. Choose another name.") from error
-    return source
+from knowledge.files import StoredFile, keep, stored_already
+from knowledge.models import Copy, Document, Source, Version
+from knowledge.tallying import Change
+from knowledge.tasks import process
 
 
 def upload_document(*, actor: User, source: Source, file: UploadedFile[Any] | Iterable[bytes], name: str) -> Document:
     """Take a file into a source and queue it to be read. ``name`` decides its format and which document it is.
 
-    The bytes go to disk in pieces. The same bytes as before change nothing. Raises CannotReadError for a kind of file
-    Parley does not read, TooLargeError past UPLOAD_MAX_BYTES.
+    The bytes go to disk in pieces. The same bytes as before change nothing; under another name they are another place
+    of the document that has them. Raises CannotReadError for a kind of file Parley does not read, TooLargeError past
+    UPLOAD_MAX_BYTES.
     """
     require(actor, "knowledge.edit_source", source)
     key = safe_name(name)
@@ -99,10 +46,11 @@ def upload_document(*, actor: User, source: Source, file: UploadedFile[Any] | It
     if stored.size_bytes == 0:
         raise BadInputError("This file is empty.")
     with transaction.atomic():
-        document, change = taking.take_file(actor=actor, source=source, key=key, stored=stored, is_uploaded=True)
-        if change is not taking.Change.UNCHANGED:
-            transaction.on_commit(partial(process.delay, str(document.pk)))
-    return document
+        Source.objects.select_for_update(no_key=True).get(pk=source.pk)  # the same file may be on its way twice
+        holder = _holder_of(source, key, stored.sha256)
+        if holder is not None:
+            return _note_copy(actor, holder, key, stored.sha256)
+        return _take(actor, source, key, stored)
 
 
 def safe_name(name: str) -> str:
@@ -119,13 +67,14 @@ def retry_document(*, actor: User, document: Document) -> Document:
     """Read a refused document's file once more. Raises NotReadyError when it was not refused."""
     require(actor, "knowledge.edit_source", document.source)
     with transaction.atomic():
-        document = Document.objects.select_for_update().select_related("source").get(pk=document.pk)
+        document = _locked(document)
         version = document.versions.order_by("-number").first()
         if document.state != Document.State.REJECTED or version is None or version.published_at:
             raise NotReadyError("Only a document that was refused can be tried again.")
         version.withdrawn_at = None
         version.save(update_fields=["withdrawn_at"])
         document.state, document.reason, document.attempts = Document.State.QUEUED, "", 0
+        document.ignored_sha256 = "" if document.ignored_sha256 == version.sha256 else document.ignored_sha256
         document.save()
         record(actor=actor, action="document.retry", obj=document, payload={"version": version.number})
         transaction.on_commit(partial(process.delay, str(document.pk)))
@@ -133,7 +82,10 @@ def retry_document(*, actor: User, document: Document) -> Document:
 
 
 def withdraw_document(*, actor: User, document: Document) -> Document:
-    """Take a document out of every search and answer from now on; what was cited can still be opened, and says so."""
+    """Take a document out of every search and answer from now on; what was cited can still be opened, and says so.
+
+    It stays out, whatever its source has, until it is brought back.
+    """
     require(actor, "knowledge.edit_source", document.source)
     with transaction.atomic():
         taking.withdraw(actor=actor, document=document)
@@ -141,65 +93,72 @@ def withdraw_document(*, actor: User, document: Document) -> Document:
 
 
 def restore_document(*, actor: User, document: Document) -> Document:
-    """Undo a withdrawal: the last published version is found again.
+    """Undo a withdrawal: what was found last is found again, also when its source has it no more.
 
     Raises NotReadyError when the document was not withdrawn.
     """
     require(actor, "knowledge.edit_source", document.source)
     with transaction.atomic():
-        document = Document.objects.select_for_update().select_related("source").get(pk=document.pk)
+        document = _locked(document)
         if document.state != Document.State.WITHDRAWN:
             raise NotReadyError("Only a withdrawn document can be brought back.")
-        version = document.versions.filter(published_at__isnull=False).order_by("-number").first()
-        if version is None:
-            version = document.versions.order_by("-number").get()
-            document.state = Document.State.QUEUED
+        was_missed = document.withdrawn_in_id is not None
+        document = taking.bring_back(actor=actor, document=document, keep=was_missed)
+        if document.state == Document.State.QUEUED:
             transaction.on_commit(partial(process.delay, str(document.pk)))
-        else:
-            document.state = Document.State.PUBLISHED
-        version.withdrawn_at = None
-        version.save(update_fields=["withdrawn_at"])
-        document.attempts = 0
-        document.save()
-        record(actor=actor, action="document.restore", obj=document, payload={"version": version.number})
     return document
 
 
-def start_sync(*, actor: User, source: Source) -> Sync:
-    """Look through a folder source again, in the background. Raises BadInputError for a source that has no folder."""
-    require(actor, "knowledge.edit_source", source)
-    if source.kind != "folder":
-        raise BadInputError("Only a source that follows a folder can be synced. Upload files to this one.")
-    with transaction.atomic():
-        sync = Sync.objects.create(source=source, started_at=timezone.now())
-        record(actor=actor, action="source.sync", obj=source, payload={"sync": str(sync.pk)})
-        transaction.on_commit(partial(run_sync.delay, str(sync.pk)))
-    return sync
+def _take(actor: User, source: Source, key: str, stored: StoredFile) -> Document:
+    arrival = taking.Arrival(key=key, stored=stored, is_uploaded=True)
+    Copy.objects.filter(source=source, key=key).delete()
+    document, change = taking.take(actor=actor, source=source, arrival=arrival)
+    if change == Change.CHANGED:
+        _part_copies(actor, source, document, stored.sha256)
+    if document.state == Document.State.QUEUED and change != Change.UNCHANGED:
+        transaction.on_commit(partial(process.delay, str(document.pk)))
+    return document
 
 
-def _checked_config(actor: User, kind: str, config: dict[str, Any]) -> dict[str, Any]:
-    if kind not in ("upload", "folder"):
-        raise BadInputError(f"Sources of kind {kind} cannot be made here; the kinds are upload, folder.")
-    if kind == "upload":
-        return {}
-    path = config.get("path")
-    if not isinstance(path, str) or not Path(path).is_absolute():
-        raise BadInputError('A folder source needs config {"path": "/an/absolute/folder"}.')
-    folder = Path(path).resolve()
-    if folder.is_relative_to(settings.DATA.root) or Path(settings.DATA.root).is_relative_to(folder):
-        raise BadInputError("A folder source must lie outside Parley's own data folder.")
-    allowed = [Path(root).resolve() for root in settings.SOURCE_FOLDERS]
-    if not actor.has_role(Role.ADMIN) and not any(folder.is_relative_to(root) for root in allowed):
-        raise BadInputError("This folder may not be read. Ask an administrator to add it to SOURCE_FOLDERS.")
-    if not folder.is_dir():
-        raise BadInputError("There is no such folder on the machine Parley runs on.")
-    return {"path": str(folder)}
+def _holder_of(source: Source, key: str, sha256: str) -> Document | None:
+    """The live document of other names that says these bytes; None where ``key`` is a document itself."""
+    if Document.objects.filter(source=source, key=key).exists():
+        return None
+    version = (
+        Version.objects.filter(sha256=sha256, withdrawn_at=None, document__source=source)
+        .exclude(document__state__in=[Document.State.REJECTED, Document.State.WITHDRAWN])
+        .select_related("document")
+        .first()
+    )
+    return version.document if version else None
 
 
-def _groups_named(actor: User, names: Sequence[str]) -> list[Group]:
-    """Groups by name among those the actor may see. Raises BadInputError naming one that is not there."""
-    found = {group.name: group for group in Group.objects.visible_to(actor).filter(name__in=names)}
-    for name in names:
-        if name not in found:
-            raise BadInputError(f"There is no group called {name} that you are in.")
-    return [found[name] for name in dict.fromkeys(names)]
+def _note_copy(actor: User, document: Document, key: str, sha256: str) -> Document:
+    """Remember another name of a document's bytes. What came by hand is not missed by a sync."""
+    known = Copy.objects.filter(source=document.source_id, key=key, document=document, sha256=sha256)
+    if known.exists() and document.is_uploaded:
+        return document
+    Copy.objects.update_or_create(
+        source_id=document.source_id, key=key, defaults={"document": document, "sha256": sha256, "fingerprint": ""}
+    )
+    Document.objects.filter(pk=document.pk).update(is_uploaded=True)
+    record(actor=actor, action="document.copy", obj=document, payload={"sha256": sha256})
+    return document
+
+
+def _part_copies(actor: User, source: Source, document: Document, sha256: str) -> None:
+    """Files of other names that had the document's former bytes keep them, as a document of their own."""
+    copies = list(document.copies.exclude(sha256=sha256).order_by("pk"))
+    parted: Document | None = None
+    for copy in copies:
+        if parted is None:
+            arrival = taking.Arrival(key=copy.key, stored=stored_already(copy.sha256), is_uploaded=True)
+            copy.delete()
+            parted, _ = taking.take(actor=actor, source=source, arrival=arrival)
+            transaction.on_commit(partial(process.delay, str(parted.pk)))
+        else:
+            Copy.objects.filter(pk=copy.pk).update(document=parted)
+
+
+def _locked(document: Document) -> Document:
+    return Document.objects.select_for_update(of=("self",)).select_related("source").get(pk=document.pk)

@@ -6,8 +6,8 @@ from uuid import UUID
 
 from django.db.models import Count, Max, Prefetch, Q, QuerySet
 
-from accounts.models import Group, User
-from app.errors import NotFoundError
+from accounts.models import Group, Role, User
+from app.errors import BadInputError, NotFoundError
 from knowledge.models import Document, Passage, Source, Sync, Version
 
 
@@ -25,6 +25,23 @@ def get_source(user: User, source_id: UUID) -> Source:
     if source is None:
         raise NotFoundError
     return source
+
+
+def get_source_deleted(user: User, source_id: UUID) -> Source:
+    """A deleted source that this person kept. Raises NotFoundError."""
+    source = Source.objects.restorable_by(user).filter(pk=source_id).first()
+    if source is None:
+        raise NotFoundError
+    return source
+
+
+def get_keeper(email: str) -> User:
+    """A content owner or administrator, by their address. Raises BadInputError."""
+    keepers = User.objects.filter(Q(roles__contains=[Role.OWNER]) | Q(roles__contains=[Role.ADMIN]), is_active=True)
+    person = keepers.filter(email__iexact=email).first()
+    if person is None:
+        raise BadInputError(f"There is no content owner called {email}.")
+    return person
 
 
 def get_document(user: User, document_id: UUID) -> Document:
@@ -66,7 +83,8 @@ def get_passage_kept(user: User, passage_id: UUID) -> Passage:
 
 def get_sync(user: User, sync_id: UUID) -> Sync:
     """A run over a source this person keeps. Raises NotFoundError."""
-    sync = Sync.objects.filter(source__in=Source.objects.editable_by(user), pk=sync_id).first()
+    kept = Sync.objects.filter(source__in=Source.objects.editable_by(user), pk=sync_id)
+    sync = kept.select_related("source").first()
     if sync is None:
         raise NotFoundError
     return sync

@@ -14,8 +14,40 @@ class SourceIn(Schema):
     kind: str = "upload"
     config: dict[str, Any] = Field(default_factory=dict)
     groups: list[str] = Field(default_factory=list, description="Names of groups that may read it; none: everyone.")
+    include: list[str] = Field(default_factory=list, description="Patterns as in .gitignore files; none: everything.")
+    exclude: list[str] = Field(default_factory=list)
+    schedule: str = Field("", max_length=60, description='Such as "hourly", "daily at 03:00", or a cron line.')
+    review_by: date | None = None
+    credential: str | None = Field(None, description="What the source is opened with. It is stored encrypted.")
+
+
+class SourceChangesIn(Schema):
+    name: str = Field("", max_length=120)
+    config: dict[str, Any] = Field(default_factory=dict)
+    groups: list[str] | None = None
+    include: list[str] = Field(default_factory=list)
+    exclude: list[str] = Field(default_factory=list)
     schedule: str = Field("", max_length=60)
     review_by: date | None = None
+    credential: str | None = None
+    owner: str | None = Field(None, description="The e-mail address of who is to keep it.")
+
+
+class ReviewedIn(Schema):
+    next_review_by: date | None = None
+
+
+class KindOut(Schema):
+    kind: str
+    label: str
+    summary: str
+    config: dict[str, Any] = Field(description="The JSON schema of its settings.")
+    credential_label: str = Field(description="What its secret is called; empty when it needs none.")
+
+
+class KindsOut(Schema):
+    items: list[KindOut]
+    next: str | None
 
 
 class SourceOut(Schema):
@@ -23,10 +55,17 @@ class SourceOut(Schema):
     name: str
     kind: str
     config: dict[str, Any]
+    include: list[str]
+    exclude: list[str]
+    has_credential: bool
+    owner: str
     groups: list[str]
     is_for_everyone: bool
     schedule: str
+    next_sync_at: datetime | None
+    paused_at: datetime | None
     review_by: date | None
+    reviewed_at: datetime | None
     created_at: datetime
 
 
@@ -64,15 +103,28 @@ class SyncOut(Schema):
     id: UUID
     source_id: UUID
     state: str
+    cause: str
+    total: int | None = Field(description="How much there is to look at, once that is known.")
     seen: int
     added: int
     changed: int
     unchanged: int
     removed: int
+    renamed: int
     failed: int
+    withheld: int = Field(description="Gone from the source and not taken out, since they are suspiciously many.")
     failures: list[FailureOut]
     started_at: datetime
     finished_at: datetime | None
+
+
+class SyncsOut(Schema):
+    items: list[SyncOut]
+    next: str | None
+
+
+class RemovedOut(Schema):
+    documents: int
 
 
 class SearchIn(Schema):

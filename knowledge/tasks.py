@@ -9,8 +9,7 @@ from celery import shared_task
 from django.db.models import Q
 from django.utils import timezone
 
-from knowledge import asking_again, building, reminders
-from knowledge.folders import sync_folder
+from knowledge import asking_again, building, reminders, running, scheduling, syncing
 from knowledge.models import Document, IndexGeneration
 from knowledge.processing import process_document
 
@@ -26,7 +25,25 @@ def process(document_id: str) -> None:
 
 @shared_task(name="knowledge.tasks.run_sync")
 def run_sync(sync_id: str) -> None:
-    sync_folder(UUID(sync_id))
+    syncing.run_sync(UUID(sync_id))
+
+
+@shared_task(name="knowledge.tasks.start_due_syncs")
+def start_due_syncs() -> int:
+    """Begin what its schedule says is due."""
+    due = scheduling.start_due()
+    for sync_id in due:
+        run_sync.delay(str(sync_id))
+    return len(due)
+
+
+@shared_task(name="knowledge.tasks.resume_syncs")
+def resume_syncs() -> int:
+    """Go on with syncs whose task was lost or whose worker died."""
+    forgotten = running.find_forgotten()
+    for sync_id in forgotten:
+        run_sync.delay(str(sync_id))
+    return len(forgotten)
 
 
 @shared_task(name="knowledge.tasks.requeue_stuck")
@@ -35,7 +52,9 @@ def requeue_stuck() -> int:
     now = timezone.now()
     stuck = list(
         Document.objects.filter(
-            Q(lease_until=None, updated_at__lt=now - STUCK_AFTER) | Q(lease_until__lt=now),
+            Q(lease_until=None) | Q(lease_until__lt=now),
+            updated_at__lt=now - STUCK_AFTER,  # which also keeps the same one from being queued with every sweep
+            source__deleted_at=None,
             state__in=[Document.State.QUEUED, Document.State.PROCESSING],
         ).values_list("pk", flat=True)[:500]
     )

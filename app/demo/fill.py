@@ -21,9 +21,9 @@ from app.inference.models import Model
 from chat.asking import ask, start_conversation
 from chat.assistants import create_assistant
 from chat.models import Assistant, Message
-from knowledge.folders import Seen
 from knowledge.importing import Visit, bring_in, look
-from knowledge.models import Document
+from knowledge.models import Document, Sync
+from knowledge.tallying import Seen
 from moderation.models import Policy
 from moderation.policies import create_policy
 
@@ -86,8 +86,9 @@ def _ensure_source(owner: User, folder: str, groups: list[str], say: Say) -> Non
     # What a killed fill was reading is nobody's: nothing else runs yet, so its leases need not run out first.
     left = Document.objects.filter(source__name=SOURCES[folder], state=Document.State.PROCESSING)
     left.update(state=Document.State.QUEUED, lease_until=None, attempts=0)
+    Sync.objects.filter(source__name=SOURCES[folder], state=Sync.State.RUNNING).update(lease_until=None)
     visit = look(actor=owner, path=FOLDER / folder, source_name=SOURCES[folder], groups=groups)
-    summary = bring_in(actor=owner, visit=visit, done=_counter(visit, say))
+    summary = bring_in(actor=owner, visit=visit, watch=_counter(visit, say))
     if summary.failures:
         first = summary.failures[0]
         raise DemoError(f"The demo's page {first['key']} could not be taken: {first['reason']}")
@@ -96,12 +97,12 @@ def _ensure_source(owner: User, folder: str, groups: list[str], say: Say) -> Non
 def _counter(visit: Visit, say: Say) -> Callable[[Seen], None]:
     count = 0
 
-    def done(seen: Seen) -> None:
+    def watch(seen: Seen) -> None:
         nonlocal count
         count += 1
-        say(f"Demo: {visit.source.name}, page {count} of {len(visit.entries)}: {seen.entry.key}")
+        say(f"Demo: {visit.source.name}, page {count} of {visit.total}: {seen.key}")
 
-    return done
+    return watch
 
 
 def _ensure_policy(admin: User) -> Policy:

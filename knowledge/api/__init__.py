@@ -2,8 +2,16 @@
 
 from ninja import Router
 
-from knowledge.api import access, documents, index, passages, search, sources
+from knowledge.api import access, documents, index, passages, search, sources, syncs
 
 router = Router(tags=["knowledge"])
-for part in (sources.router, documents.router, access.router, passages.router, search.router, index.router):
+for part in (
+    sources.router,
+    syncs.router,
+    documents.router,
+    access.router,
+    passages.router,
+    search.router,
+    index.router,
+):
     router.add_router("", part)

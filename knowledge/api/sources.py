@@ -1,7 +1,8 @@
-"""Sources and the runs over them."""
+"""Sources and their kinds: making, changing, pausing, deleting and reviewing them."""
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest
@@ -11,12 +12,29 @@ from accounts.callers import caller
 from accounts.models import User
 from accounts.rights import can
 from app.web.paging import newest_first
-from knowledge import queries
-from knowledge.ingestion import Readers, create_source, start_sync
-from knowledge.models import Source, Sync
-from knowledge.schemas import SourceIn, SourceOut, SourcesOut, SyncOut, SyncStartedOut
+from knowledge import queries, sources
+from knowledge.connectors.registry import all_connectors
+from knowledge.models import Source
+from knowledge.schemas import KindOut, KindsOut, ReviewedIn, SourceChangesIn, SourceIn, SourceOut, SourcesOut
+from knowledge.sources import Readers, SourceChanges
 
 router = Router()
+
+
+@router.get("/source-kinds", response=KindsOut, summary="What sources can be made of, and their settings")
+def list_kinds(request: HttpRequest) -> dict[str, Any]:
+    caller(request)
+    kinds = [
+        KindOut(
+            kind=kind.kind,
+            label=kind.label,
+            summary=kind.summary,
+            config=kind.settings_schema.model_json_schema(),
+            credential_label=kind.credential_label,
+        )
+        for kind in all_connectors()
+    ]
+    return {"items": kinds, "next": None}
 
 
 @router.get("/sources", response=SourcesOut, summary="Sources you keep or may read")
@@ -29,39 +47,90 @@ def list_sources(request: HttpRequest, limit: int = 50, cursor: str | None = Non
 @router.post("/sources", response={201: SourceOut}, summary="Make a source")
 def make_source(request: HttpRequest, body: SourceIn) -> Status[SourceOut]:
     user = caller(request)
-    source = create_source(
-        actor=user,
-        name=body.name,
-        kind=body.kind,
-        config=body.config,
-        readers=Readers(groups=tuple(body.groups), everyone=not body.groups),
-        schedule=body.schedule,
-        review_by=body.review_by,
-    )
+    wanted = body.dict(exclude={"groups", "kind", "name"})
+    readers = Readers(groups=tuple(body.groups), everyone=not body.groups)
+    source = sources.create_source(actor=user, name=body.name, kind=body.kind, readers=readers, **wanted)
     return Status(201, _source(source, user))
 
 
-@router.post("/sources/{uuid:source_id}/sync", response={202: SyncStartedOut}, summary="Look through a folder again")
-def sync_source(request: HttpRequest, source_id: UUID) -> Status[SyncStartedOut]:
-    sync = start_sync(actor=caller(request), source=queries.get_source_kept(caller(request), source_id))
-    return Status(202, SyncStartedOut(sync_id=sync.pk))
+@router.get("/sources/{uuid:source_id}", response=SourceOut, summary="A source")
+def show_source(request: HttpRequest, source_id: UUID) -> SourceOut:
+    user = caller(request)
+    return _source(queries.get_source(user, source_id), user)
 
 
-@router.get("/syncs/{uuid:sync_id}", response=SyncOut, summary="What a run over a source found")
-def show_sync(request: HttpRequest, sync_id: UUID) -> Sync:
-    return queries.get_sync(caller(request), sync_id)
+@router.patch("/sources/{uuid:source_id}", response=SourceOut, summary="Change a source, or hand it over")
+def change_source(request: HttpRequest, source_id: UUID, body: SourceChangesIn) -> SourceOut:
+    """What is left out stays. A credential of "" clears the stored one; it is never told."""
+    user = caller(request)
+    source = queries.get_source_kept(user, source_id)
+    owner = queries.get_keeper(body.owner) if body.owner else None
+    changes = _changes(body)
+    if changes:
+        source = sources.change_source(actor=user, source=source, **changes)
+    if owner is not None:
+        source = sources.hand_over_source(actor=user, source=source, owner=owner)
+    return _source(source, user)
+
+
+@router.delete("/sources/{uuid:source_id}", response={204: None}, summary="Delete a source; it can be restored")
+def delete_source(request: HttpRequest, source_id: UUID) -> Status[None]:
+    user = caller(request)
+    sources.delete_source(actor=user, source=queries.get_source_kept(user, source_id))
+    return Status(204, None)
+
+
+@router.post("/sources/{uuid:source_id}/restore", response=SourceOut, summary="Undo a deletion")
+def restore_source(request: HttpRequest, source_id: UUID) -> SourceOut:
+    user = caller(request)
+    return _source(sources.restore_source(actor=user, source=queries.get_source_deleted(user, source_id)), user)
+
+
+@router.post("/sources/{uuid:source_id}/pause", response=SourceOut, summary="Take nothing more in for now")
+def pause_source(request: HttpRequest, source_id: UUID) -> SourceOut:
+    user = caller(request)
+    return _source(sources.pause_source(actor=user, source=queries.get_source_kept(user, source_id)), user)
+
+
+@router.post("/sources/{uuid:source_id}/resume", response=SourceOut, summary="Go on after a pause")
+def resume_source(request: HttpRequest, source_id: UUID) -> SourceOut:
+    user = caller(request)
+    return _source(sources.resume_source(actor=user, source=queries.get_source_kept(user, source_id)), user)
+
+
+@router.post("/sources/{uuid:source_id}/reviewed", response=SourceOut, summary="Say that its content is right")
+def mark_reviewed(request: HttpRequest, source_id: UUID, body: ReviewedIn) -> SourceOut:
+    user = caller(request)
+    source = queries.get_source_kept(user, source_id)
+    return _source(sources.mark_reviewed(actor=user, source=source, next_review_by=body.next_review_by), user)
+
+
+def _changes(body: SourceChangesIn) -> SourceChanges:
+    given: dict[str, Any] = body.dict(exclude_unset=True, exclude={"owner", "groups"})
+    changes = SourceChanges(**given)  # type: ignore[typeddict-item]
+    if body.groups is not None:
+        changes["readers"] = Readers(groups=tuple(body.groups), everyone=not body.groups)
+    return changes
 
 
 def _source(source: Source, user: User) -> SourceOut:
     """A source as this person may know it: where it comes from is its keepers' affair."""
+    keeps = can(user, "knowledge.edit_source", source)
     return SourceOut(
         id=source.pk,
         name=source.name,
         kind=source.kind,
-        config=source.config if can(user, "knowledge.edit_source", source) else {},
+        config=source.config if keeps else {},
+        include=source.include if keeps else [],
+        exclude=source.exclude if keeps else [],
+        has_credential=source.has_credential if keeps else False,
+        owner=str(source.owner),
         groups=[group.name for group in source.groups.all()],
         is_for_everyone=source.is_for_everyone,
         schedule=source.schedule,
+        next_sync_at=source.next_sync_at if keeps else None,
+        paused_at=source.paused_at,
         review_by=source.review_by,
+        reviewed_at=source.reviewed_at,
         created_at=source.created_at,
     )

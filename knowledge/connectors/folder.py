@@ -122,8 +122,8 @@ def _look_at(file: Path, key: str) -> Item | LeftOut:
         return LeftOut(_printable(key), "It is hidden.")
     try:
         status = file.lstat()
-    except OSError as error:
-        return LeftOut(_printable(key), f"It cannot be looked at: {error.strerror}.")
+    except OSError:
+        return Item(_printable(key))  # opening it will say what is the matter
     if not stat.S_ISREG(status.st_mode):
         return LeftOut(_printable(key), "It is a link, not a file.")
     if len(key) > 500:

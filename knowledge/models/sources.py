@@ -74,6 +74,10 @@ class Source(models.Model):
         return self.name
 
     @property
+    def has_credential(self) -> bool:
+        return bool(self.credential_encrypted)
+
+    @property
     def is_overdue(self) -> bool:
         """Whether its content should have been looked at again by now."""
         return self.review_by is not None and self.review_by < timezone.localdate()

@@ -17,6 +17,7 @@ from accounts.rights import can, require
 from app.errors import BadInputError
 from app.web.paging import newest_first
 from knowledge import ingestion, progress, queries
+from knowledge import sources as keeping
 from knowledge.forms import SourceForm
 from knowledge.models import Document, Source
 
@@ -44,7 +45,7 @@ def new_source(request: HttpRequest) -> HttpResponse:
     form = SourceForm(request.POST or None, user=user)
     if request.method == "POST" and form.is_valid():
         try:
-            source = ingestion.create_source(
+            source = keeping.create_source(
                 actor=user,
                 name=form.cleaned_data["name"],
                 readers=form.chosen_readers(),
@@ -99,7 +100,7 @@ def upload(request: HttpRequest, source_id: UUID) -> HttpResponse:
 @require_POST
 def sync(request: HttpRequest, source_id: UUID) -> HttpResponse:
     user = reader(request)
-    ingestion.start_sync(actor=user, source=queries.get_source_kept(user, source_id))
+    keeping.start_sync(actor=user, source=queries.get_source_kept(user, source_id))
     messages.success(request, "Looking through the folder. New and changed files appear below.")
     return redirect("knowledge:source", source_id)
 

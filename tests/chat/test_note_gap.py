@@ -10,8 +10,8 @@ from chat import noting, tasks
 from chat.asking import start_conversation
 from chat.models import Assistant, Generation, Message
 from chat.rating import rate_answer
-from knowledge.ingestion import Readers, create_source
 from knowledge.models import Gap, GapQuestion
+from knowledge.sources import Readers, create_source
 from moderation.policies import create_policy
 from tests.chat.reading import Reader
 from tests.knowledge.conftest import publish

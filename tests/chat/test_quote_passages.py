@@ -6,8 +6,8 @@ import pytest
 from app.web.threads import in_thread
 from chat.asking import start_conversation
 from chat.models import Assistant, Citation
-from knowledge.ingestion import Readers, create_source
 from knowledge.models import Version
+from knowledge.sources import Readers, create_source
 from moderation.cases import claim_case, decide_case
 from moderation.models import Case
 from moderation.policies import create_policy

@@ -8,11 +8,14 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from accounts.models import AuditEvent, User
-from knowledge.folders import entries, sync_folder
-from knowledge.ingestion import create_source, start_sync, upload_document
+from knowledge.connectors.base import LeftOut, Patterns
+from knowledge.connectors.folder import FolderConnector
+from knowledge.ingestion import upload_document
 from knowledge.models import Document, Source, Sync
 from knowledge.processing import process_document
 from knowledge.retrieval import search
+from knowledge.sources import create_source, start_sync
+from knowledge.syncing import run_sync
 from tests import factories
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -47,7 +50,7 @@ def test_a_folder_is_taken_and_what_is_not_is_named(
     sync = Sync.objects.get()
     assert (sync.state, sync.seen, sync.added, sync.failed) == ("done", 3, 2, 1)
     out = capsys.readouterr().out
-    assert {failure["key"] for failure in sync.failures} == {"film.mp4", ".git/config.txt", "link.md"}
+    assert {failure["key"] for failure in sync.failures} == {"film.mp4", ".git/", "link.md"}
     assert "film.mp4" in out
     assert search(user=keeper, query="days of leave")[0].document_title == "Leave"
     assert AuditEvent.objects.filter(action="source.synced").exists()
@@ -127,10 +130,10 @@ def test_nobody_there_to_keep_it(folder: Path) -> None:
 def test_a_sync_over_the_folder_finds_what_is_new(keeper: User, folder: Path) -> None:
     source = create_source(actor=keeper, name="Follows", kind="folder", config={"path": str(folder)})
     sync = start_sync(actor=keeper, source=source)
-    sync_folder(sync.pk)
+    run_sync(sync.pk)
     sync.refresh_from_db()
     assert (sync.state, sync.added) == ("done", 2)
-    sync_folder(sync.pk)  # delivered twice: nothing more happens
+    run_sync(sync.pk)  # delivered twice: nothing more happens
     assert Document.objects.count() == 2
 
 
@@ -138,7 +141,7 @@ def test_a_folder_that_is_gone_fails_and_withdraws_nothing(keeper: User, folder:
     call_command("ingest", str(folder), "--source", "Books")
     folder.rename(folder.parent / "elsewhere")
     sync = start_sync(actor=keeper, source=Source.objects.get(name="Books"))
-    sync_folder(sync.pk)
+    run_sync(sync.pk)
     sync.refresh_from_db()
     assert sync.state == Sync.State.FAILED
     assert not Document.objects.filter(state=Document.State.WITHDRAWN).exists()
@@ -149,4 +152,6 @@ def test_links_are_never_followed(folder: Path, tmp_path: Path) -> None:
     outside.mkdir()
     (outside / "secret.md").write_text("secret")
     (folder / "way").symlink_to(outside)
-    assert "way/secret.md" not in {entry.key for entry in entries(folder)[0]}
+    found = list(FolderConnector({"path": str(folder)}, None, Patterns()).items({}))
+    assert LeftOut("way/", "It is a link, not a folder.") in found
+    assert "way/secret.md" not in {one.key for one in found}

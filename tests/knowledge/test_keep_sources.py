@@ -9,8 +9,8 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import AuditEvent, User
 from app.errors import BadInputError, NotAllowedError
-from knowledge.ingestion import Readers, create_source, start_sync
 from knowledge.models import Document, Source
+from knowledge.sources import Readers, create_source, start_sync
 from tests import factories
 from tests.conftest import SignIn
 from tests.knowledge.conftest import Publish

@@ -9,13 +9,14 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from accounts.models import Role, User
 from app.errors import ParleyError
-from knowledge.folders import Seen, Summary
 from knowledge.importing import bring_in, look
+from knowledge.tallying import Change, Seen, Tally
 
 
 class Command(BaseCommand):
@@ -37,20 +38,20 @@ class Command(BaseCommand):
             owner = _owner(options["owner"])
             visit = look(actor=owner, path=path, source_name=options["source"], groups=options["group"])
             with _bar(console) as bar:
-                line = bar.add_task("Reading", total=len(visit.entries))
+                line = bar.add_task("Reading", total=visit.total)
 
-                def done(seen: Seen) -> None:
-                    bar.update(line, advance=1, description=seen.entry.key[-40:])
+                def watch(seen: Seen) -> None:
+                    bar.update(line, advance=1, description=seen.key[-40:])
 
-                summary = bring_in(actor=owner, visit=visit, done=done)
+                tally = bring_in(actor=owner, visit=visit, watch=watch)
         except ParleyError as error:
             raise CommandError(error.message) from error
         except OperationalError as error:
             raise CommandError(f"The database does not answer: {error}") from error
         except KeyboardInterrupt as error:
             raise CommandError("Stopped. What was read so far is kept; run it again to go on.") from error
-        _print(console, summary)
-        if summary.failures and summary.seen == summary.counts["failed"]:
+        _print(console, tally)
+        if tally.failures and tally.seen == tally.counts[Change.FAILED]:
             raise CommandError("Nothing could be taken.")
 
 
@@ -74,13 +75,19 @@ def _bar(console: Console) -> Progress:
     return Progress(*columns, console=console)
 
 
-def _print(console: Console, summary: Summary) -> None:
-    if summary.failures or summary.left_out:
+def _print(console: Console, tally: Tally) -> None:
+    if tally.failures or tally.left_out:
         reasons = Table("Not taken", "Why")
-        for failure in [*summary.failures, *summary.left_out]:
-            reasons.add_row(failure["key"], failure["reason"])
+        for failure in [*tally.failures, *tally.left_out]:
+            reasons.add_row(escape(failure["key"]), escape(failure["reason"]))
         console.print(reasons)
-    counts = Table("seen", "added", "changed", "unchanged", "removed", "failed", "passages")
-    values = [summary.seen, *(summary.counts[name] for name in ("added", "changed", "unchanged")), summary.removed]
-    counts.add_row(*(str(value) for value in [*values, summary.counts["failed"], summary.passages]))
+    counts = Table("seen", "added", "changed", "unchanged", "removed", "renamed", "failed", "passages")
+    changes = [tally.counts[change] for change in (Change.ADDED, Change.CHANGED, Change.UNCHANGED)]
+    values = [tally.seen, *changes, tally.removed, tally.counts[Change.RENAMED], tally.counts[Change.FAILED]]
+    counts.add_row(*(str(value) for value in [*values, tally.passages]))
     console.print(counts)
+    if tally.withheld:
+        console.print(
+            f"{tally.withheld} documents are gone from the folder. Since that is more than half of the source, they "
+            "were not taken out; confirm it on the page of the source."
+        )
