@@ -32,7 +32,7 @@ KEPT = (State.BUILDING, State.READY, State.SERVING)
 LEASE = timedelta(seconds=60)
 INDEXING_LEASE = timedelta(minutes=15)
 SLICE_SECONDS = 15.0
-BATCH, CHUNK = 128, 2048
+BATCH, CHUNK = 64, 2048
 TRIES = 6
 LONGEST_PAUSE = 60.0
 REST = timedelta(minutes=5)
