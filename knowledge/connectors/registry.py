@@ -12,6 +12,7 @@ CONNECTORS: dict[str, str] = {
     "folder": "knowledge.connectors.folder.FolderConnector",
     "web": "knowledge.connectors.web.WebConnector",
     "git": "knowledge.connectors.git.connector.GitConnector",
+    "s3": "knowledge.connectors.files.s3.S3Connector",
 }
 
 
