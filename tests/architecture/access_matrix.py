@@ -20,6 +20,7 @@ NOBODY: frozenset[str] = frozenset()
 ALICE = frozenset({"alice"})
 CREW = frozenset({"alice", "bob", "olivia"})
 KEEPERS = frozenset({"olivia", "ada"})
+OWNER = frozenset({"olivia"})  # who keeps it and reads it: ada keeps every source and is no reader of this one
 REVIEWERS = frozenset({"dana"})
 AUDITORS = frozenset({"aaron"})
 ADMINS = frozenset({"ada"})
@@ -29,8 +30,9 @@ ADMINS = frozenset({"ada"})
 class Row:
     """``name`` is the address's name, or the path of a REST operation. ``data`` is the form or JSON that is sent.
 
-    ``{conversation}`` in a path and the values of ``args`` stand for the ids of the world's objects, but a value that
-    begins with "=" for itself. ``commits`` is for asynchronous operations, which see only what is committed.
+    ``{conversation}`` in a path or as a value of ``data``, and the values of ``args``, stand for the ids of the world's
+    objects, but a value of ``args`` that begins with "=" for itself. ``commits`` is for asynchronous operations, which
+    see only what is committed.
     """
 
     name: str
@@ -53,6 +55,7 @@ SOURCE = {"source_id": "source"}
 DOCUMENT = {"document_id": "document"}
 PASSAGE = {"passage_id": "passage"}
 GENERATION = {"generation_id": "generation"}
+GAP = {"gap_id": "gap"}
 CASE = {"case_id": "case"}
 CLAIMED_CASE = {"case_id": "claimed_case"}
 DECISION = {"action": "approve", "reason": "", "fence": 1}
@@ -80,6 +83,12 @@ PAGES = [
     Row("knowledge:upload", KEEPERS, "POST", args=SOURCE, file=True),
     Row("knowledge:sync", KEEPERS, "POST", args={"source_id": "folder_source"}),
     Row("knowledge:document", CREW | KEEPERS, args=DOCUMENT),
+    Row("knowledge:document_about", KEEPERS, args=DOCUMENT),
+    Row("knowledge:release", KEEPERS, "POST", args={"document_id": "held_document"}),
+    Row("knowledge:refuse", KEEPERS, "POST", args={"document_id": "held_document"}, data={"reason": "It is wrong."}),
+    Row("knowledge:roll_back", KEEPERS, "POST", args={"document_id": "changed_document"}, data={"version": "1"}),
+    Row("knowledge:difference", OWNER, args={"first_id": "earlier_version", "second_id": "later_version"}),
+    Row("knowledge:version_file", OWNER, args={"version_id": "version"}),
     Row("knowledge:withdraw", KEEPERS, "POST", args=DOCUMENT),
     Row("knowledge:restore", KEEPERS, "POST", args={"document_id": "withdrawn_document"}),
     Row("knowledge:retry", KEEPERS, "POST", args={"document_id": "rejected_document"}),
@@ -97,6 +106,18 @@ PAGES = [
     Row("knowledge:serve_index", ADMINS, "POST", args=GENERATION),
     Row("knowledge:retry_index", ADMINS, "POST", args={"generation_id": "failed_generation"}),
     Row("knowledge:remove_index", ADMINS, "POST", args=GENERATION),
+    Row("knowledge:home", KEEPERS, refusal=403),
+    Row("knowledge:reminders", KEEPERS, "POST", refusal=403, data={"wanted": "no"}),
+    Row("knowledge:reviewed", KEEPERS, "POST", args=SOURCE, data={"months": "6"}),
+    Row("knowledge:gaps", KEEPERS, refusal=403),
+    Row("knowledge:gap", KEEPERS, args=GAP),
+    Row("knowledge:assign_gap", KEEPERS, "POST", args=GAP, data={"person": ""}),
+    Row("knowledge:close_gap", KEEPERS, "POST", args=GAP, data={"reason": "Answered."}),
+    Row("knowledge:dismiss_gap", KEEPERS, "POST", args=GAP),
+    Row("knowledge:reopen_gap", KEEPERS, "POST", args={"gap_id": "closed_gap"}),
+    Row("knowledge:merge_gaps", KEEPERS, "POST", args=GAP, data={"other": "{other_gap}"}),
+    Row("knowledge:ask_gap_again", KEEPERS, "POST", args=GAP),
+    Row("knowledge:take_out", KEEPERS, "POST", args={"question_id": "gap_question"}),
     Row("moderation:queue", REVIEWERS, refusal=403),
     Row("moderation:case", REVIEWERS, args=CASE),
     Row("moderation:claim", REVIEWERS, "POST", args=CASE),
@@ -134,9 +155,28 @@ API = [
     Row("/api/v1/sources", SIGNED_IN),
     Row("/api/v1/sources", KEEPERS, "POST", refusal=403, data={"name": "New", "kind": "upload", "groups": []}),
     Row("/api/v1/sources/{source}/documents", KEEPERS, "POST", file=True),
+    Row("/api/v1/source-kinds", SIGNED_IN),
+    Row("/api/v1/sources/{source}", CREW | KEEPERS),
+    Row("/api/v1/sources/{source}", KEEPERS, "PATCH", data={"name": "Renamed"}),
+    Row("/api/v1/sources/{source}", KEEPERS, "DELETE"),
+    Row("/api/v1/sources/{deleted_source}/restore", KEEPERS, "POST"),
+    Row("/api/v1/sources/{folder_source}/pause", KEEPERS, "POST"),
+    Row("/api/v1/sources/{paused_source}/resume", KEEPERS, "POST"),
+    Row("/api/v1/sources/{source}/reviewed", KEEPERS, "POST", data={"next_review_by": None}),
     Row("/api/v1/sources/{folder_source}/sync", KEEPERS, "POST"),
+    Row("/api/v1/sources/{folder_source}/syncs", KEEPERS),
     Row("/api/v1/syncs/{sync}", KEEPERS),
+    Row("/api/v1/syncs/{sync}/undo", KEEPERS, "POST"),
+    Row("/api/v1/syncs/{sync}/confirm", KEEPERS, "POST"),
     Row("/api/v1/documents/{document}", CREW | KEEPERS),
+    Row("/api/v1/documents/{document}/versions", KEEPERS),
+    Row("/api/v1/documents/{held_document}/report", KEEPERS),
+    Row("/api/v1/documents/{held_document}/release", KEEPERS, "POST"),
+    Row("/api/v1/documents/{held_document}/refuse", KEEPERS, "POST", data={"reason": "It is wrong."}),
+    Row("/api/v1/documents/{rejected_document}/retry", KEEPERS, "POST"),
+    Row("/api/v1/documents/{document}/withdraw", KEEPERS, "POST"),
+    Row("/api/v1/documents/{withdrawn_document}/restore", KEEPERS, "POST"),
+    Row("/api/v1/documents/{changed_document}/rollback", KEEPERS, "POST", data={"version": 1}),
     Row("/api/v1/documents/{document}/access", KEEPERS | AUDITORS, query={"person": "alice@example.org"}),
     Row("/api/v1/passages/{passage}", CREW),
     Row("/api/v1/passages/{passage}/disable", KEEPERS, "POST", data={"reason": "It is wrong."}),
@@ -147,6 +187,14 @@ API = [
     Row("/api/v1/index-generations/{failed_generation}/retry", ADMINS, "POST"),
     Row("/api/v1/index-generations/{generation}", ADMINS, "DELETE"),
     Row("/api/v1/search", SIGNED_IN, "POST", data={"query": "leave"}),
+    Row("/api/v1/knowledge/home", KEEPERS, refusal=403),
+    Row("/api/v1/gaps", KEEPERS, refusal=403),
+    Row("/api/v1/gaps/{gap}/assign", KEEPERS, "POST", data={"person": ""}),
+    Row("/api/v1/gaps/{gap}/close", KEEPERS, "POST", data={"reason": "Answered."}),
+    Row("/api/v1/gaps/{gap}/dismiss", KEEPERS, "POST"),
+    Row("/api/v1/gaps/{closed_gap}/reopen", KEEPERS, "POST"),
+    Row("/api/v1/gaps/{gap}/merge", KEEPERS, "POST", data={"other": "{other_gap}"}),
+    Row("/api/v1/gaps/{gap}/ask-again", KEEPERS, "POST"),
     Row("/api/v1/cases", REVIEWERS, refusal=403),
     Row("/api/v1/cases/{case}", REVIEWERS),
     Row("/api/v1/cases/{case}/claim", REVIEWERS, "POST"),

@@ -43,23 +43,31 @@ class World:
         ids = ids or self.ids
         address = row.name.format(**ids) if is_api else reverse(row.name, kwargs=self._args(row, ids))
         with transaction.atomic():
-            response = self._send(client, row, address)
+            response = self._send(client, row, address, ids)
             transaction.set_rollback(True)
         return response
 
     def _args(self, row: Row, ids: dict[str, str]) -> dict[str, str]:
         return {name: value[1:] if value.startswith("=") else ids[value] for name, value in row.args.items()}
 
-    def _send(self, client: Client, row: Row, address: str) -> Any:
+    def _send(self, client: Client, row: Row, address: str, ids: dict[str, str]) -> Any:
         if row.method == "GET":
             return client.get(address, row.query)
         if row.method == "DELETE":
             return client.delete(address)
         if row.file:
             return client.post(address, {"file": SimpleUploadedFile("new.md", b"# New\n\nSomething new.")})
+        data = {
+            name: ids.get(value[1:-1], value) if _is_id(value) else value for name, value in (row.data or {}).items()
+        }
         if row.name.startswith("/"):
-            return client.post(address, row.data or {}, content_type="application/json")
-        return client.post(address, row.data or {})
+            send = client.patch if row.method == "PATCH" else client.post
+            return send(address, data, content_type="application/json")
+        return client.post(address, data)
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, str) and value.startswith("{") and value.endswith("}")
 
 
 @pytest.fixture

@@ -13,9 +13,16 @@ from reportlab.pdfgen.canvas import Canvas
 from accounts.models import ApiKey, Group, User
 from app.inference.embedding import EMBEDDED_NAME
 from chat.models import Message
-from knowledge.models import Document, IndexGeneration, Source, Sync
+from knowledge.models import Document, Gap, IndexGeneration, Source, Sync
 from moderation.models import Case
 from tests import factories
+
+REPORT = {
+    "characters": 17,
+    "notes": [],
+    "holds": ["secrets"],
+    "findings": [{"check": "secrets", "severity": 1.0, "message": "A key.", "places": [[0, 3]], "detail": {}}],
+}
 
 
 def make_world(people: dict[str, User], crew: Group) -> dict[str, str]:
@@ -60,6 +67,10 @@ def _knowledge(people: dict[str, User], crew: Group) -> dict[str, uuid.UUID]:
     source = factories.make_source(owner=olivia, name="Crew papers", groups=[crew])
     config = {"path": str(Path(__file__).parent)}
     folder = factories.make_source(owner=olivia, name="Crew folder", groups=[crew], kind="folder", config=config)
+    sync = Sync.objects.create(source=folder, state=Sync.State.DONE, withheld=1)
+    missed = factories.make_document(source=folder, title="Gone", state=Document.State.WITHDRAWN, withdrawn_in=sync)
+    missed.versions.update(withdrawn_at=timezone.now())
+    factories.make_document(source=folder, title="Gone as well", withdrawn_in=sync)
     document = factories.make_document(source=source, version={"file": f"ma/{uuid.uuid4().hex}"})
     version = document.versions.get()
     path = Path(settings.DATA.files) / version.file
@@ -69,15 +80,32 @@ def _knowledge(people: dict[str, User], crew: Group) -> dict[str, uuid.UUID]:
     withdrawn.versions.update(withdrawn_at=timezone.now())
     rejected = Document.objects.create(source=source, key="bad.pdf", title="Bad", state=Document.State.REJECTED)
     factories.make_version(document=rejected, paragraphs=[], published_at=None)
+    held = factories.make_document(
+        source=source, title="Held", state=Document.State.HELD, version={"published_at": None, "report": REPORT}
+    )
+    changed = factories.make_document(source=source, title="Changed", version={"withdrawn_at": timezone.now()})
+    later = factories.make_version(document=changed, number=2, paragraphs=["You have 29 days."])
     printed = _printed(source)
     doubted = factories.make_document(source=source, title="Doubted")
     doubted.versions.get().passages.update(disabled_at=timezone.now(), disabled_by=olivia, disabled_reason="Wrong.")
+    gap = factories.make_gap(source=source, questions=("Is there a gym?", "Do we have a fitness room?"))
     return {
+        "gap": gap.id,
+        "gap_question": gap.questions.latest("asked_at").id,
+        "other_gap": factories.make_gap(source=source, questions=("Where can I do sports?",)).id,
+        "closed_gap": factories.make_gap(source=source, state=Gap.State.CLOSED).id,
+        "held_document": held.id,
+        "changed_document": changed.id,
+        "earlier_version": changed.versions.get(number=1).id,
+        "later_version": later.id,
+        "version": version.id,
         "pdf_passage": printed.versions.get().passages.get().id,
         "disabled_passage": doubted.versions.get().passages.get().id,
         "source": source.id,
         "folder_source": folder.id,
-        "sync": Sync.objects.create(source=folder, state=Sync.State.DONE).id,
+        "sync": sync.id,
+        "deleted_source": factories.make_source(owner=olivia, name="Old papers", deleted_at=timezone.now()).id,
+        "paused_source": factories.make_source(owner=olivia, name="Slow", paused_at=timezone.now()).id,
         "document": document.id,
         "withdrawn_document": withdrawn.id,
         "rejected_document": rejected.id,
