@@ -23,6 +23,7 @@ _MOST_EQUAL, _MOST_EQUAL_AT_ONCE = 1_500_000, 5_000
 _MOST_PAIRS = 60_000
 _ALIKE = 0.35
 CONTEXT = 1
+LONGEST = 4_000_000  # characters of both texts together that a page should be kept waiting for
 
 Blocks = Sequence[str]
 

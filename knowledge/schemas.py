@@ -242,3 +242,51 @@ class GenerationOut(Schema):
 
 class GenerationsOut(Schema):
     items: list[GenerationOut]
+
+
+class VersionOut(Schema):
+    id: UUID
+    number: int
+    state: str = Field(description="in_force, earlier, waiting (or held: see the document) or not_published")
+    title: str
+    sha256: str
+    media_type: str
+    size_bytes: int
+    passages: int
+    created_at: datetime
+    published_at: datetime | None
+    withdrawn_at: datetime | None
+    accepted_at: datetime | None = Field(description="When its keeper released it although it was held.")
+
+
+class VersionsOut(Schema):
+    items: list[VersionOut]
+    next: str | None
+
+
+class FindingOut(Schema):
+    check: str
+    severity: float = Field(description="From 0 to 1.")
+    level: str = Field(description="serious, notable or minor")
+    message: str
+    holds: bool
+    places: list[tuple[int, int]] = Field(description="[start, end) characters of the version's text; some of them.")
+    detail: dict[str, Any]
+
+
+class ReportOut(Schema):
+    document_id: UUID
+    version: int
+    state: str
+    reason: str
+    characters: int
+    notes: list[str]
+    findings: list[FindingOut]
+
+
+class RefuseIn(Schema):
+    reason: str = Field("", max_length=300)
+
+
+class RollBackIn(Schema):
+    version: int = Field(ge=1, le=2_000_000_000, description="The number of a version that was published before.")

@@ -2,17 +2,27 @@
 
 from django.urls import path
 
-from knowledge.views import access, documents, index, passages, sources
+from knowledge.views import access, documents, gaps, home, index, passages, setting_up, sources, versions
 
 app_name = "knowledge"
 urlpatterns = [
     path("", sources.sources, name="sources"),
-    path("sources/new/", sources.new_source, name="new_source"),
+    path("sources/new/", setting_up.choose_kind, name="choose_kind"),
+    path("sources/new/<slug:kind>/", setting_up.new_source, name="new_source"),
+    path("sources/new/<slug:kind>/try/", setting_up.try_new, name="try_new_source"),
+    path("sources/<uuid:source_id>/change/", setting_up.change_source, name="change_source"),
+    path("sources/<uuid:source_id>/try/", setting_up.try_change, name="try_source"),
     path("sources/<uuid:source_id>/", sources.source, name="source"),
     path("sources/<uuid:source_id>/documents/", sources.documents, name="documents"),
     path("sources/<uuid:source_id>/upload/", sources.upload, name="upload"),
     path("sources/<uuid:source_id>/sync/", sources.sync, name="sync"),
     path("documents/<uuid:document_id>/", documents.document, name="document"),
+    path("documents/<uuid:document_id>/about/", documents.about, name="document_about"),
+    path("documents/<uuid:document_id>/release/", documents.release, name="release"),
+    path("documents/<uuid:document_id>/refuse/", documents.refuse, name="refuse"),
+    path("documents/<uuid:document_id>/rollback/", documents.roll_back, name="roll_back"),
+    path("versions/<uuid:first_id>/diff/<uuid:second_id>/", versions.difference, name="difference"),
+    path("versions/<uuid:version_id>/file/", versions.version_file, name="version_file"),
     path("documents/<uuid:document_id>/withdraw/", documents.withdraw, name="withdraw"),
     path("documents/<uuid:document_id>/restore/", documents.restore, name="restore"),
     path("documents/<uuid:document_id>/retry/", documents.retry, name="retry"),
@@ -30,4 +40,16 @@ urlpatterns = [
     path("index/<str:generation_id>/serve/", index.serve, name="serve_index"),
     path("index/<str:generation_id>/retry/", index.retry, name="retry_index"),
     path("index/<str:generation_id>/remove/", index.remove, name="remove_index"),
+    path("home/", home.home, name="home"),
+    path("home/reminders/", home.reminders, name="reminders"),
+    path("sources/<uuid:source_id>/reviewed/", home.reviewed, name="reviewed"),
+    path("gaps/", gaps.gaps, name="gaps"),
+    path("gaps/<uuid:gap_id>/", gaps.gap, name="gap"),
+    path("gaps/<uuid:gap_id>/assign/", gaps.assign, name="assign_gap"),
+    path("gaps/<uuid:gap_id>/close/", gaps.close, name="close_gap"),
+    path("gaps/<uuid:gap_id>/dismiss/", gaps.dismiss, name="dismiss_gap"),
+    path("gaps/<uuid:gap_id>/reopen/", gaps.reopen, name="reopen_gap"),
+    path("gaps/<uuid:gap_id>/merge/", gaps.merge, name="merge_gaps"),
+    path("gaps/<uuid:gap_id>/ask-again/", gaps.ask_again, name="ask_gap_again"),
+    path("questions/<uuid:question_id>/take-out/", gaps.take_out, name="take_out"),
 ]

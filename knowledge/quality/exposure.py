@@ -146,8 +146,8 @@ def instructions(subject: Subject) -> list[Finding]:
     found = []
     for text in subject.extracted.hidden:
         if _orders(Normalised(text), enough=0.5):
-            message = f"Hidden text in it gives orders to language models: “{text[:160]}”"
-            found.append(Finding("instructions", 1.0, message, detail={"hidden": text[:300]}))
+            message = "Text that nobody sees who opens it gives orders to language models."
+            found.append(Finding("instructions", 1.0, message, detail={"hidden": [text[:300]]}))
             break
     if places := _orders(subject.normal, enough=1.0):
         message = "It says things that could be meant as orders to a language model."

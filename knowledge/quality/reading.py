@@ -87,4 +87,4 @@ def hidden_text(subject: Subject) -> list[Finding]:
         return []
     letters = sum(len(text) for text in hidden)
     message = f"It holds {count(len(hidden), 'text')} that nobody sees who opens it, and that is left out."
-    return [Finding("hidden_text", min(0.3 + letters / 5000, 0.6), message, detail={"texts": hidden[:20]})]
+    return [Finding("hidden_text", min(0.3 + letters / 5000, 0.6), message, detail={"hidden": hidden[:20]})]
