@@ -62,6 +62,10 @@ class RemoteEmbedder:
             if error.status_code in (400, 413, 422) and (smaller := _smaller(texts)):
                 return np.concatenate([self._embed_batch(part, seconds) for part in smaller])
             raise UnavailableError(f"The embedding server answers with status {error.status_code}.") from error
+        except openai.APITimeoutError as error:
+            raise UnavailableError("The embedding server did not answer in time.") from error
+        except openai.APIConnectionError as error:
+            raise UnavailableError("The embedding server cannot be reached.") from error
         except openai.APIError as error:
             raise UnavailableError(f"The embedding server does not answer: {type(error).__name__}.") from error
         except (ValueError, TypeError, AttributeError) as error:
