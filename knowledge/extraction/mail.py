@@ -11,6 +11,7 @@ from email import policy
 from email.errors import MessageError
 from email.message import EmailMessage, Message
 from email.parser import BytesParser
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from knowledge.extraction.writing import Writer, one_line
 
 MEDIA_TYPE = "message/rfc822"
 _PARTS = 1000
+_TOO_MANY = f"It holds more than {_PARTS:,} parts."
 _DEEPEST = 20
 _HEAD = re.compile(rb"^[!-9;-~]+[ \t]*:", re.MULTILINE)
 _REPLY = re.compile(r"^(?:(?:re|fwd?|aw|wg)\s*:\s*)+", re.IGNORECASE)
@@ -30,12 +32,14 @@ def read(path: Path, limits: Limits) -> Extracted:
         raise ExtractionError(f"It is larger than {limits.unpacked_bytes // 2**20} MB.")
     if not _HEAD.match(data.lstrip()[:1000].removeprefix(b"From ").lstrip()) and not _HEAD.search(data[:2000]):
         raise ExtractionError("It is damaged: it does not begin like an e-mail.")
-    if data.count(b"\nContent-Type:") > _PARTS or data.lower().count(b"\ncontent-type:") > _PARTS:
-        raise ExtractionError(f"It holds more than {_PARTS:,} parts.")
+    if data.lower().count(b"\ncontent-type:") > _PARTS:
+        raise ExtractionError(_TOO_MANY)
     try:
         message = BytesParser(policy=policy.default).parsebytes(data)
     except (MessageError, ValueError, LookupError) as error:
         raise ExtractionError("It is damaged: it cannot be read as an e-mail.") from error
+    if next(islice(message.walk(), _PARTS, None), None) is not None:
+        raise ExtractionError(_TOO_MANY)
     writer = Writer(limits)
     subject = _header(message, "subject")
     _write_message(message, writer, 1)

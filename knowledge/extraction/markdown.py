@@ -23,7 +23,7 @@ MEDIA_TYPE = "text/markdown"
 _FRONT = re.compile(r"\A---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 _FENCED_OR_COMMENT = re.compile(
     r"^(?P<fenced> {0,3}(?P<fence>`{3,}|~{3,})[^\n]*\n.*?(?:^ {0,3}(?P=fence)[`~]*[ \t]*$|\Z))"
-    r"|<!--(?P<comment>.{0,20000}?)-->|\{%-?\s*comment\s*-?%\}(?P<template>.{0,20000}?)\{%-?\s*endcomment\s*-?%\}"
+    r"|<!--(?P<comment>(?:(?!<!--).){0,20000}?)-->|\{%-?\s*comment\s*-?%\}(?P<template>.{0,20000}?)\{%-?\s*endcomment\s*-?%\}"
     r"|^\[//\]: *#[ \t]+[(\"'](?P<link>[^\n]*)[)\"'][ \t]*$"
     r"|<(?P<name>[a-z]+)\b[^<>]{0,500}(?:style=[\"'][^\"'<>]{0,500}"
     r"(?:display: *none|visibility: *hidden|font-size: *0|opacity: *0(?!\.))[^<>]{0,500}|[ ]hidden(?:[ =][^<>]*)?)>"
@@ -112,7 +112,8 @@ def _readable(text: str) -> str:
     text = _TAG.sub(lambda match: _words_of_tag(match[1]), text)
     text = _VALUE.sub("", text)
     text = _LOCAL_LINK.sub(r"\1", text)
-    text = _TABLE.sub(lambda match: _table_from_html(match[0]), text)
+    if "</table" in text.lower():
+        text = _TABLE.sub(lambda match: _table_from_html(match[0]), text)
     text = _ELEMENT.sub("", _BREAK.sub(" ", text))
     text = _SETEXT.sub(lambda match: f"{'#' if match[2][0] == '=' else '##'} {match[1].strip()}", text)
     return "\n".join(line.rstrip() for line in text.split("\n"))

@@ -140,17 +140,17 @@ class Ocr:
 
 def _prepared(picture: Image.Image) -> tuple[Image.Image, float]:
     """In grey on white and at a size at which Tesseract reads well, and how much larger that is."""
-    if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
+    longest = max(picture.size)
+    scale = 2.0 if longest < _SMALL else min(_LARGE / longest, 1.0)
+    is_clear = picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info
+    picture = picture.convert("RGBA" if is_clear else "L")
+    if scale != 1.0:
+        picture = picture.resize((max(round(picture.width * scale), 1), max(round(picture.height * scale), 1)))
+    if is_clear:
         from PIL import Image
 
-        seen = picture.convert("RGBA")
-        picture = Image.alpha_composite(Image.new("RGBA", seen.size, "white"), seen)
-    grey = picture.convert("L")
-    longest = max(grey.size)
-    scale = 2.0 if longest < _SMALL else min(_LARGE / longest, 1.0)
-    if scale != 1.0:
-        grey = grey.resize((max(round(grey.width * scale), 1), max(round(grey.height * scale), 1)))
-    return grey, scale
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("L")
+    return picture, scale
 
 
 def _words(table: str, scale: float) -> Iterator[Word]:

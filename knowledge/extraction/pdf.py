@@ -30,7 +30,7 @@ _LARGER = 1.18
 _WIDE_GAP = 1.45
 _COUNTED_PAGES = 3
 _BULLET = re.compile("[•‣▪●○◦∙\uf0b7] *")
-_SCAN_SHARE, _SCAN_LETTERS = 0.3, 12
+_SCAN_SHARE, _SCAN_LETTERS = 0.2, 12
 _SCAN_DOTS, _SCAN_PIXELS = 300 / 72, 9_000_000
 _SCAN_MISSING = f"It is a scan: its pages are pictures, and reading them takes Tesseract, {MISSING}."
 
@@ -68,7 +68,10 @@ def _write_pages(document: pdfium.PdfDocument, pages: list[Page], writer: Writer
     for number, page in enumerate(pages):
         start = writer.position
         kept = [line for line in page.lines if id(line) not in running]
-        writer.boilerplate_characters += sum(len(line.text) for line in page.lines if id(line) in running)
+        left_out = _letters(page.lines) - _letters(kept)
+        if left_out > _letters(kept):
+            kept, left_out = page.lines, 0  # hardly more than what looks like its heads: they are its text
+        writer.boilerplate_characters += left_out
         _write_page(kept, page.rules, writer)
         if page.is_scan:
             write_scan(number + 1, partial(_scanned, document, number), writer, ocr)
@@ -104,8 +107,7 @@ def _page(document: pdfium.PdfDocument, number: int, writer: Writer) -> Page:
         _tell_hidden(text_page, hidden, writer)
         shown = page.get_cropbox()
         lines = lines_of(text_page, shown, hidden, writer.hide)
-        letters = sum(len(line.text) for line in lines)
-        return Page(lines, found.rules, letters < _SCAN_LETTERS and _is_picture(found, shown))
+        return Page(lines, found.rules, _letters(lines) < _SCAN_LETTERS and _is_picture(found, shown))
     finally:
         text_page.close()
         page.close()
@@ -151,8 +153,12 @@ def _running(pages: list[list[Line]]) -> set[int]:
 
 def _edges(lines: list[Line]) -> list[Line]:
     """The lines that could be a running head or foot; what is larger than the text is a heading of its own."""
-    edges = lines if len(lines) <= 4 else [*lines[:2], *lines[-2:]]
+    edges = [*lines[:2], *lines[-2:]] if len(lines) > 6 else [*lines[:1], *lines[1:][-1:]]
     return [line for line in edges if line.size <= _body_size(lines)]
+
+
+def _letters(lines: list[Line]) -> int:
+    return sum(len(line.text) for line in lines)
 
 
 def _body_size(lines: list[Line]) -> float:

@@ -92,7 +92,7 @@ class Limits:
     longer than ``wall_seconds`` where it is more, as long as page after page is read.
     """
 
-    memory_bytes: int = 640 * 2**20
+    memory_bytes: int = 512 * 2**20
     cpu_seconds: int = 25
     wall_seconds: float = 28.0
     unpacked_bytes: int = 200 * 2**20
