@@ -12,9 +12,11 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from chat import briefing
 from chat.models import Generation, Message
 from knowledge.models import GapQuestion
 from knowledge.noting import Unanswered, note_question
+from knowledge.retrieval.followups import standalone
 
 SWEEP_AFTER = timedelta(minutes=2)
 SWEEP_BACK = timedelta(days=1)
@@ -48,14 +50,16 @@ def _unnoted() -> QuerySet[Generation]:
 
 
 def _question_of(run: Generation) -> Unanswered | None:
-    answer, conversation = run.message, run.message.conversation
-    if answer.state != Message.State.DONE or answer.parent is None or conversation.deleted_at is not None:
+    answer = run.message
+    if answer.state != Message.State.DONE or answer.conversation.deleted_at is not None:
         return None
+    brief = briefing.load(answer)
+    earlier = [turn.content for turn in brief.history if turn.role == Message.Role.USER]
     return Unanswered(
-        text=answer.parent.text,
+        text=standalone(brief.question, earlier),
         support=GapQuestion.Support(run.support),
-        asked_by=conversation.owner,
+        asked_by=brief.reader,
         asked_at=answer.created_at,
         message_id=answer.pk,
-        source_ids=tuple(conversation.assistant.sources.values_list("pk", flat=True)),
+        source_ids=brief.source_ids,
     )

@@ -41,8 +41,20 @@ class Answered:
     def is_all(self) -> bool:
         return 0 < self.asked_count == len(self.found)
 
+    @property
+    def in_words(self) -> str:
+        """What it came to, for whoever had it asked."""
+        asked, supported = self.asked_count, len(self.found)
+        if not asked:
+            return "Nobody who asked this is here any more, so it cannot be asked again. Close it when it is answered."
+        if self.is_all:
+            return f"Asked again: {'it finds' if asked == 1 else f'all {asked} questions find'} support now. Closed."
+        if supported:
+            return f"Asked again: {supported} of {asked} questions find support now. It stays open for the others."
+        return "Asked again: still without support."
 
-def ask_again(actor: User, *, gap: Gap) -> Answered:
+
+def ask_again(*, actor: User, gap: Gap) -> Answered:
     """Ask now, and close the gap if every question finds support.
 
     Raises ConflictError when the gap is closed, UnavailableError when the embedding model does not answer.

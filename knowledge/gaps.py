@@ -18,7 +18,7 @@ from knowledge.noting import embed_anew, settle
 LONGEST_REASON = 300
 
 
-def assign_gap(actor: User, *, gap: Gap, person: User | None) -> Gap:
+def assign_gap(*, actor: User, gap: Gap, person: User | None) -> Gap:
     """Give it to somebody who keeps content, or to nobody again. Raises BadInputError for anybody else."""
     rights.require(actor, "knowledge.edit_source", gap)
     if person is not None and not rights.can(person, "knowledge.edit_source"):
@@ -34,14 +34,14 @@ def assign_gap(actor: User, *, gap: Gap, person: User | None) -> Gap:
     return found
 
 
-def close_gap(actor: User, *, gap: Gap, reason: str) -> Gap:
+def close_gap(*, actor: User, gap: Gap, reason: str) -> Gap:
     """It is answered, or will not be; ``reason`` says which. Raises BadInputError without one."""
     if not reason.strip():
         raise BadInputError("Say why: where it is answered now, or why it will not be.")
     return _end(actor, gap, Gap.State.CLOSED, reason.strip()[:LONGEST_REASON])
 
 
-def dismiss_gap(actor: User, *, gap: Gap) -> Gap:
+def dismiss_gap(*, actor: User, gap: Gap) -> Gap:
     """Nothing that knowledge should answer. Further questions of its kind go to it, and bother nobody."""
     return _end(actor, gap, Gap.State.DISMISSED, "")
 
@@ -58,7 +58,7 @@ def _end(actor: User, gap: Gap, state: Gap.State, reason: str) -> Gap:
     return found
 
 
-def reopen_gap(actor: User, *, gap: Gap) -> Gap:
+def reopen_gap(*, actor: User, gap: Gap) -> Gap:
     """It waits again, for whoever had it."""
     rights.require(actor, "knowledge.edit_source", gap)
     with transaction.atomic():
@@ -72,7 +72,7 @@ def reopen_gap(actor: User, *, gap: Gap) -> Gap:
     return found
 
 
-def merge_gaps(actor: User, *, gap: Gap, other: Gap) -> Gap:
+def merge_gaps(*, actor: User, gap: Gap, other: Gap) -> Gap:
     """Both are about the same: the questions of ``other`` go to ``gap``, and ``other`` goes.
 
     Raises BadInputError for one and the same, UnavailableError when vectors of another model have to be made anew and
@@ -99,7 +99,7 @@ def merge_gaps(actor: User, *, gap: Gap, other: Gap) -> Gap:
     return found
 
 
-def take_out(actor: User, *, question: GapQuestion) -> Gap:
+def take_out(*, actor: User, question: GapQuestion) -> Gap:
     """This question is about something else: it gets a gap of its own. Raises ConflictError for the only one."""
     rights.require(actor, "knowledge.edit_source", question.gap)
     with transaction.atomic():
@@ -118,6 +118,16 @@ def keepers() -> list[User]:
     """Who a gap can be given to, by name."""
     people = User.objects.filter(is_active=True, roles__overlap=[Role.OWNER, Role.ADMIN])
     return sorted(people, key=lambda person: str(person).casefold())
+
+
+def find_keeper(text: str) -> User | None:
+    """The keeper of this id or e-mail address; None for an empty one. Raises BadInputError for anybody else."""
+    if not text:
+        return None
+    found = next((one for one in keepers() if text.lower() in (str(one.pk), one.email.lower())), None)
+    if found is None:
+        raise BadInputError("Choose a content owner or an administrator.")
+    return found
 
 
 def _locked(gap: Gap) -> Gap:

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from accounts.models import ApiKey, Group, Role, User
 from chat.models import Assistant, Citation, Conversation, Message
-from knowledge.models import Document, Passage, Source, Version
+from knowledge.models import Document, Gap, GapQuestion, Passage, Source, Version
 from moderation.models import Case, Policy, PolicyVersion
 
 PASSWORD = "Correct-Horse-7-Battery"
@@ -94,6 +94,22 @@ def make_version(
         Passage.objects.create(version=version, ordinal=ordinal, text=paragraph, start=start, end=end)
         start = end + 2
     return version
+
+
+def make_gap(
+    *,
+    source: Source | None = None,
+    questions: Sequence[str] = ("Is there a gym?",),
+    asked_by: User | None = None,
+    **fields: Any,
+) -> Gap:
+    """A topic asked about without an answer. Its vectors are made up: it is near to nothing."""
+    vector = [1.0, *[0.0] * 383]
+    fields = {"embedding_name": "all-minilm-l6-v2", "question_count": len(questions), **fields}
+    gap = Gap.objects.create(title=questions[0], centre=vector, source=source, **fields)
+    for text in questions:
+        GapQuestion.objects.create(gap=gap, text=text, vector=vector, support="none", source=source, asked_by=asked_by)
+    return gap
 
 
 def make_policy(*, slug: str = "default", rules: Sequence[dict[str, Any]] = ()) -> Policy:

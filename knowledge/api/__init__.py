@@ -2,7 +2,7 @@
 
 from ninja import Router
 
-from knowledge.api import access, documents, index, passages, search, sources, syncs
+from knowledge.api import access, documents, index, keeping, passages, search, sources, syncs
 
 router = Router(tags=["knowledge"])
 for part in (
@@ -13,5 +13,6 @@ for part in (
     passages.router,
     search.router,
     index.router,
+    keeping.router,
 ):
     router.add_router("", part)

@@ -107,3 +107,14 @@ async def test_a_reader_who_says_it_is_wrong_makes_one(ask, alice, value, reason
     await in_thread(tasks.note_gap, str(run.message_id))
     supports = [support async for support in GapQuestion.objects.values_list("support", flat=True)]
     assert supports == (["doubted"] if is_gap else [])
+
+
+async def test_a_question_that_leans_on_another_is_noted_as_one_that_stands_alone(ask, alice, alice_key):
+    run = await ask("Which rocket brings astronauts to the moon base?")
+    conversation = await in_thread(lambda: run.message.conversation)
+    async with Reader(conversation.id, key=alice_key) as reader:
+        await reader.send(type="ask", text="And for their cats?", parent_id=str(run.message_id))
+        done = await reader.until("done")
+    await in_thread(noting.note, done["message_id"])
+    text = await GapQuestion.objects.values_list("text", flat=True).aget()
+    assert "moon base" in text and text.endswith("And for their cats?")

@@ -114,7 +114,7 @@ def test_a_keeper_sees_gaps_of_their_sources_alone(gap, handbook, olivia, ada, a
     assert set(Gap.objects.visible_to(ada)) == {gap, other}
     for person in (alice, dana, stranger):
         assert not Gap.objects.visible_to(person).exists()
-    assign_gap(ada, gap=other, person=stranger)
+    assign_gap(actor=ada, gap=other, person=stranger)
     assert set(Gap.objects.visible_to(stranger)) == {other}
 
 
@@ -133,10 +133,10 @@ def test_nobody_without_the_gap_may_do_anything_with_it(gap, handbook, charlie, 
     stranger = factories.make_user("oscar", roles=[Role.OWNER])
     for person in (charlie, alice, stranger):
         for deed in (
-            lambda who: close_gap(who, gap=gap, reason="Done."),
-            lambda who: dismiss_gap(who, gap=gap),
-            lambda who: assign_gap(who, gap=gap, person=who),
-            lambda who: ask_again(who, gap=gap),
+            lambda who: close_gap(actor=who, gap=gap, reason="Done."),
+            lambda who: dismiss_gap(actor=who, gap=gap),
+            lambda who: assign_gap(actor=who, gap=gap, person=who),
+            lambda who: ask_again(actor=who, gap=gap),
         ):
             with pytest.raises(NotAllowedError):
                 deed(person)
@@ -145,50 +145,50 @@ def test_nobody_without_the_gap_may_do_anything_with_it(gap, handbook, charlie, 
 
 def test_a_gap_is_assigned_closed_and_reopened(gap, handbook, olivia, alice):
     give_source(gap, handbook)
-    assert assign_gap(olivia, gap=gap, person=olivia).state == Gap.State.ASSIGNED
+    assert assign_gap(actor=olivia, gap=gap, person=olivia).state == Gap.State.ASSIGNED
     with pytest.raises(BadInputError):
-        assign_gap(olivia, gap=gap, person=alice)
+        assign_gap(actor=olivia, gap=gap, person=alice)
     with pytest.raises(BadInputError):
-        close_gap(olivia, gap=gap, reason=" ")
-    assert close_gap(olivia, gap=gap, reason="See the notice board.").close_reason == "See the notice board."
+        close_gap(actor=olivia, gap=gap, reason=" ")
+    assert close_gap(actor=olivia, gap=gap, reason="See the notice board.").close_reason == "See the notice board."
     with pytest.raises(ConflictError):
-        close_gap(olivia, gap=gap, reason="Again.")
-    assert reopen_gap(olivia, gap=gap).state == Gap.State.ASSIGNED
+        close_gap(actor=olivia, gap=gap, reason="Again.")
+    assert reopen_gap(actor=olivia, gap=gap).state == Gap.State.ASSIGNED
     deeds = list(AuditEvent.objects.filter(action__startswith="gap.").order_by("at").values_list("action", flat=True))
     assert deeds == ["gap.assign", "gap.close", "gap.reopen"]
 
 
 def test_a_dismissed_gap_takes_in_its_kind_and_a_closed_one_does_not(gap, ada, note, bob, charlie):
-    dismiss_gap(ada, gap=gap)
+    dismiss_gap(actor=ada, gap=gap)
     assert note(bob, GYM[1]).gap == gap
     assert Gap.objects.get().state == Gap.State.DISMISSED
-    close_gap(ada, gap=reopen_gap(ada, gap=gap), reason="Answered.")
+    close_gap(actor=ada, gap=reopen_gap(actor=ada, gap=gap), reason="Answered.")
     assert note(charlie, GYM[2]).gap != gap
 
 
 def test_gaps_are_joined_and_questions_taken_out(gap, ada, note, bob):
     other = note(bob, DOG).gap
-    joined = merge_gaps(ada, gap=gap, other=other)
+    joined = merge_gaps(actor=ada, gap=gap, other=other)
     assert joined.question_count == 2 and Gap.objects.count() == 1
     question = GapQuestion.objects.get(text=DOG)
-    own = take_out(ada, question=question)
+    own = take_out(actor=ada, question=question)
     assert Gap.objects.get(pk=own.pk).title == DOG
     assert Gap.objects.get(pk=gap.pk).title == GYM[0]
     with pytest.raises(ConflictError):
-        take_out(ada, question=GapQuestion.objects.get(text=DOG))
+        take_out(actor=ada, question=GapQuestion.objects.get(text=DOG))
     with pytest.raises(BadInputError):
-        merge_gaps(ada, gap=own, other=own)
+        merge_gaps(actor=ada, gap=own, other=own)
 
 
 def test_asked_again_without_support_it_stays(gap, ada):
-    answered = ask_again(ada, gap=gap)
+    answered = ask_again(actor=ada, gap=gap)
     assert answered.asked_count == 1 and not answered.found
     assert Gap.objects.get().is_waiting
 
 
 def test_it_closes_when_what_was_published_answers_it(gap, handbook, publish, ada):
     document = publish(handbook, "gym.md", FITNESS)
-    answered = ask_again(ada, gap=gap)
+    answered = ask_again(actor=ada, gap=gap)
     assert answered.is_all
     closed = Gap.objects.get()
     assert (closed.state, closed.close_reason, closed.answered_by) == (Gap.State.CLOSED, REASON, document)
@@ -198,16 +198,16 @@ def test_it_is_asked_with_the_rights_of_its_asker(note, charlie, handbook, publi
     """What charlie may not read answers nothing for charlie."""
     gap = note(charlie, GYM[0]).gap
     publish(handbook, "gym.md", FITNESS)
-    assert not ask_again(ada, gap=gap).found
+    assert not ask_again(actor=ada, gap=gap).found
     assert Gap.objects.get().is_waiting
 
 
 def test_a_doubted_answer_needs_something_newer(note, alice, handbook, publish, ada):
     publish(handbook, "gym.md", FITNESS)
     gap = note(alice, GYM[0], support=GapQuestion.Support.DOUBTED).gap
-    assert not ask_again(ada, gap=gap).found
+    assert not ask_again(actor=ada, gap=gap).found
     publish(handbook, "gym.md", FITNESS.replace("6 to 22", "7 to 23"))
-    assert ask_again(ada, gap=gap).is_all
+    assert ask_again(actor=ada, gap=gap).is_all
 
 
 def test_gaps_are_revisited_after_publishing_and_once_a_day(gap, handbook, publish, django_assert_num_queries):
@@ -224,7 +224,7 @@ def test_a_gap_of_a_suspended_person_waits_for_a_hand(gap, handbook, publish, ad
     publish(handbook, "gym.md", FITNESS)
     alice.is_active = False
     alice.save()
-    assert ask_again(ada, gap=gap).asked_count == 0
+    assert ask_again(actor=ada, gap=gap).asked_count == 0
     assert Gap.objects.get().is_waiting
 
 
