@@ -87,6 +87,7 @@ class Connector(ABC):
     """Its config: titles and descriptions of the fields make the form; unknown fields are refused."""
     credential_label: ClassVar[str] = ""
     """What its secret is called ("Access token"); "" when it needs none."""
+    do_not_call_in_templates: ClassVar[bool] = True
     harmless_settings: ClassVar[frozenset[str]] = frozenset()
     """Settings that never change where the secret is sent; whoever changes another one has to enter it again."""
     is_listed_first: ClassVar[bool] = False

@@ -10,15 +10,14 @@ from django.contrib.auth.decorators import login_required
 from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_POST
 
 from accounts.callers import reader
-from accounts.rights import can, require
+from accounts.rights import can
 from app.errors import BadInputError
 from app.web.paging import newest_first
 from knowledge import ingestion, progress, queries
 from knowledge import sources as keeping
-from knowledge.forms import SourceForm
 from knowledge.models import Document, Source
 
 ROWS = 50
@@ -35,27 +34,6 @@ def sources(request: HttpRequest) -> HttpResponse:
         "may_create": can(user, "knowledge.create_source"),
     }
     return render(request, "knowledge/sources.html", context)
-
-
-@login_required
-@require_http_methods(["GET", "POST"])
-def new_source(request: HttpRequest) -> HttpResponse:
-    user = reader(request)
-    require(user, "knowledge.create_source")
-    form = SourceForm(request.POST or None, user=user)
-    if request.method == "POST" and form.is_valid():
-        try:
-            source = keeping.create_source(
-                actor=user,
-                name=form.cleaned_data["name"],
-                readers=form.chosen_readers(),
-                review_by=form.cleaned_data["review_by"],
-            )
-        except BadInputError as error:
-            form.add_error("name", error.message)
-        else:
-            return redirect("knowledge:source", source.pk)
-    return render(request, "knowledge/new_source.html", {"form": form}, status=422 if form.errors else 200)
 
 
 @login_required

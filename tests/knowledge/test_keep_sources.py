@@ -18,7 +18,7 @@ from tests.knowledge.conftest import Publish
 
 def test_an_owner_makes_a_source_for_their_group(olivia: User, alice: User, charlie: User, signed_in: SignIn) -> None:
     form = {"name": "Travel", "readers": "groups", "groups": ["Crew"]}
-    response = signed_in(olivia).post("/knowledge/sources/new/", form)
+    response = signed_in(olivia).post("/knowledge/sources/new/upload/", form)
     source = Source.objects.get(name="Travel")
     assert response.headers["Location"] == f"/knowledge/sources/{source.pk}/"
     assert Source.objects.visible_to(alice).contains(source)
@@ -27,7 +27,7 @@ def test_an_owner_makes_a_source_for_their_group(olivia: User, alice: User, char
 
 
 def test_a_name_in_use_is_said_at_its_field(olivia: User, handbook: Source, signed_in: SignIn) -> None:
-    response = signed_in(olivia).post("/knowledge/sources/new/", {"name": handbook.name, "readers": "everyone"})
+    response = signed_in(olivia).post("/knowledge/sources/new/upload/", {"name": handbook.name, "readers": "everyone"})
     assert response.status_code == 422
     assert "already a source called Handbook" in response.content.decode()
 
@@ -35,14 +35,14 @@ def test_a_name_in_use_is_said_at_its_field(olivia: User, handbook: Source, sign
 def test_groups_have_to_be_chosen_and_be_ones_own(olivia: User, signed_in: SignIn) -> None:
     factories.make_group("Board")
     client = signed_in(olivia)
-    assert client.post("/knowledge/sources/new/", {"name": "A", "readers": "groups"}).status_code == 422
+    assert client.post("/knowledge/sources/new/upload/", {"name": "A", "readers": "groups"}).status_code == 422
     form = {"name": "A", "readers": "groups", "groups": ["Board"]}
-    assert client.post("/knowledge/sources/new/", form).status_code == 422
+    assert client.post("/knowledge/sources/new/upload/", form).status_code == 422
     assert not Source.objects.filter(name="A").exists()
 
 
 def test_an_employee_makes_none(alice: User, signed_in: SignIn) -> None:
-    assert signed_in(alice).get("/knowledge/sources/new/").status_code == 403
+    assert signed_in(alice).get("/knowledge/sources/new/upload/").status_code == 403
     with pytest.raises(NotAllowedError):
         create_source(actor=alice, name="A")
 

@@ -1,0 +1,81 @@
+"""The fields of a form for a connector's settings, made from what its settings schema says of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin
+
+from django import forms
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+PREFIX = "config_"
+
+
+class Lines(forms.CharField):
+    """Some texts, one a line; an empty line is none."""
+
+    widget = forms.Textarea(attrs={"rows": 3, "spellcheck": "false"})
+
+    def prepare_value(self, value: Any) -> Any:
+        return "\n".join(value) if isinstance(value, list) else value
+
+    def clean(self, value: Any) -> Any:
+        return [line.strip() for line in (super().clean(value) or "").splitlines() if line.strip()]
+
+
+def setting_fields(schema: type[BaseModel]) -> dict[str, forms.Field]:
+    """A form field for each setting, by its name in the form."""
+    return {f"{PREFIX}{name}": _field(name, about) for name, about in schema.model_fields.items()}
+
+
+def initial_settings(schema: type[BaseModel], config: Mapping[str, Any]) -> dict[str, Any]:
+    """What the fields hold at first: what is set, else each setting's own default."""
+    found: dict[str, Any] = {}
+    for name, about in schema.model_fields.items():
+        if name in config:
+            found[f"{PREFIX}{name}"] = config[name]
+        elif not about.is_required():
+            found[f"{PREFIX}{name}"] = about.get_default(call_default_factory=True)
+    return found
+
+
+def settings_in(schema: type[BaseModel], cleaned: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a cleaned form, whole: what was left empty has its default, where it has one."""
+    found: dict[str, Any] = {}
+    for name, about in schema.model_fields.items():
+        value = cleaned.get(f"{PREFIX}{name}")
+        if value not in (None, ""):
+            found[name] = value
+        elif not about.is_required():
+            found[name] = about.get_default(call_default_factory=True)
+    return found
+
+
+def _field(name: str, about: FieldInfo) -> forms.Field:
+    kind, is_optional = _plain_type(about.annotation)
+    words: dict[str, Any] = {
+        "label": about.title or name.replace("_", " ").capitalize(),
+        "help_text": about.description or "",
+        "required": about.is_required() and not is_optional,
+    }
+    if get_origin(kind) is Literal:
+        return forms.ChoiceField(choices=[(value, str(value).capitalize()) for value in get_args(kind)], **words)
+    if get_origin(kind) is list:
+        return Lines(**words)
+    if kind is bool:
+        return forms.BooleanField(**{**words, "required": False})
+    if kind in (int, float):
+        return (forms.IntegerField if kind is int else forms.FloatField)(**words)
+    return forms.CharField(max_length=2000, **words)
+
+
+def _plain_type(annotation: Any) -> tuple[Any, bool]:
+    """The type without ``None`` and without what only pydantic reads, and whether it may be ``None``."""
+    if get_origin(annotation) in (Union, UnionType):
+        left = [one for one in get_args(annotation) if one is not NoneType]
+        return _plain_type(left[0])[0], len(left) < len(get_args(annotation))
+    if hasattr(annotation, "__metadata__"):
+        return _plain_type(get_args(annotation)[0])
+    return annotation, False
