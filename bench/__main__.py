@@ -16,7 +16,8 @@ from bench.house import open_house
 # Name and what it measures. Each is the module of that name, with a function ``run(house)``.
 BENCHMARKS = {
     "stream": "tokens through the web process, under each web server, against nginx and a direct call",
-    "retrieval": "the demo company's questions: words alone, vectors alone, both; and what is quoted",
+    "retrieval": "questions of every set there is: words alone, vectors alone, both",
+    "search-acl": "100,000 passages, of which a reader may see 0.1 % to 100 %: against comparing all, and no rights",
     "ingest": "bringing documents in, against the embedder's own ceiling",
     "audit": "events into the audit log, against a plain table",
     "history": "a page deep in 100,000 conversations, against the first one",
@@ -47,7 +48,7 @@ def run_one(name: str, output: Path) -> None:
     """Run one benchmark in a Parley of its own."""
     about = machine()
     with open_house() as house:
-        module = importlib.import_module(f"bench.{name}")
+        module = importlib.import_module(f"bench.{name.replace('-', '_')}")
         rows = module.run(house)
     show(f"{name}: {BENCHMARKS[name]}", rows)
     print(f"{about['processor']}, {about['cores']} cores, load before {about['load_before']}")

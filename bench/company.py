@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypedDict
 
 from accounts.audit import SYSTEM
 from accounts.models import Role, User
@@ -15,15 +13,6 @@ from app.demo.company import FOLDER, READERS
 from bench.harness import BenchError
 from knowledge.importing import bring_in, look
 from knowledge.tallying import Tally
-
-
-class Question(TypedDict):
-    """A question with the words that answer it, and the file they stand in."""
-
-    question: str
-    file: str
-    answer_contains: str
-    readers: str
 
 
 @dataclass(frozen=True)
@@ -55,8 +44,3 @@ class Company:
         """Another folder, as a new source."""
         visit = look(actor=self.keeper, path=path, source_name=source_name, groups=groups)
         return bring_in(actor=self.keeper, visit=visit)
-
-
-def questions() -> Sequence[Question]:
-    found: list[Question] = json.loads((FOLDER / "questions.json").read_text())
-    return found

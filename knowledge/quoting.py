@@ -13,7 +13,7 @@ import re
 import threading
 from collections import Counter, OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from uuid import UUID
 
@@ -64,10 +64,21 @@ class Quote:
 
 
 @dataclass(frozen=True)
+class Place:
+    """A passage whose sentences may be quoted: a part of which found stretch, and where in the version it begins."""
+
+    found_index: int
+    passage_id: UUID
+    text: str
+    heading_path: Sequence[str]
+    start: int
+
+
+@dataclass(frozen=True)
 class _Scored:
     """A sentence of one passage; offsets count in the passage."""
 
-    passage: int
+    place: Place
     sentence: Sentence
     score: float
     cosine: float
@@ -98,75 +109,94 @@ _memory = _Memory()
 
 
 def best_quotes(query: str, found: Sequence[Found], limit: int = 3) -> list[Quote]:
-    """At most ``limit`` quotes that answer ``query``, best first; empty when nothing fits well enough."""
+    """At most ``limit`` quotes that answer ``query``, best first; empty when nothing fits well enough.
+
+    A quote stands within one passage, also where several were found as one stretch.
+    """
     if not found:
         return []
     top = max(one.score for one in found)
-    scored = _score(query, [(one.passage_id, one.text, one.heading_path) for one in found[:QUOTED_PASSAGES]])
+    generation = serving_generation()
+    scored = _score(query, _places(found[:QUOTED_PASSAGES]), generation, embed_query(generation, query))
     ranked = sorted(
-        (
-            _Scored(
-                one.passage, one.sentence, one.score - PASSAGE_WEIGHT * (top - found[one.passage].score), one.cosine
-            )
-            for one in scored
-        ),
+        (replace(one, score=one.score - PASSAGE_WEIGHT * (top - found[one.place.found_index].score)) for one in scored),
         key=lambda one: -one.score,
     )
     quotes: list[Quote] = []
     for one in ranked:
         if len(quotes) == limit or one.score < LEAST_SCORE or one.cosine < LEAST_COSINE:
             break
-        source = found[one.passage]
-        start, end = _with_neighbours(one, scored, source.text)
-        is_new = source.text[start:end] not in {quote.text for quote in quotes}
-        if is_new and not any(
-            quote.found_index == one.passage and _touch(quote, start, end, source.start) for quote in quotes
-        ):
-            quotes.append(
-                Quote(
-                    one.passage, source.start + start, source.start + end, source.text[start:end], round(one.score, 4)
-                )
-            )
+        quote = _quote(one, scored)
+        if not any(_is_known(quote, known) for known in quotes):
+            quotes.append(quote)
     return quotes
 
 
-def quote_spans(query: str, passages: Sequence[tuple[UUID, str]]) -> list[tuple[int, int]]:
-    """For each passage (id, text) the span of its best sentence; the whole passage when it has no sentence."""
+def quote_spans(
+    query: str, places: Sequence[Place], generation: IndexGeneration, vector: Vectors
+) -> dict[int, tuple[int, int]]:
+    """For each found stretch the span of its best sentence in the version's text; none where it has no sentence.
+
+    ``vector`` is the question's, of ``generation``.
+    """
     best: dict[int, _Scored] = {}
-    for one in _score(query, [(passage_id, text, ()) for passage_id, text in passages]):
-        if one.passage not in best or one.score > best[one.passage].score:
-            best[one.passage] = one
+    for one in _score(query, places, generation, vector):
+        index = one.place.found_index
+        if index not in best or one.score > best[index].score:
+            best[index] = one
+    return {
+        index: (one.place.start + one.sentence.start, one.place.start + one.sentence.end) for index, one in best.items()
+    }
+
+
+def _places(found: Sequence[Found]) -> list[Place]:
     return [
-        (best[index].sentence.start, best[index].sentence.end) if index in best else (0, len(text))
-        for index, (_, text) in enumerate(passages)
+        Place(
+            index,
+            part.passage_id,
+            one.text[part.start - one.start : part.end - one.start],
+            part.heading_path,
+            part.start,
+        )
+        for index, one in enumerate(found)
+        for part in one.passages()
     ]
 
 
-def _score(query: str, passages: Sequence[tuple[UUID, str, Sequence[str]]]) -> list[_Scored]:
-    """Every sentence of the passages (id, text, heading path), with its score for the question."""
-    generation = serving_generation()
-    known = _known(generation, [(passage_id, text) for passage_id, text, _ in passages])
-    vector = embed_query(generation, query)
+def _quote(one: _Scored, scored: Sequence[_Scored]) -> Quote:
+    start, end = _with_neighbours(one, scored)
+    place = one.place
+    return Quote(place.found_index, place.start + start, place.start + end, place.text[start:end], round(one.score, 4))
+
+
+def _is_known(quote: Quote, known: Quote) -> bool:
+    """Whether the same was quoted before, or something of the same words."""
+    touches = known.found_index == quote.found_index and known.start < quote.end and quote.start < known.end
+    return touches or known.text == quote.text
+
+
+def _score(query: str, places: Sequence[Place], generation: IndexGeneration, vector: Vectors) -> list[_Scored]:
+    """Every sentence of the passages, with its score for the question."""
     asked = stems(query)
-    bags: list[tuple[int, Sentence, float, frozenset[str], frozenset[str]]] = []
-    for index, ((_, text, path), (found, vectors)) in enumerate(zip(passages, known, strict=True)):
-        around = stems(" ".join(path))
+    bags: list[tuple[Place, Sentence, float, frozenset[str], frozenset[str]]] = []
+    for place, (found, vectors) in zip(places, _known(generation, places), strict=True):
+        around = stems(" ".join(place.heading_path))
         cosines = vectors @ vector if len(found) else ()
         for sentence, cosine in zip(found, cosines, strict=True):
-            own = stems(plain(text[sentence.start : sentence.end]))
-            bags.append((index, sentence, float(cosine), own, around | stems(sentence.lead)))
+            own = stems(plain(place.text[sentence.start : sentence.end]))
+            bags.append((place, sentence, float(cosine), own, around | stems(sentence.lead)))
     weights = _weights(asked, [own for _, _, _, own, _ in bags])
     whole = sum(weights.values()) or 1.0
     return [
         _Scored(
-            index,
+            place,
             sentence,
             cosine
             + WORDS_WEIGHT * sum(_share(word, own, near) * weight for word, weight in weights.items()) / whole
-            - _emptiness(passages[index][1][sentence.start : sentence.end]),
+            - _emptiness(place.text[sentence.start : sentence.end]),
             cosine,
         )
-        for index, sentence, cosine, own, near in bags
+        for place, sentence, cosine, own, near in bags
     ]
 
 
@@ -186,27 +216,28 @@ def _weights(asked: frozenset[str], bags: Sequence[frozenset[str]]) -> dict[str,
     return {word: math.log(1 + (len(bags) + 1) / (holders[word] + 0.5)) for word in asked}
 
 
-def _known(generation: IndexGeneration, passages: Sequence[tuple[UUID, str]]) -> list[tuple[list[Sentence], Vectors]]:
+def _known(generation: IndexGeneration, places: Sequence[Place]) -> list[tuple[list[Sentence], Vectors]]:
     """Sentences and vectors of each passage; those not seen before are embedded in one batch."""
-    known = {passage_id: _memory.recall(generation.pk, passage_id) for passage_id, _ in passages}
-    new = [(passage_id, text, sentences(text)) for passage_id, text in passages if known[passage_id] is None]
+    known = {place.passage_id: _memory.recall(generation.pk, place.passage_id) for place in places}
+    new = [(place, sentences(place.text)) for place in places if known[place.passage_id] is None]
     texts = [
-        f"{sentence.lead} {plain(text[sentence.start : sentence.end])}".strip()
-        for _, text, found in new
+        f"{sentence.lead} {plain(place.text[sentence.start : sentence.end])}".strip()
+        for place, found in new
         for sentence in found
     ]
     vectors = embed_passages(generation, texts)
     at = 0
-    for passage_id, _, found in new:
-        known[passage_id] = (found, vectors[at : at + len(found)])
-        _memory.keep(generation.pk, passage_id, (found, vectors[at : at + len(found)].copy()))
+    for place, found in new:
+        known[place.passage_id] = (found, vectors[at : at + len(found)])
+        _memory.keep(generation.pk, place.passage_id, (found, vectors[at : at + len(found)].copy()))
         at += len(found)
-    return [entry for passage_id, _ in passages if (entry := known[passage_id]) is not None]
+    return [entry for place in places if (entry := known[place.passage_id]) is not None]
 
 
-def _with_neighbours(one: _Scored, scored: Sequence[_Scored], text: str) -> tuple[int, int]:
+def _with_neighbours(one: _Scored, scored: Sequence[_Scored]) -> tuple[int, int]:
     """The sentence's span, widened over neighbours that fit nearly as well and stand in the same block."""
-    line = [other for other in scored if other.passage == one.passage]
+    text = one.place.text
+    line = [other for other in scored if other.place is one.place]
     at = next(index for index, other in enumerate(line) if other.sentence == one.sentence)
     start, end = one.sentence.start, one.sentence.end
     for step in (-1, 1):
@@ -226,10 +257,6 @@ def _with_neighbours(one: _Scored, scored: Sequence[_Scored], text: str) -> tupl
             index += step
     first = next(other.sentence for other in line if other.sentence.start == start)
     return (first.lead_start if end - first.lead_start <= LONGEST_QUOTE else start), end
-
-
-def _touch(quote: Quote, start: int, end: int, offset: int) -> bool:
-    return quote.start < offset + end and offset + start < quote.end
 
 
 @lru_cache(maxsize=20_000)

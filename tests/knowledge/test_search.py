@@ -143,7 +143,7 @@ def test_the_same_text_in_two_documents_is_found_once(alice: User, handbook: Sou
 def test_one_document_does_not_fill_the_list(alice: User, handbook: Source, publish: Publish) -> None:
     sections = "\n\n".join(f"## Parking {n}\n\nCar park {n} closes at {n} o'clock for visitors." for n in range(9))
     publish(handbook, "a.md", f"# Parking\n\n{sections}")
-    assert len(search(user=alice, query="When does the car park close?")) == 3
+    assert len(search(user=alice, query="When does the car park close?", limit=6)) == 3
 
 
 @pytest.mark.parametrize("query", ["", "   ", "the", "'; DROP TABLE x; --", "a & | ! ( ) : * <->", "\x00", "🙂" * 400])
@@ -154,12 +154,13 @@ def test_odd_questions_do_no_harm(alice: User, handbook: Source, publish: Publis
 
 def test_the_number_of_statements_is_constant(alice: User, handbook: Source, publish: Publish) -> None:
     publish(handbook)
+    search(user=alice, query="annual leave")  # counts the sources that it has not seen
     with CaptureQueriesContext(connection) as few:
         search(user=alice, query="annual leave")
     publish(handbook, "travel.md", TRAVEL)
     with CaptureQueriesContext(connection) as more:
         search(user=alice, query="annual leave and travel by car")
-    assert len(few) == len(more) <= 3
+    assert len(few) == len(more) == 3
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
