@@ -14,13 +14,17 @@ from typing import Any
 
 import pypdfium2 as pdfium
 import pypdfium2.raw as raw
-from PIL import Image
+from PIL import Image, ImageOps
 
 from knowledge.extraction.aligning import find_spans
-from knowledge.extraction.types import DrawnPage, ExtractionError
+from knowledge.extraction.ocr import Ocr, Word
+from knowledge.extraction.pdf_objects import is_picture, objects_of, scanned
+from knowledge.extraction.pictures import open_picture
+from knowledge.extraction.types import DrawnPage, ExtractionError, Limits
 
 WIDEST = 2000
 _PIXELS = 12_000_000
+_OCR_SECONDS = 8.0
 _FINE = 1_000_000
 Rectangle = tuple[float, float, float, float]
 
@@ -30,10 +34,9 @@ def draw(path: Path, *, page: int, width: int, marked: str, nth: int) -> DrawnPa
     with path.open("rb") as file:
         head = file.read(1024)
     if b"%PDF-" not in head:
-        from knowledge.extraction.pictures import open_picture
-
-        picture = open_picture(path, page)
-        return _as_png(picture.resize(_size(picture.width, picture.height, width)), [])
+        picture = ImageOps.exif_transpose(open_picture(path, page))
+        rectangles = _marked_in_picture(picture, marked, nth)
+        return _as_png(picture.resize(_size(picture.width, picture.height, width)), rectangles)
     return _draw_pdf(path, page, width, marked, nth)
 
 
@@ -45,6 +48,8 @@ def _draw_pdf(path: Path, number: int, width: int, marked: str, nth: int) -> Dra
             page = document[number - 1]
             size = _size(page.get_width(), page.get_height(), width)
             rectangles = _marked(page, marked, nth) if marked else []
+            if marked and not rectangles and is_picture(objects_of(page), page.get_cropbox()):
+                rectangles = _marked_in_picture(scanned(page), marked, nth)
             picture = page.render(scale=size[0] / max(page.get_width(), 1e-3), rev_byteorder=True).to_pil()
             return _as_png(picture, rectangles)
     except pdfium.PdfiumError as error:
@@ -76,6 +81,22 @@ def _marked(page: pdfium.PdfPage, marked: str, nth: int) -> list[Rectangle]:
         return _lines(found)
     finally:
         text_page.close()
+
+
+def _marked_in_picture(picture: Image.Image, marked: str, nth: int) -> list[Rectangle]:
+    """Where a text stands in a picture, as Tesseract reads it once more; nothing where there is no Tesseract."""
+    ocr = Ocr(Limits(ocr_seconds=_OCR_SECONDS))
+    words = ocr.words(picture) if marked.strip() and ocr.is_there else None
+    characters: list[str] = []
+    owners: list[Word] = []
+    for word in words or []:
+        characters += [*word.text, " "]
+        owners += [word] * (len(word.text) + 1)
+    spans = find_spans(characters, marked, nth)
+    found = dict.fromkeys(word for start, end in spans for word in owners[start:end])
+    across, down = picture.size
+    boxes = [(word.left / across, word.top / down, word.right / across, word.bottom / down) for word in found]
+    return _lines(boxes)
 
 
 def _boxes(text_page: Any, start: int, end: int) -> Iterator[Rectangle]:

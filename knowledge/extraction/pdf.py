@@ -20,7 +20,7 @@ from PIL import Image
 from knowledge.extraction.grid import Grid, Rule, with_tables
 from knowledge.extraction.ocr import MISSING, Ocr
 from knowledge.extraction.pdf_lines import Line, lines_of
-from knowledge.extraction.pdf_objects import Objects, hidden_characters, objects_of
+from knowledge.extraction.pdf_objects import hidden_characters, is_picture, objects_of, scanned
 from knowledge.extraction.pictures import tell_unread, write_scan
 from knowledge.extraction.types import Extracted, ExtractionError, Limits
 from knowledge.extraction.writing import Writer, table, worthy_title
@@ -30,8 +30,7 @@ _LARGER = 1.18
 _WIDE_GAP = 1.45
 _COUNTED_PAGES = 3
 _BULLET = re.compile("[•‣▪●○◦∙\uf0b7] *")
-_SCAN_SHARE, _SCAN_LETTERS = 0.2, 12
-_SCAN_DOTS, _SCAN_PIXELS = 300 / 72, 9_000_000
+_SCAN_LETTERS = 12
 _SCAN_MISSING = f"It is a scan: its pages are pictures, and reading them takes Tesseract, {MISSING}."
 
 
@@ -74,18 +73,18 @@ def _write_pages(document: pdfium.PdfDocument, pages: list[Page], writer: Writer
         writer.boilerplate_characters += left_out
         _write_page(kept, page.rules, writer)
         if page.is_scan:
-            write_scan(number + 1, partial(_scanned, document, number), writer, ocr)
+            write_scan(number + 1, partial(_scan, document, number), writer, ocr)
         writer.end_page(start)
     writer.ocr_confidence = ocr.confidence
     tell_unread(writer)
 
 
-def _scanned(document: pdfium.PdfDocument, number: int) -> Image.Image:
+def _scan(document: pdfium.PdfDocument, number: int) -> Image.Image:
     page = document[number]
-    scale = min(_SCAN_DOTS, (_SCAN_PIXELS / (page.get_width() * page.get_height())) ** 0.5)
-    picture: Image.Image = page.render(scale=scale, grayscale=True).to_pil()
-    page.close()
-    return picture
+    try:
+        return scanned(page)
+    finally:
+        page.close()
 
 
 def _why(message: str) -> str:
@@ -107,7 +106,7 @@ def _page(document: pdfium.PdfDocument, number: int, writer: Writer) -> Page:
         _tell_hidden(text_page, hidden, writer)
         shown = page.get_cropbox()
         lines = lines_of(text_page, shown, hidden, writer.hide)
-        return Page(lines, found.rules, _letters(lines) < _SCAN_LETTERS and _is_picture(found, shown))
+        return Page(lines, found.rules, _letters(lines) < _SCAN_LETTERS and is_picture(found, shown))
     finally:
         text_page.close()
         page.close()
@@ -124,13 +123,6 @@ def _tell_hidden(text_page: pdfium.PdfTextPage, hidden: set[int], writer: Writer
             words = []
         words.append(text[index] if index - 1 in hidden else f" {text[index]}")
     writer.hide("".join(words))
-
-
-def _is_picture(found: Objects, shown: tuple[float, float, float, float]) -> bool:
-    """Whether pictures take up much of the page."""
-    area = (shown[2] - shown[0]) * (shown[3] - shown[1])
-    taken = sum((right - left) * (top - bottom) for left, bottom, right, top in found.pictures)
-    return taken > area * _SCAN_SHARE
 
 
 def _running(pages: list[list[Line]]) -> set[int]:
@@ -154,7 +146,8 @@ def _running(pages: list[list[Line]]) -> set[int]:
 def _edges(lines: list[Line]) -> list[Line]:
     """The lines that could be a running head or foot; what is larger than the text is a heading of its own."""
     edges = [*lines[:2], *lines[-2:]] if len(lines) > 6 else [*lines[:1], *lines[1:][-1:]]
-    return [line for line in edges if line.size <= _body_size(lines)]
+    body = _body_size(lines)
+    return [line for line in edges if line.size <= body]
 
 
 def _letters(lines: list[Line]) -> int:
@@ -162,7 +155,13 @@ def _letters(lines: list[Line]) -> int:
 
 
 def _body_size(lines: list[Line]) -> float:
-    return median([line.size for line in lines for _ in line.text])
+    """The size of the letter in the middle, when all letters of the lines are put in order of their size."""
+    left = _letters(lines) / 2
+    for line in sorted(lines, key=lambda line: line.size):
+        left -= len(line.text)
+        if left <= 0:
+            return line.size
+    return 0.0
 
 
 def _write_page(lines: list[Line], rules: list[Rule], writer: Writer) -> None:

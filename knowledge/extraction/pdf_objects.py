@@ -17,6 +17,8 @@ import pypdfium2 as pdfium
 import pypdfium2.raw as raw
 from PIL import Image
 
+_SCAN_SHARE = 0.2
+_SCAN_DOTS, _SCAN_PIXELS = 300 / 72, 9_000_000
 _MOST = 20_000
 _DEEPEST = 4
 _NO_INK = (raw.FPDF_TEXTRENDERMODE_INVISIBLE, raw.FPDF_TEXTRENDERMODE_CLIP)
@@ -56,6 +58,19 @@ def objects_of(page: pdfium.PdfPage) -> Objects:
         elif kind == raw.FPDF_PAGEOBJ_PATH and is_top:
             found.rules += _rules(item)
     return found
+
+
+def is_picture(found: Objects, shown: Box) -> bool:
+    """Whether pictures take up much of the page, of which ``shown`` is seen."""
+    area = (shown[2] - shown[0]) * (shown[3] - shown[1])
+    return sum((right - left) * (top - bottom) for left, bottom, right, top in found.pictures) > area * _SCAN_SHARE
+
+
+def scanned(page: pdfium.PdfPage) -> Image.Image:
+    """A page as a grey picture, fine enough for its letters to be read."""
+    scale = min(_SCAN_DOTS, (_SCAN_PIXELS / max(page.get_width() * page.get_height(), 1)) ** 0.5)
+    picture: Image.Image = page.render(scale=scale, grayscale=True).to_pil()
+    return picture
 
 
 def _objects(holder: Any, depth: int) -> Iterator[tuple[int, Any, bool]]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import struct
+import subprocess
+import sys
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -284,3 +286,21 @@ def test_rubbish_under_any_name_is_read_or_refused(tmp_path: Path, ending: str, 
     except ExtractionError as error:
         assert error.reason
         assert "broke" not in error.reason
+
+
+def test_a_reader_may_start_one_command_and_no_other() -> None:
+    code = (
+        "import subprocess, sys\n"
+        "from knowledge.extraction.confinement import ConfinedError, refuse_outside\n"
+        "from knowledge.extraction.ocr import Program\n"
+        "refuse_outside(Program(('/bin/echo', 'allowed'), (('LANG', 'C'),)))\n"
+        "for command, env in ((['/bin/echo', 'allowed'], {'LANG': 'C'}), (['/bin/echo', 'other'], {'LANG': 'C'}),\n"
+        "                     (['/bin/sh', '-c', 'echo no'], {'LANG': 'C'}),\n"
+        "                     (['/bin/echo', 'allowed'], {'LD_PRELOAD': 'x'})):\n"
+        "    try:\n"
+        "        print(subprocess.run(command, env=env, capture_output=True, text=True).stdout.strip())\n"
+        "    except ConfinedError:\n"
+        "        print('refused')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["allowed", "refused", "refused", "refused"]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from knowledge.extraction.running import extract
+from knowledge.extraction.running import draw_page, extract
 from knowledge.extraction.types import ExtractionError, Limits
 from tests.knowledge.made_files import pdf, picture, read, reason, stored, with_path
 
@@ -93,6 +93,22 @@ def test_a_language_that_tesseract_lacks_is_named(tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("TESSERACT_LANGUAGES", "xxx")
     said = with_path(monkeypatch, os.environ["PATH"], lambda: reason(tmp_path, "a.png", stored(SCAN, "PNG")))
     assert "“xxx”" in said if HAS_TESSERACT else MISSING in said
+
+
+def test_words_are_marked_in_a_picture_and_on_a_scanned_page(tmp_path: Path) -> None:
+    path = tmp_path / "stored"
+    path.write_bytes(stored(SCAN, "PNG"))
+    in_picture = draw_page(path, page=1, width=500, marked="number is 6112.").rectangles
+    path.write_bytes(pdf(scanned_page))
+    on_page = draw_page(path, page=1, width=500, marked="number is 6112.").rectangles
+    if not HAS_TESSERACT:
+        assert in_picture == on_page == []
+        return
+    (left, top, right, bottom) = in_picture[0]
+    assert 0.25 < left < 0.45 < right < 0.75
+    assert 0.08 < top < bottom < 0.25
+    assert len(in_picture) == len(on_page) == 1
+    assert (842 - 550) / 842 < on_page[0][1] < on_page[0][3] < (842 - 470) / 842
 
 
 def fake_tesseract(folder: Path, script: str) -> str:
