@@ -114,6 +114,12 @@ def waiting() -> list[IndexGeneration]:
     return [one for one in free if one.state in (State.BUILDING, State.REMOVING) or lacks_vectors(one)]
 
 
+def tend_vectors() -> None:
+    """Let what can serve be searched as quickly as its size asks for; see ``vector_index``."""
+    for generation in IndexGeneration.objects.filter(state__in=[State.READY, State.SERVING]):
+        vector_index.tend(generation)
+
+
 def rate(generation: IndexGeneration) -> float | None:
     """Passages a second, as the builder last saw it; None when it has not worked for two minutes."""
     try:

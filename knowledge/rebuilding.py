@@ -37,7 +37,7 @@ def start_generation(*, actor: User, model: Model | None) -> IndexGeneration:
     """A new generation of ``model``'s vectors, None for the installation's own model; a task builds it.
 
     Raises UnavailableError when the model does not answer, BadInputError when it cannot be used for this,
-    ConflictError while another one is being built.
+    ConflictError while another one is being built, or when this one is ready already.
     """
     require(actor, "knowledge.rebuild_index")
     if model is not None and model.role != Role.EMBED:
@@ -49,6 +49,8 @@ def start_generation(*, actor: User, model: Model | None) -> IndexGeneration:
     with transaction.atomic():
         hold_generations(alone=True)
         _check_nothing_is_built()
+        if IndexGeneration.objects.filter(state=State.READY, embedding_name=embedder.name, dimensions=made).exists():
+            raise ConflictError(f"The index of {embedder.name} is there already. Let it serve, or remove it first.")
         generation = IndexGeneration.objects.create(
             model=model, state=State.BUILDING, embedding_name=embedder.name, dimensions=made
         )

@@ -79,6 +79,7 @@ def clear_generation(generation_id: int) -> None:
 @shared_task(name="knowledge.tasks.tend_generations")
 def tend_generations() -> int:
     """Complete and clear what nobody has in hand: new passages came, or a worker died."""
+    building.tend_vectors()
     found = building.waiting()
     for generation in found:
         is_removed = generation.state == IndexGeneration.State.REMOVING

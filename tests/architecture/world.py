@@ -53,11 +53,11 @@ def _chat(people: dict[str, User]) -> dict[str, uuid.UUID]:
 
 
 def _index() -> dict[str, int]:
-    """An index that is ready and one that failed, with ids that no page shows by chance."""
-    ready, failed = IndexGeneration.State.READY, IndexGeneration.State.FAILED
+    """The index that serves and one that failed, with ids that no page shows by chance."""
     made = {"embedding_name": EMBEDDED_NAME, "dimensions": 384}
+    failed = IndexGeneration.State.FAILED
     return {
-        "generation": IndexGeneration.objects.create(pk=7_460_911, state=ready, **made).pk,
+        "generation": IndexGeneration.objects.create(pk=7_460_911, is_serving=True, **made).pk,
         "failed_generation": IndexGeneration.objects.create(pk=7_460_912, state=failed, **made).pk,
     }
 

@@ -26,7 +26,7 @@ from app.inference import workers
 from app.inference.models import Model, Role
 from app.inference.registry import ensure_model, register_worker
 from app.inference.scripted_server import ScriptedServer
-from knowledge import building
+from knowledge import building, vector_index
 from knowledge.building import build, clear, lacks_vectors, waiting
 from knowledge.errors import IndexMismatchError, NotReadyError
 from knowledge.generations import embed_passages, serving_generation
@@ -337,6 +337,14 @@ def test_one_is_built_at_a_time(ada: User, other: Model, published: Source) -> N
         start_generation(actor=ada, model=None)
 
 
+def test_what_is_ready_is_not_built_again(ada: User, other: Model, published: Source) -> None:
+    generation = built(ada, other)
+    with pytest.raises(ConflictError, match="there already"):
+        start_generation(actor=ada, model=other)
+    serve_generation(actor=ada, generation=generation)
+    assert start_generation(actor=ada, model=other).state == State.BUILDING  # the one that serves may be
+
+
 def test_only_what_is_ready_can_serve(ada: User, other: Model, published: Source) -> None:
     generation = start_generation(actor=ada, model=other)
     with pytest.raises(ConflictError, match="ready"):
@@ -406,6 +414,28 @@ def test_a_document_waits_while_the_model_of_the_index_is_out_of_reach(published
     IndexGeneration.objects.update(embedding_name="gone")
     document = publish(published, "meals.md", MEALS)
     assert (document.state, document.attempts) == (Document.State.QUEUED, 0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_index_that_grew_large_is_searched_approximately_and_the_approximation_goes_with_it(
+    ada: User, alice: User, other: Model, published: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vector_index, "WORTH_FROM", 4)
+    monkeypatch.setattr(vector_index, "NOT_WORTH_BELOW", 1)
+    generation = built(ada, other)
+    assert vector_index.exists(generation.pk) == (generation.embeddings.count() >= 4)
+    factories.make_document(source=published, title="More", paragraphs=["One.", "Two.", "Three."])
+    finish(generation)
+    tend_generations()
+    assert vector_index.exists(generation.pk)
+    serve_generation(actor=ada, generation=generation)
+    assert best(alice, "when are salaries paid each month") == "Pay"
+    serve_generation(actor=ada, generation=IndexGeneration.objects.get(state=State.READY))
+    remove_generation(actor=ada, generation=generation)
+    lapse(generation)
+    while clear(generation.pk):
+        pass
+    assert not vector_index.exists(generation.pk)
 
 
 def test_vectors_carry_their_generation(published: Source) -> None:
@@ -496,7 +526,7 @@ def test_no_search_fails_while_an_index_is_built_swapped_swapped_back_and_remove
 _BUILD = """
 import django
 django.setup()
-from knowledge import building
+from knowledge import building, vector_index
 building.BATCH = 4
 again = building.build({pk}, seconds=600)
 print("done", again)
