@@ -7,8 +7,9 @@ is written to the audit log.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -179,7 +180,8 @@ def _ways(source: Source) -> Iterator[Way]:
     yield Way("owner", str(source.owner), [source.owner], int(is_active), int(not is_active))
     shown = Prefetch("members", User.objects.order_by("-is_active", "name", "email")[:SHOWN_MEMBERS], to_attr="shown")
     active = Count("members", filter=Q(members__is_active=True))
-    for group in source.groups.annotate(active=active, every=Count("members")).prefetch_related(shown):
+    groups: Iterable[Any] = source.groups.annotate(active=active, every=Count("members")).prefetch_related(shown)
+    for group in groups:
         yield Way("group", group.name, group.shown, group.active, group.every - group.active)
 
 

@@ -9,10 +9,21 @@ from knowledge.viewing.opening import (
     OutsideLink,
     excerpt,
     outside_link,
+    page_name,
     page_text,
     part_after,
     part_before,
     span_within,
 )
 
-__all__ = ["Excerpt", "OutsideLink", "excerpt", "outside_link", "page_text", "part_after", "part_before", "span_within"]
+__all__ = [
+    "Excerpt",
+    "OutsideLink",
+    "excerpt",
+    "outside_link",
+    "page_name",
+    "page_text",
+    "part_after",
+    "part_before",
+    "span_within",
+]

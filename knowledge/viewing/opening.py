@@ -11,19 +11,21 @@ from knowledge.viewing.parts import Part
 from knowledge.viewing.rendering import Span, as_rows, as_written, rendered
 
 _PLAIN_TYPES = frozenset({"text/plain"})
-_LINED_TYPES = frozenset({"application/pdf"})
+_LINED_TYPES = frozenset({"application/pdf", "message/rfc822"})
+_SLIDE_TYPE = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
 _ROW_TYPES = frozenset({"text/csv", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"})
 
 
 @dataclass(frozen=True)
 class Excerpt:
     """Safe HTML of a part of a version. ``kind`` is how it is set: ``prose``, ``plain``, ``lines`` (line ends mean
-    something) or ``rows``.
+    something) or ``rows``. ``page_name`` is "Page 3" or the like, "" without pages.
     """
 
     html: str
     kind: str
     part: Part
+    page_name: str = ""
 
     @property
     def is_plain(self) -> bool:
@@ -65,16 +67,29 @@ def span_within(passage: Passage, start: int | None, end: int | None) -> Span:
     return (start, end) if start < end else (passage.start, passage.end)
 
 
+def page_name(version: Version, page: int | None) -> str:
+    """What readers call a page: "Slide 3" of a presentation, else "Page 3"; "" without one."""
+    if not page:
+        return ""
+    return f"Slide {page}" if version.media_type == _SLIDE_TYPE else f"Page {page}"
+
+
 def _excerpt(version: Version, part: Part, span: Span | None) -> Excerpt:
+    html, kind = _set(version, part, span)
+    return Excerpt(html, kind, part, page_name(version, part.page))
+
+
+def _set(version: Version, part: Part, span: Span | None) -> tuple[str, str]:
+    """The HTML of a part and the kind of its setting."""
     text, bounds = version.text, (part.start, part.end)
     if version.media_type in _PLAIN_TYPES:
-        return Excerpt(as_written(text, bounds, span), "plain", part)
+        return as_written(text, bounds, span), "plain"
     if version.media_type in _ROW_TYPES:
-        return Excerpt(as_rows(text, bounds, span), "rows", part)
+        return as_rows(text, bounds, span), "rows"
     html = rendered(text, bounds, span)
     if html is None:
-        return Excerpt(as_written(text, bounds, span), "plain", part)
-    return Excerpt(html, "lines" if version.media_type in _LINED_TYPES else "prose", part)
+        return as_written(text, bounds, span), "plain"
+    return html, "lines" if version.media_type in _LINED_TYPES else "prose"
 
 
 @dataclass(frozen=True)

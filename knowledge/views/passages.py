@@ -119,6 +119,7 @@ def _facts(user: User, found: Passage) -> dict[str, Any]:
         "document": document,
         "source": source,
         "newer": newer,
+        "page_name": viewing.page_name(version, found.page),
         "keeps": can(user, "knowledge.edit_source", source),
         "explains": can(user, "audit.read"),
         "link": viewing.outside_link(document.url),

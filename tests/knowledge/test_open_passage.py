@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import html
 import re
+from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -13,7 +15,7 @@ from accounts.models import User
 from knowledge.ingestion import withdraw_document
 from knowledge.models import Document, Passage, Source
 from knowledge.sentences import sentences
-from knowledge.viewing import excerpt
+from knowledge.viewing import excerpt, outside_link
 from tests.conftest import SignIn
 from tests.knowledge.conftest import LEAVE, Publish
 
@@ -167,3 +169,90 @@ def test_one_endless_paragraph_is_shown_in_part(handbook: Source, publish: Publi
     assert len(shown.html) < 10_000
     assert shown.goes_before
     assert shown.goes_after
+
+
+def test_an_overdue_source_says_so(alice: User, passage: Passage, signed_in: SignIn) -> None:
+    source = passage.version.document.source
+    source.review_by = timezone.localdate() - timedelta(days=3)
+    source.save()
+    page = signed_in(alice).get(address(passage)).content.decode()
+    assert "Overdue for review" in page
+    assert f"{source.review_by:%-d %B %Y}" in page
+
+
+def test_nothing_is_said_of_a_passage_in_good_standing(alice: User, passage: Passage, signed_in: SignIn) -> None:
+    assert "passage-warnings" not in signed_in(alice).get(address(passage)).content.decode()
+
+
+def test_a_replaced_version_leads_to_the_same_place_of_the_new_one(
+    alice: User, handbook: Source, passage: Passage, publish: Publish, signed_in: SignIn
+) -> None:
+    publish(handbook, content="# Annual leave\n\nFirst.\n\n## Before\n\nSecond.\n\n## Carrying days over\n\nThird.\n")
+    page = signed_in(alice).get(address(passage)).content.decode()
+    third = Passage.objects.get(version__document_id=passage.version.document_id, version__number=2, text="Third.")
+    assert f"/knowledge/passages/{third.pk}/" in page
+
+
+def test_a_deleted_source_is_gone(alice: User, passage: Passage, signed_in: SignIn) -> None:
+    Source.objects.update(deleted_at=timezone.now())
+    assert signed_in(alice).get(address(passage)).status_code == 404
+
+
+def test_the_source_can_be_opened_where_it_is(alice: User, passage: Passage, signed_in: SignIn) -> None:
+    Document.objects.update(url="https://handbook.example.org/leave?edition=2026#days")
+    page = signed_in(alice).get(address(passage)).content.decode()
+    assert 'href="https://handbook.example.org/leave?edition=2026#days"' in page
+    assert "Open at handbook.example.org" in page
+    assert 'rel="noreferrer noopener"' in page
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "javascript:alert(1)",
+        "JaVaScRiPt://example.org/%0aalert(1)",
+        "data:text/html,<script>alert(1)</script>",
+        "//example.org/",
+        "/knowledge/",
+        "https://good.example@evil.example/",
+        "https://evil.example\\@good.example/",
+        "https://good.example\n.evil.example/",
+        'https://example.org/"onmouseover="alert(1)',
+        "https://[::1",
+        "https:///nowhere",
+        "file:///etc/passwd",
+        "https://good.example\u202egro.live/",
+    ],
+)
+def test_an_address_that_misleads_is_no_link(alice: User, passage: Passage, signed_in: SignIn, url: str) -> None:
+    assert outside_link(url) is None
+    Document.objects.update(url=url)
+    page = signed_in(alice).get(address(passage)).content.decode()
+    assert "Open at" not in page
+    assert 'target="_blank"' not in page
+
+
+def test_hostile_names_are_only_text(alice: User, passage: Passage, signed_in: SignIn) -> None:
+    evil = '"><img src=x onerror=alert(1)><script>alert(2)</script>'
+    Document.objects.update(title=evil, key=f"{evil}/../..\r\nX-Evil: 1.md")
+    Source.objects.update(name=evil)
+    Passage.objects.update(heading_path=[evil, "javascript:alert(3)"])
+    for query in ("", "?form=text", "part/?after=0"):
+        page = signed_in(alice).get(f"/knowledge/passages/{passage.pk}/{query}").content.decode()
+        assert "<img src=x" not in page
+        assert "<script>alert" not in page
+    response = signed_in(alice).get(f"/knowledge/passages/{passage.pk}/original/")
+    assert "X-Evil" not in response.headers
+    assert "\n" not in response["Content-Disposition"]
+
+
+def test_a_document_loads_nothing_and_links_through_the_page_that_says_where(
+    handbook: Source, publish: Publish
+) -> None:
+    text = "Look: ![plan](https://evil.example/p.png) and [here](https://evil.example/) and [run](javascript:alert(1))."
+    passage = Passage.objects.select_related("version").get(version__document=publish(handbook, "links.md", text))
+    shown = excerpt(passage, passage.start, passage.end).html
+    assert "<img" not in shown
+    assert 'href="https://evil.example' not in shown
+    assert "/leaving/?to=https%3A%2F%2Fevil.example" in shown
+    assert 'href="javascript' not in shown
