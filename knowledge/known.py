@@ -106,9 +106,10 @@ class Known:
         # Live ones last, so that they are found first by their bytes.
         for document in sorted(by_id.values(), key=lambda one: one.state != _S.WITHDRAWN):
             known.add(document)
-        for copy in Copy.objects.filter(source=source).values("key", "fingerprint", "sha256", "document_id"):
-            document = by_id[copy.pop("document_id")]
-            known.copies[copy["key"]] = KnownCopy(**copy, document=document)
+        copies = Copy.objects.filter(source=source).values_list("key", "fingerprint", "sha256", "document_id")
+        for key, fingerprint, sha256, document_id in copies:
+            if document_id in by_id:
+                known.copies[key] = KnownCopy(key, fingerprint, sha256, by_id[document_id])
         return known
 
     def add(self, document: KnownDocument) -> None:

@@ -34,7 +34,8 @@ T = TypeVar("T")
 class Content(Protocol):
     """An item's bytes: a draft of them, or the ones that are kept already."""
 
-    sha256: str
+    @property
+    def sha256(self) -> str: ...
 
     def keep(self) -> StoredFile: ...
 

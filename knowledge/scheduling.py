@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from celery.schedules import ParseException, crontab
 from django.conf import settings
@@ -46,7 +47,7 @@ class Rhythm:
         minute, hour, day, month, weekday = self.cron.split()
         pattern = crontab(minute=minute, hour=hour, day_of_month=day, month_of_year=month, day_of_week=weekday)
         try:
-            last, delta, _ = pattern.remaining_delta(moment, tz=settings.TIME_ZONE)
+            last, delta, _ = pattern.remaining_delta(moment, tz=ZoneInfo(settings.TIME_ZONE))
         except RuntimeError as error:
             raise ValueError("no day fulfils it") from error
         following: datetime = last + delta

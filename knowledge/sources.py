@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
-from typing import Any, Required, TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -39,10 +39,9 @@ class Readers:
     everyone: bool = False
 
 
-class SourceChanges(TypedDict, total=False):
+class SourceFields(TypedDict, total=False):
     """What can be said of a source. ``credential`` "" clears it; patterns are as in .gitignore files."""
 
-    name: str
     config: Mapping[str, Any]
     readers: Readers
     include: Sequence[str]
@@ -52,21 +51,19 @@ class SourceChanges(TypedDict, total=False):
     credential: str | None
 
 
-class NewSource(SourceChanges, total=False):
-    name: Required[str]
-    kind: str
+class SourceChanges(SourceFields, total=False):
+    name: str
 
 
-def create_source(*, actor: User, **wanted: Unpack[NewSource]) -> Source:
-    """A new source kept by ``actor``, of the kind "upload" unless another is named.
+def create_source(*, actor: User, name: str, kind: str = "upload", **wanted: Unpack[SourceFields]) -> Source:
+    """A new source kept by ``actor``; without ``readers`` nobody else may read it.
 
     Raises BadInputError for a name in use, an unknown kind or group, a schedule or settings that cannot be used.
     """
     require(actor, "knowledge.create_source")
-    source = Source(owner=actor, kind=wanted.get("kind", "upload"))
-    connector_of(source.kind)
-    wanted.setdefault("config", {})
-    _apply(actor, source, wanted)
+    connector_of(kind)
+    source = Source(owner=actor, kind=kind)
+    _apply(actor, source, {"name": name, "config": {}, **wanted})
     readers = wanted.get("readers", Readers())
     groups = _groups_named(actor, readers.groups)
     try:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, closing
 from uuid import UUID
 
-from django.db import DatabaseError
+from django.db import InterfaceError, OperationalError
 from pydantic import ValidationError
 
 from accounts.models import User
@@ -42,8 +42,8 @@ def run_sync(sync_id: UUID) -> None:
             look_through(sync, connector, tally)
     except SupersededError:
         return
-    except DatabaseError:
-        raise  # whoever sweeps begins it again
+    except (OperationalError, InterfaceError):
+        raise  # the database went away: whoever sweeps begins it again
     except ParleyError as error:
         _fail(sync, tally, error.message)
     except OSError as error:
@@ -107,7 +107,7 @@ def _match_all(matching: Matching, pulse: Pulse, listed: Sequence[Found] | None)
         if one.key in keys or not patterns.admits(one.key):
             continue
         if isinstance(one, LeftOut):
-            tally.left_out.append({"key": one.key, "reason": one.reason})
+            tally.leave_out(one.key, one.reason)
         else:
             keys.add(one.key)
             matching.look_at(one)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -32,6 +32,11 @@ class Seen:
 Watch = Callable[[Seen], None]
 
 
+def writable(text: str) -> str:
+    """At most 500 characters that any database and terminal takes, whatever a source calls its things."""
+    return text.encode(errors="replace").decode().replace("\0", "?")[:500]
+
+
 @dataclass
 class Tally:
     """Counts over one run. Threads add to it at the same time; ``watch`` is told of each item, one at a time."""
@@ -53,12 +58,18 @@ class Tally:
         return sum(self.counts.values())
 
     def add(self, seen: Seen) -> None:
+        seen = replace(seen, key=writable(seen.key))
         with self._lock:
             self.counts[seen.change] += 1
             self.passages += seen.passages
             if seen.change == Change.FAILED:
-                self.failures.append({"key": seen.key, "reason": seen.reason})
+                self.failures.append({"key": seen.key, "reason": writable(seen.reason)})
             self.watch(seen)
+
+    def leave_out(self, key: str, reason: str) -> None:
+        """Name something that is not taken, and is not counted either."""
+        with self._lock:
+            self.left_out.append({"key": writable(key), "reason": writable(reason)})
 
     def take_back(self, change: Change) -> None:
         """An item was counted, and turned out to be something else; it is counted once more after this."""

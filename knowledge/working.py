@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from uuid import UUID
 
-from django.db import DatabaseError, connection
+from django.db import InterfaceError, OperationalError, connection
 
 from knowledge.models import Document
 from knowledge.processing import Outcome, process_document, process_documents
@@ -44,12 +44,12 @@ class Processing:
     def __init__(self, tally: Tally) -> None:
         self._tally = tally
         self._jobs: queue.Queue[Job | None] = queue.Queue(_WAITING)
-        self._error: DatabaseError | None = None
+        self._error: OperationalError | InterfaceError | None = None
         self._is_ending = threading.Event()
         self._threads = [threading.Thread(target=self._work, name=f"ingest-{number}") for number in range(THREADS)]
 
     def add(self, job: Job) -> None:
-        """Raises DatabaseError when the database was lost."""
+        """Raises OperationalError or InterfaceError when the database was lost."""
         self._check()
         self._jobs.put(job)
 
@@ -107,7 +107,7 @@ class Processing:
                 if outcome and outcome.state == Document.State.QUEUED:
                     outcome = process_document(job.document_id)
                 self._tally.add(_seen(job, outcome))
-        except DatabaseError as error:
+        except (OperationalError, InterfaceError) as error:
             self._error = error
         except Exception:  # whatever one document does must not end the sync of all others
             log.exception("reading %s", ", ".join(str(job.document_id) for job in jobs))

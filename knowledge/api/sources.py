@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.http import HttpRequest
@@ -106,8 +106,7 @@ def mark_reviewed(request: HttpRequest, source_id: UUID, body: ReviewedIn) -> So
 
 
 def _changes(body: SourceChangesIn) -> SourceChanges:
-    given: dict[str, Any] = body.dict(exclude_unset=True, exclude={"owner", "groups"})
-    changes = SourceChanges(**given)  # type: ignore[typeddict-item]
+    changes = cast("SourceChanges", body.dict(exclude_unset=True, exclude={"owner", "groups"}))
     if body.groups is not None:
         changes["readers"] = Readers(groups=tuple(body.groups), everyone=not body.groups)
     return changes
