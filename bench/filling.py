@@ -1,6 +1,6 @@
 """100,000 passages that cost seconds instead of hours: made-up words and vectors, written by COPY.
 
-Words follow Zipf's law, as those of a language do, over topics. Vectors lie in overlapping clusters, one for each topic,
+Words follow Zipf's law, as those of a language do, over topics. Vectors lie in overlapping clusters, one a topic, and
 in fewer dimensions than they have numbers, as those of an embedding model do. Five sources hold 0.1, 0.9, 9, 40 and 50
 percent of it, and five people may read one, two, three, four and all of them: 0.1, 1, 10, 50 and 100 percent.
 """

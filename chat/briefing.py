@@ -11,6 +11,7 @@ from accounts.models import User
 from app.inference.types import ChatMessage
 from chat import prompts
 from chat.models import Assistant, Conversation, Message
+from knowledge.retrieval.followups import standalone
 from moderation.models import PolicyVersion
 from moderation.rules import Rule, rules_of
 
@@ -36,6 +37,11 @@ class Brief:
     @property
     def conversation(self) -> Conversation:
         return self.message.conversation
+
+    @property
+    def searched(self) -> str:
+        """The question as it is searched for: together with the earlier one it leans on, if it does."""
+        return standalone(self.question, [turn.content for turn in self.history if turn.role == Message.Role.USER])
 
 
 def load(message: Message) -> Brief:

@@ -49,20 +49,20 @@ def make_cards(found: Sequence[Found], quotes: Sequence[Quote] = ()) -> list[Car
     quoted = {quote.found_index for quote in quotes}
     rest = [one for index, one in enumerate(found) if index not in quoted]
     spans += [(one, one.quote_start, one.quote_end, one.quote) for one in rest]
-    return [
-        Card(number, passage.passage_id, start, end, quote, _place_of(passage))
-        for number, (passage, start, end, quote) in enumerate(spans, 1)
-    ]
+    return [_card(number, *span) for number, span in enumerate(spans, 1)]
 
 
-def _place_of(passage: Found) -> dict[str, Any]:
-    return {
-        "document_id": str(passage.document_id),
-        "document_title": passage.document_title,
-        "source": passage.source,
-        "heading_path": list(passage.heading_path),
-        "page": passage.page,
+def _card(number: int, found: Found, start: int, end: int, quote: str) -> Card:
+    """Of the passage that the words stand in, where several were found as one stretch."""
+    part = found.part_at(start)
+    place = {
+        "document_id": str(found.document_id),
+        "document_title": found.document_title,
+        "source": found.source,
+        "heading_path": list(part.heading_path),
+        "page": part.page,
     }
+    return Card(number, part.passage_id, start, end, quote, place)
 
 
 def numbers_in(text: str) -> set[int]:

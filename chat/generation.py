@@ -109,7 +109,7 @@ class Run:
         await self._judge(window)
 
     async def _find(self, brief: Brief) -> None:
-        await self.outlet.status("searching")
+        await self.outlet.status("searching", brief.searched if brief.searched != brief.question else "")
         self.found, self.quotes = await in_thread(_search, brief)
         self.cards = make_cards(self.found, self.quotes)
         self._mark_time("evidence")
@@ -237,6 +237,6 @@ class Run:
 
 def _search(brief: Brief) -> tuple[list[Found], list[Quote]]:
     """Passages with the reader's rights, and what to quote of them when the assistant quotes."""
-    found = search(user=brief.reader, query=brief.question, limit=EVIDENCE_COUNT, source_ids=brief.source_ids)
-    quotes = best_quotes(brief.question, found, QUOTES) if brief.assistant.mode == Assistant.Mode.QUOTE else []
+    found = search(user=brief.reader, query=brief.searched, limit=EVIDENCE_COUNT, source_ids=brief.source_ids)
+    quotes = best_quotes(brief.searched, found, QUOTES) if brief.assistant.mode == Assistant.Mode.QUOTE else []
     return found, quotes

@@ -16,7 +16,6 @@ from chat import briefing
 from chat.models import Generation, Message
 from knowledge.models import GapQuestion
 from knowledge.noting import Unanswered, note_question
-from knowledge.retrieval.followups import standalone
 
 SWEEP_AFTER = timedelta(minutes=2)
 SWEEP_BACK = timedelta(days=1)
@@ -54,9 +53,8 @@ def _question_of(run: Generation) -> Unanswered | None:
     if answer.state != Message.State.DONE or answer.conversation.deleted_at is not None:
         return None
     brief = briefing.load(answer)
-    earlier = [turn.content for turn in brief.history if turn.role == Message.Role.USER]
     return Unanswered(
-        text=standalone(brief.question, earlier),
+        text=brief.searched,
         support=GapQuestion.Support(run.support),
         asked_by=brief.reader,
         asked_at=answer.created_at,

@@ -25,7 +25,7 @@ FREE = (
 
 QUESTION = PromptTemplate.from_template("{passages}\n\nQuestion: {question}")
 HISTORY_MESSAGES = 8
-PASSAGE_CHARACTERS = 1500
+PASSAGE_CHARACTERS = 2000
 
 
 def instructions(template: str, assistant_name: str) -> str:

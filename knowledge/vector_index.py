@@ -33,7 +33,10 @@ def exists(generation_id: int) -> bool:
 
 
 def ensure(generation: IndexGeneration) -> bool:
-    """Make the index unless it is there; False when another process is at it, or the vectors are too long for one."""
+    """Make the index unless it is there; False when another process is at it, or the vectors are too long for one.
+
+    Outside of transactions that wrote vectors.
+    """
     return _call(generation.pk, wanted=True)
 
 

@@ -6,14 +6,13 @@ the tables themselves. Rarity is counted among the allowed passages, so that a s
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from django.db import connection
 
-from knowledge.retrieval.reach import Reach, Word
+from knowledge.retrieval.reach import Reach, Rights, Word
 from knowledge.retrieval.scoring import K1, USUAL_LENGTH, B, fused, worded
 
 NEAR, WORDED = 60, 60
@@ -72,6 +71,7 @@ CROSS JOIN LATERAL (
     FROM (SELECT a.weight, {rank} AS rank, length(p.words) AS length FROM rarity a WHERE p.words @@ a.word OFFSET 0) one
 ) w
 """
+_MAY = "SELECT id FROM knowledge_source WHERE id IN ({rights})"
 _COUNTED = """(
     SELECT coalesce(sum(v.passage_count), 0) FROM knowledge_version v
     JOIN knowledge_document d ON d.id = v.document_id AND d.source_id = ANY(ARRAY(SELECT id FROM may))
@@ -147,25 +147,38 @@ def candidates(reach: Reach, vector: Vector, *, by_index: bool | None = None) ->
 
     ``by_index`` says how to find the nearest; unless told, as the number of allowed passages asks for.
     """
-    if by_index is None:
-        by_index = reach.is_indexed and not reach.is_few
-    rights, values = _named(reach)
-    near = (_NEAR_BY_INDEX if by_index else _NEAR_EXACTLY).format(dimensions=vector.dimensions)
+    by_index = _is_by_index(reach) if by_index is None else by_index
     select = _CANDIDATES.format(
-        rights=rights,
+        rights=_named(reach.rights)[0],
         size=_COUNTED if reach.is_few else "%(passages)s",
         rank=_RANK,
         part=_PART.strip(),
-        near=near,
+        near=_near(vector, by_index=by_index),
     )
-    values |= _words(reach.words) | {
-        "passages": reach.passages,
-        "vector": vector.text,
-        "generation": vector.generation_id,
-        "near": near_count(reach.share) if by_index else NEAR,
-        "worded": WORDED,
-    }
-    return [Candidate(*row) for row in _rows(_BY_INDEX.format(select=select) if by_index else select, values)]
+    near = near_count(reach.share) if by_index else NEAR
+    values = _values(reach, vector, near) | _words(reach.words) | {"passages": reach.passages, "worded": WORDED}
+    return [Candidate(*row) for row in _rows(select, values, by_index=by_index)]
+
+
+def nearest(reach: Reach, vector: Vector, limit: int, *, by_index: bool | None = None) -> list[UUID]:
+    """The list of vectors alone: the ids of the nearest allowed passages, about in order."""
+    by_index = _is_by_index(reach) if by_index is None else by_index
+    select = f"WITH may AS MATERIALIZED ({_MAY}) {_near(vector, by_index=by_index)}"
+    rows = _rows(select.format(rights=_named(reach.rights)[0]), _values(reach, vector, limit), by_index=by_index)
+    return [row[0] for row in rows]
+
+
+def _is_by_index(reach: Reach) -> bool:
+    return reach.is_indexed and not reach.is_few
+
+
+def _near(vector: Vector, *, by_index: bool) -> str:
+    return _NEAR_BY_INDEX.format(dimensions=vector.dimensions) if by_index else _NEAR_EXACTLY
+
+
+def _values(reach: Reach, vector: Vector, near: int) -> dict[str, Any]:
+    own = {"vector": vector.text, "generation": vector.generation_id, "near": near}
+    return _named(reach.rights)[1] | own
 
 
 def near_count(share: float) -> int:
@@ -173,11 +186,10 @@ def near_count(share: float) -> int:
     return max(FEWEST_NEAR, min(NEAR, round(2 * EF_SEARCH * share)))
 
 
-def _named(reach: Reach) -> tuple[str, dict[str, Any]]:
+def _named(rights: Rights) -> tuple[str, dict[str, Any]]:
     """The rights with named places, as the rest of the statement has them."""
-    names = [f"right_{number}" for number in range(len(reach.rights.values))]
-    sql = reach.rights.sql % tuple(f"%({name})s" for name in names)
-    return sql, dict(zip(names, reach.rights.values, strict=True))
+    names = [f"right_{number}" for number in range(len(rights.values))]
+    return rights.sql % tuple(f"%({name})s" for name in names), dict(zip(names, rights.values, strict=True))
 
 
 def _words(words: tuple[Word, ...]) -> dict[str, Any]:
@@ -193,9 +205,9 @@ def _quoted(word: str) -> str:
     return f"'{word.translate(_TSQUERY_SIGNS)}'"
 
 
-def _rows(sql: str, values: dict[str, Any]) -> Iterator[tuple[Any, ...]]:
+def _rows(select: str, values: dict[str, Any], *, by_index: bool) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
-        cursor.execute(sql, values)
+        cursor.execute(_BY_INDEX.format(select=select) if by_index else select, values)
         while cursor.description is None:
             cursor.nextset()
-        yield from cursor.fetchall()
+        return list(cursor.fetchall())

@@ -49,16 +49,15 @@ def standalone(question: str, earlier: Sequence[str]) -> str:
         return question
     before = next((one for one in reversed(earlier) if not leans(one)), earlier[0])
     before = " ".join(before.split())[:LONGEST_EARLIER]
-    if not before or (stems(before) >= stems(question) and stems(question)):
-        return before or question
-    return f"{before} {question}"
+    return question if not before or before.casefold() == question.casefold() else f"{before} {question}"
 
 
 def leans(question: str) -> bool:
     """Whether a question can hardly be understood without the one before it."""
     words = question.split()
     named = len(stems(question))
-    if not named or (named == 1 and not _DEFINES.match(question)):
+    is_mere_name = len(words) <= 2 and question.rstrip().endswith("?")
+    if not named or (named == 1 and not _DEFINES.match(question)) or is_mere_name:
         return True
     if len(words) > LONGEST_LEANING:
         return False
