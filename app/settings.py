@@ -46,6 +46,7 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
+    "django.contrib.humanize",
     "django.contrib.postgres",
     "django.contrib.staticfiles",
 ]
@@ -236,6 +237,7 @@ LOGGING = {
     "loggers": {
         "django.request": {"level": "ERROR"},
         "httpx": {"level": "WARNING"},
+        "paramiko": {"level": "WARNING"},
         "httpx2": {"level": "WARNING"},
         # Two lines a task, and two tasks every 30 s: failures are told, routine is not.
         "celery.worker.strategy": {"level": "WARNING"},

@@ -108,6 +108,7 @@ def counted(sources: QuerySet[Source]) -> QuerySet[Source]:
     return sources.annotate(
         published_count=Count("documents", filter=published, distinct=True),
         waiting_count=Count("documents", filter=waiting, distinct=True),
+        held_count=Count("documents", filter=Q(documents__state=Document.State.HELD), distinct=True),
         rejected_count=Count("documents", filter=Q(documents__state=Document.State.REJECTED), distinct=True),
         changed_at=Max("documents__updated_at"),
     )

@@ -2,7 +2,19 @@
 
 from django.urls import path
 
-from knowledge.views import access, documents, gaps, home, index, passages, setting_up, sources, versions
+from knowledge.views import (
+    access,
+    documents,
+    gaps,
+    home,
+    index,
+    passages,
+    setting_up,
+    sources,
+    steering,
+    syncs,
+    versions,
+)
 
 app_name = "knowledge"
 urlpatterns = [
@@ -15,7 +27,17 @@ urlpatterns = [
     path("sources/<uuid:source_id>/", sources.source, name="source"),
     path("sources/<uuid:source_id>/documents/", sources.documents, name="documents"),
     path("sources/<uuid:source_id>/upload/", sources.upload, name="upload"),
-    path("sources/<uuid:source_id>/sync/", sources.sync, name="sync"),
+    path("sources/<uuid:source_id>/sync/", syncs.start, name="sync"),
+    path("sources/<uuid:source_id>/syncs/", syncs.all_syncs, name="all_syncs"),
+    path("sources/<uuid:source_id>/syncs/latest/", syncs.latest, name="latest_syncs"),
+    path("sources/<uuid:source_id>/pause/", steering.pause, name="pause"),
+    path("sources/<uuid:source_id>/resume/", steering.resume, name="resume"),
+    path("sources/<uuid:source_id>/delete/", steering.delete, name="delete_source"),
+    path("sources/<uuid:source_id>/restore/", steering.restore, name="restore_source"),
+    path("sources/<uuid:source_id>/hand-over/", steering.hand_over, name="hand_over"),
+    path("syncs/<uuid:sync_id>/", syncs.show, name="sync_page"),
+    path("syncs/<uuid:sync_id>/undo/", syncs.undo, name="undo_removals"),
+    path("syncs/<uuid:sync_id>/confirm/", syncs.confirm, name="confirm_removals"),
     path("documents/<uuid:document_id>/", documents.document, name="document"),
     path("documents/<uuid:document_id>/about/", documents.about, name="document_about"),
     path("documents/<uuid:document_id>/release/", documents.release, name="release"),

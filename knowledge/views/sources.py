@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, cast
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.files.uploadedfile import UploadedFile
@@ -16,9 +17,11 @@ from accounts.callers import reader
 from accounts.rights import can
 from app.errors import BadInputError
 from app.web.paging import newest_first
-from knowledge import ingestion, progress, queries
-from knowledge import sources as keeping
+from knowledge import ingestion, progress, queries, scheduling
+from knowledge.connectors.registry import connector_of
+from knowledge.extraction.formats import READABLE, accepted
 from knowledge.models import Document, Source
+from knowledge.views.syncs import latest_of
 
 ROWS = 50
 
@@ -31,6 +34,7 @@ def sources(request: HttpRequest) -> HttpResponse:
     context = {
         "kept": [source for source in found if can(user, "knowledge.edit_source", source)],
         "readable": [source for source in found if not can(user, "knowledge.edit_source", source)],
+        "deleted": Source.objects.restorable_by(user).order_by("-deleted_at")[:20],
         "may_create": can(user, "knowledge.create_source"),
     }
     return render(request, "knowledge/sources.html", context)
@@ -40,7 +44,10 @@ def sources(request: HttpRequest) -> HttpResponse:
 @require_GET
 def source(request: HttpRequest, source_id: UUID) -> HttpResponse:
     found = queries.get_source(reader(request), source_id)
-    return render(request, "knowledge/source.html", _documents(request, found))
+    context = _documents(request, found)
+    if context["keeps"]:
+        context |= _for_its_keeper(found)
+    return render(request, "knowledge/source.html", context)
 
 
 @login_required
@@ -74,13 +81,22 @@ def upload(request: HttpRequest, source_id: UUID) -> HttpResponse:
     return redirect("knowledge:source", source_id)
 
 
-@login_required
-@require_POST
-def sync(request: HttpRequest, source_id: UUID) -> HttpResponse:
-    user = reader(request)
-    keeping.start_sync(actor=user, source=queries.get_source_kept(user, source_id))
-    messages.success(request, "Looking through the folder. New and changed files appear below.")
-    return redirect("knowledge:source", source_id)
+def _for_its_keeper(source: Source) -> dict[str, Any]:
+    """Where a source comes from, how often it is looked through, and what can be brought here."""
+    connector = connector_of(source.kind)
+    return {
+        "connector": connector,
+        "settings": [
+            (about.title or name, ", ".join(map(str, value)) if isinstance(value, list) else value)
+            for name, about in connector.settings_schema.model_fields.items()
+            if (value := source.config.get(name)) not in (None, "", [], about.default)
+        ],
+        "rhythm": scheduling.describe(source.schedule),
+        "readable": READABLE,
+        "accept": accepted(),
+        "most_megabytes": settings.UPLOAD_MAX_BYTES // 1_000_000,
+        **latest_of(source),
+    }
 
 
 def _documents(request: HttpRequest, source: Source) -> dict[str, Any]:
