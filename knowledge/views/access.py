@@ -27,6 +27,7 @@ def document_access(request: HttpRequest, document_id: UUID) -> HttpResponse:
     context: dict[str, Any] = {
         "document": document,
         "source": document.source,
+        "keeps": Document.objects.editable_by(user).filter(pk=document.pk).exists(),
         "readers": access.readers_of(document),
         "text": text,
         "people": people,
