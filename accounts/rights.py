@@ -23,6 +23,7 @@ Capability = Literal[
     "knowledge.create_source",
     "knowledge.edit_source",
     "knowledge.rebuild_index",
+    "knowledge.test_search",
     "moderation.review",
     "moderation.edit_policy",
     "audit.read",
@@ -32,7 +33,7 @@ Capability = Literal[
 
 GRANTS: dict[str, frozenset[Capability]] = {
     Role.EMPLOYEE: frozenset({"chat.ask", "knowledge.search"}),
-    Role.OWNER: frozenset({"knowledge.create_source", "knowledge.edit_source"}),
+    Role.OWNER: frozenset({"knowledge.create_source", "knowledge.edit_source", "knowledge.test_search"}),
     Role.MODERATOR: frozenset({"moderation.review"}),
     Role.AUDITOR: frozenset({"audit.read"}),
     Role.ADMIN: frozenset(
@@ -41,6 +42,7 @@ GRANTS: dict[str, frozenset[Capability]] = {
             "knowledge.create_source",
             "knowledge.edit_source",
             "knowledge.rebuild_index",
+            "knowledge.test_search",
             "moderation.edit_policy",
             "accounts.administer",
             "pool.administer",
