@@ -238,6 +238,7 @@ LOGGING = {
         "django.request": {"level": "ERROR"},
         "httpx": {"level": "WARNING"},
         "paramiko": {"level": "WARNING"},
+        "smbprotocol": {"level": "WARNING"},
         "httpx2": {"level": "WARNING"},
         # Two lines a task, and two tasks every 30 s: failures are told, routine is not.
         "celery.worker.strategy": {"level": "WARNING"},

@@ -13,6 +13,7 @@ CONNECTORS: dict[str, str] = {
     "web": "knowledge.connectors.web.WebConnector",
     "git": "knowledge.connectors.git.connector.GitConnector",
     "s3": "knowledge.connectors.files.s3.S3Connector",
+    "files": "knowledge.connectors.files.others.FilesConnector",
 }
 
 

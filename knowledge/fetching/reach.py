@@ -111,13 +111,14 @@ class Reach:
     def from_settings(cls) -> Reach:
         return cls(settings.SOURCE_HOSTS)
 
-    def addresses(self, host: str, port: int) -> list[str]:
+    def addresses(self, host: str, port: int, usual: frozenset[int] = PORTS) -> list[str]:
         """Where to connect to for a host: one resolution, of which every address was found good.
 
-        Raises RefusedError when one of them is not, UnansweredError when there is none.
+        ``usual`` are the ports that need nobody's leave. Raises RefusedError when the port or an address is not good,
+        UnansweredError when there is none.
         """
         host = _plain(host)
-        self.check_port(host, port)
+        self.check_port(host, port, usual)
         found = self._resolve(host, port)
         if not found:
             raise UnansweredError(f"There is no host called {host}.")
@@ -125,15 +126,15 @@ class Reach:
             self.check_address(address, host, port)
         return found
 
-    def check_port(self, host: str, port: int) -> None:
-        if port not in PORTS and not any(entry.port == port and entry.names(_plain(host)) for entry in self._words):
+    def check_port(self, host: str, port: int, usual: frozenset[int] = PORTS) -> None:
+        if port not in usual and not any(entry.port == port and entry.names(_plain(host)) for entry in self._words):
             raise RefusedError(
                 f"Parley does not ask port {port} of {host}. An operator can let it in with SOURCE_HOSTS={host}:{port}."
             )
 
-    def check_written(self, host: str, port: int) -> None:
+    def check_written(self, host: str, port: int, usual: frozenset[int] = PORTS) -> None:
         """Refuse what can be refused before anything is resolved: the port, and an address in place of a name."""
-        self.check_port(host, port)
+        self.check_port(host, port, usual)
         with contextlib.suppress(ValueError):
             self.check_address(str(ip_address(_plain(host))), host, port)
 

@@ -103,19 +103,13 @@ class S3Connector(FilesystemConnector):
             skip_instance_cache=True,
             **self._identity(),
         )
-        return Opened(system, root)
+        return Opened(system, root, lambda: system._s3 and system.close_session(system.loop, system._s3))
 
     def place(self) -> str:
         return f"{self.config.bucket}/{self.config.prefix}".rstrip("/")
 
     def reading(self) -> dict[str, Any]:
         return {"block_size": _BLOCK, "cache_type": "readahead"}
-
-    def close(self) -> None:
-        if self._opened and getattr(self._opened.system, "_s3", None):
-            system = self._opened.system
-            system.close_session(system.loop, system._s3)
-        super().close()
 
     def _identity(self) -> dict[str, Any]:
         """The source's own key, or none at all: never what the machine or its cloud would give."""

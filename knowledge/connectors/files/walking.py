@@ -5,8 +5,11 @@ The libraries below each fail in their own way; here all of that becomes a sente
 
 from __future__ import annotations
 
+import re
+import tempfile
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,7 +19,7 @@ from django.conf import settings
 from knowledge.connectors.base import Connector, Item, ItemError, LeftOut, SourceUnreachableError
 from knowledge.extraction.formats import format_of
 from knowledge.extraction.types import ExtractionError
-from knowledge.fetching.errors import FetchError
+from knowledge.fetching.errors import FetchError, TooMuchError
 
 LONGEST = 500
 DEEPEST = 30
@@ -24,15 +27,22 @@ MOST_FILES = 100_000
 _PIECE = 1 << 20
 _SIGNS = ("ETag", "etag", "md5Hash", "content_md5")
 _TIMES = ("LastModified", "last_modified", "mtime", "modified", "modify", "updated", "last_write_time")
+_NO_ENTRY = re.compile(r"\b(?:401|403|530|STATUS_LOGON_FAILURE|STATUS_ACCESS_DENIED)\b")
 _ARCHIVED = ("GLACIER", "DEEP_ARCHIVE", "Archive")
 
 
 @dataclass(frozen=True)
 class Opened:
-    """A file system, and the path in it where the source begins."""
+    """A file system, and the path in it where the source begins.
+
+    ``close`` ends its connections. ``fetch`` hands over a whole file piece by piece, where the file system cannot be
+    trusted to read parts of one.
+    """
 
     system: Any
     root: str
+    close: Callable[[], object] = lambda: None
+    fetch: Callable[[str, Callable[[bytes], object]], object] | None = None
 
 
 class FilesystemConnector(Connector):
@@ -53,7 +63,7 @@ class FilesystemConnector(Connector):
         try:
             opened = self._connected()
             first = self._entries(opened, opened.root)
-        except Exception as error:
+        except Exception as error:  # every library has errors of its own
             raise SourceUnreachableError(why(error, self.place())) from error
         for entry in self._walk(opened, first, 0):
             if self.patterns.admits(entry.key):
@@ -63,20 +73,32 @@ class FilesystemConnector(Connector):
         opened = self._connected()
         path = self._paths.get(item.key) or f"{opened.root.rstrip('/')}/{item.key}"
         try:
-            with opened.system.open(path, "rb", **self.reading()) as file:
+            with self._file_of(opened, path) as file:
                 while piece := file.read(_PIECE):
                     yield bytes(piece)
-        except GeneratorExit:
-            raise
-        except Exception as error:
+        except Exception as error:  # every library has errors of its own
             raise ItemError(why(error, "the file")) from error
+
+    @contextmanager
+    def _file_of(self, opened: Opened, path: str) -> Iterator[Any]:
+        if opened.fetch is None:
+            with opened.system.open(path, "rb", **self.reading()) as file:
+                yield file
+            return
+        with tempfile.TemporaryFile() as whole:
+            opened.fetch(path, _up_to(settings.UPLOAD_MAX_BYTES, whole.write))
+            whole.seek(0)
+            yield whole
 
     def reading(self) -> dict[str, Any]:
         """How files are opened, where that needs saying."""
         return {}
 
     def close(self) -> None:
-        self._opened = None
+        opened, self._opened = self._opened, None
+        if opened:
+            with suppress(Exception):  # it is over in any case
+                opened.close()
 
     def _connected(self) -> Opened:
         if self._opened is None:
@@ -127,6 +149,20 @@ class FilesystemConnector(Connector):
         return ""
 
 
+def _up_to(most: int, write: Callable[[bytes], object]) -> Callable[[bytes], object]:
+    """``write``, which raises TooMuchError after so many bytes."""
+    left = most
+
+    def bounded(piece: bytes) -> None:
+        nonlocal left
+        left -= len(piece)
+        if left < 0:
+            raise TooMuchError(f"It is larger than {most // 1_000_000} MB.")
+        write(piece)
+
+    return bounded
+
+
 def fingerprint_of(entry: Mapping[str, Any]) -> str:
     """An etag or checksum where the place gives one, else size and time; "" when neither tells anything."""
     for name in _SIGNS:
@@ -148,7 +184,7 @@ def why(error: BaseException, place: str) -> str:
     words = " ".join(str(error).split())[:200].rstrip(".")
     if isinstance(error, FileNotFoundError):
         return f"There is no such place: {place} is not there."
-    if isinstance(error, PermissionError) or "Authentication" in type(error).__name__:
+    if isinstance(error, PermissionError) or "Authentication" in type(error).__name__ or _NO_ENTRY.search(words):
         return f"The server does not let Parley in: {words or 'no right'}. Check the credential."
     if any(isinstance(cause, TimeoutError) for cause in chain):
         return "The server does not answer in time."

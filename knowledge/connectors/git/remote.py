@@ -158,5 +158,5 @@ def _in_words() -> Iterator[None]:
         raise SourceUnreachableError(error.reason) from error
     except (GitProtocolError, NotGitRepository) as error:
         raise SourceUnreachableError(f"The server of the repository says: {str(error)[:200]}.") from error
-    except Exception as error:
+    except Exception as error:  # what a server sends makes dulwich raise almost anything
         raise SourceUnreachableError("The server of the repository answers what cannot be understood.") from error
