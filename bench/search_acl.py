@@ -75,7 +75,7 @@ def _of_share(
 ) -> list[Row]:
     ways = _ways(reader, generation)
     seconds: dict[str, list[float]] = {name: [] for name in ways}
-    recalls: dict[str, list[float]] = {name: [] for name in ways}
+    recalls: list[float] = []
     truth = _truth(corpus, reader, questions)
     for number in range(repeats()):
         for asked, nearest_ones in zip(questions, truth, strict=True):
@@ -83,8 +83,9 @@ def _of_share(
                 begun = time.perf_counter()
                 found = ways[name](asked)
                 seconds[name].append(1000 * (time.perf_counter() - begun))
-                recalls[name].append(len(set(found[:FOUND]) & nearest_ones) / len(nearest_ones))
-    return _rows(f"{share:.1%}", seconds, float(np.mean(recalls["vectors"])))
+                if name == "vectors":
+                    recalls.append(len(set(found[:FOUND]) & nearest_ones) / len(nearest_ones))
+    return _rows(f"{share:.1%}", seconds, float(np.mean(recalls)))
 
 
 def _rows(name: str, seconds: Mapping[str, Sequence[float]], recall: float) -> list[Row]:
@@ -120,7 +121,7 @@ def _ways(reader: User, generation: IndexGeneration) -> dict[str, Way]:
 
     def hybrid(asked: Question, *, by_index: bool | None = None) -> Sequence[object]:
         reach = surveyed(asked)
-        return candidates(reach, ask(reach, asked), by_index=by_index)
+        return [one.passage_id for one in candidates(reach, ask(reach, asked), by_index=by_index)]
 
     def without_rights(asked: Question) -> Sequence[object]:
         sql = _UNFILTERED.format(ef=EF_SEARCH, dimensions=generation.dimensions)
@@ -134,7 +135,7 @@ def _ways(reader: User, generation: IndexGeneration) -> dict[str, Way]:
     def hybrid_without_rights(asked: Question) -> Sequence[object]:
         found = surveyed(asked)
         reach = replace(found, rights=Rights(*everyone), passages=found.total)
-        return candidates(reach, ask(reach, asked), by_index=True)
+        return [one.passage_id for one in candidates(reach, ask(reach, asked), by_index=True)]
 
     return {
         "vectors": by_vectors,

@@ -23,7 +23,7 @@ from django.db import connection
 
 from accounts.models import User
 from knowledge import vector_index
-from knowledge.models import Source
+from knowledge.models import Source, SourceQuerySet
 
 EXACT_UP_TO = 2_500  # passages; measured: about where comparing all takes as long as the index (bench/search_acl.py)
 HITS = 2_500  # passages that words may bring up before the commoner ones no longer seek
@@ -86,11 +86,14 @@ class Reach:
 
 def survey(user: User, query: str, source_ids: Sequence[UUID], generation_id: int) -> Reach | None:
     """One statement; None when there is nothing that this person may search."""
-    sources = Source.objects.visible_to(user).order_by()
-    if source_ids:
-        sources = sources.filter(pk__in=source_ids)
+    sources = Source.objects.visible_to(user)
+    return survey_of(sources.filter(pk__in=source_ids) if source_ids else sources, query, generation_id)
+
+
+def survey_of(sources: SourceQuerySet, query: str, generation_id: int) -> Reach | None:
+    """The same over these sources, whoever may read them."""
     try:
-        sql, values = sources.values("pk").query.sql_with_params()
+        sql, values = sources.order_by().values("pk").query.sql_with_params()
     except EmptyResultSet:  # Django knows already that this person may read nothing
         return None
     with connection.cursor() as cursor:
