@@ -42,6 +42,15 @@ class Run:
     text: str
     is_changed: bool = False
 
+    @property
+    def words(self) -> str:
+        return self.text.rstrip()
+
+    @property
+    def gap(self) -> str:
+        """The space after the words, which is not worth a mark."""
+        return self.text[len(self.words) :]
+
 
 @dataclass(frozen=True)
 class Row:

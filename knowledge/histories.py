@@ -103,9 +103,10 @@ def _kept_and_read(user: User) -> QuerySet[Version]:
 
 def findings_of(version: Version, user: User, *, reads: bool) -> list[Shown]:
     """The findings of a version's report, those that hold it first; no words of it for who does not read them."""
-    report = version.report
-    others = _others(report.get("findings", []), user)
-    shown = [_shown(one, version, report["holds"], others, reads=reads) for one in report.get("findings", [])]
+    findings: list[dict[str, Any]] = version.report.get("findings", [])
+    text = _without_secrets(version.text, findings) if reads else None
+    others = _others(findings, user)
+    shown = [_shown(one, text, one["check"] in version.report["holds"], others) for one in findings]
     return sorted(shown, key=lambda one: not one.holds)
 
 
@@ -119,28 +120,35 @@ def _others(findings: Sequence[dict[str, Any]], user: User) -> dict[str, Version
     return {str(version.pk): version for version in rows}
 
 
-def _shown(
-    finding: dict[str, Any], version: Version, holds: Sequence[str], others: dict[str, Version], *, reads: bool
-) -> Shown:
-    check, places = finding["check"], finding["places"]
+def _without_secrets(text: str, findings: Sequence[dict[str, Any]]) -> str:
+    """The text with every secret that was found covered but for its beginning: enough to find it by."""
+    parts: list[str] = []
+    at = 0
+    for start, end in sorted(place for one in findings if one["check"] == "secrets" for place in one["places"]):
+        shown = min(max(start, at) + 4, end)
+        parts += [text[at:shown], "•" * (end - shown)]
+        at = max(at, end)
+    return "".join([*parts, text[at:]])
+
+
+def _shown(finding: dict[str, Any], text: str | None, holds: bool, others: dict[str, Version]) -> Shown:
+    check, places, detail = finding["check"], finding["places"], finding["detail"]
     return Shown(
         check=check,
         label=CHECKS[check].label,
         level=level(finding["severity"]),
         message=finding["message"],
-        holds=check in holds,
-        places=[_place(version.text, *place, masks=check == "secrets") for place in places[:SHOWN_PLACES] if reads],
+        holds=holds,
+        places=[] if text is None else [_place(text, *place) for place in places[:SHOWN_PLACES]],
         more=max(len(places) - SHOWN_PLACES, 0),
-        hidden=finding["detail"].get("hidden", []) if reads else [],
-        other=others.get(finding["detail"].get("version", "")),
+        hidden=[] if text is None else detail.get("hidden", []),
+        other=others.get(detail.get("version", "")),
     )
 
 
-def _place(text: str, start: int, end: int, *, masks: bool) -> Place:
+def _place(text: str, start: int, end: int) -> Place:
     found = text[start:end]
-    if masks:
-        found = f"{found[:4]}{'•' * min(max(len(found) - 4, 4), 16)}"
-    elif len(found) > _LONGEST:
+    if len(found) > _LONGEST:
         found = f"{found[:_LONGEST]}…"
     before, after = text[max(start - _AROUND, 0) : start], text[end : end + _AROUND]
     return Place(

@@ -60,7 +60,7 @@ _NO_SECRET = regex.compile(
     r"|[<>{}$()\[\]`]|://[^/]*:(?:pass(?:word)?|secret|pwd|pw|token)@",
     regex.IGNORECASE,
 )
-_KEY_BODY = regex.compile(r"KEY-----\s+(?:[A-Za-z0-9+/=:, -]+\s+){2}")
+_KEY_BODY = regex.compile(r"KEY-----\s+(?:[\w-]+: [^\n]*\s+){0,4}[A-Za-z0-9+/=]{16,}\s")
 
 _MODELS = r"(?:ai|a\.i\.|llms?|language models?|chatbots?|chatgpt|gpt-?\d?|claude|copilot|gemini)"
 _TO_MODELS = r"(?:if you are|you are|dear|attention|note (?:to|for)|instructions? (?:to|for)) (?:an? |any |all |the )?"

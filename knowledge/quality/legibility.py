@@ -16,7 +16,8 @@ _LATIN = regex.compile(r"\p{Latin}+")
 _VOWELS = frozenset("aeiouyæœøıəɛɔ")
 _ENDLESS = regex.compile(r"\p{Ll}{33,}")
 _LOST = regex.compile("[\ufffd\x80-\x9f]")
-_PRIVATE = regex.compile(r"\p{Co}|\(cid:\d+\)")
+# One alone is a bullet or an icon of a symbol font, as there are in almost every PDF.
+_PRIVATE = regex.compile(r"\p{Co}{2,}|\(cid:\d+\)")
 # What bytes of UTF-8 look like when they are read as Windows-1252 or Latin-1, lead byte and continuation bytes.
 _CONTINUATION = "[\x80-\xbf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]"
 _MISREAD = regex.compile(
@@ -24,7 +25,7 @@ _MISREAD = regex.compile(
 )
 # A sign inside a word that no spelling has there, or a digit between small letters.
 _STRANGE = r"[^\s\p{L}\p{N}\p{M}'’‘.,;:!?/()\[\]\-‐‑–—&@_·*\"“”»«+=#]"
-_BROKEN_WORD = regex.compile(rf"(?<!\S)\p{{L}}*(?:\p{{L}}{_STRANGE}\p{{L}}|\p{{Ll}}\d\p{{Ll}})\S*")
+_BROKEN_WORD = regex.compile(rf"(?<!\S)\p{{L}}*(?:\p{{L}}{_STRANGE}{{1,3}}\p{{L}}|\p{{Ll}}\d\p{{Ll}})\S*")
 _FEW_LETTERS = 200
 
 
@@ -53,8 +54,8 @@ def _lost(subject: Subject) -> list[Finding]:
     lost = [match.span() for match in _LOST.finditer(subject.text)]
     private = [match.span() for match in _PRIVATE.finditer(subject.text)]
     length = max(len(subject.text), 1)
-    # Bullets and icons of symbol fonts end in the private area, a few in almost every PDF.
-    severity = max(_scaled(len(lost) / length, 0.0005, 0.01), _scaled(len(private) / length, 0.01, 0.06))
+    share = sum(end - start for start, end in private) / length
+    severity = max(_scaled(len(lost) / length, 0.0005, 0.01), _scaled(share, 0.01, 0.06))
     if not severity:
         return []
     message = f"{count(len(lost) + len(private), 'character')} could not be read and are replaced by signs."
@@ -100,8 +101,7 @@ def _no_words(subject: Subject) -> list[Finding]:
         "broken": len(_BROKEN_WORD.findall(prose)) / len(latin),
     }
     severity = max(
-        _scaled(0.36 - shares["vowels"], 0.08, 0.14),
-        _scaled(shares["mute"], 0.1, 0.3),
+        _scaled(max(0.36 - shares["vowels"], 0.0) + shares["mute"] / 2, 0.1, 0.17),
         _scaled(shares["endless"], 0.1, 0.5),
         _scaled(shares["broken"], 0.1, 0.3),
     )
