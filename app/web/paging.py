@@ -19,6 +19,15 @@ M = TypeVar("M", bound=Model)
 
 
 @dataclass(frozen=True)
+class Order:
+    """By a field or annotation that is never null, then by id. ``kind`` is the type of its values."""
+
+    by: str
+    descending: bool = False
+    kind: type[datetime] | type[str] | type[int] = datetime
+
+
+@dataclass(frozen=True)
 class Page(Generic[M]):
     """``items`` in order, and the cursor of the page after it, or None."""
 
@@ -31,19 +40,21 @@ def newest_first(rows: QuerySet[M], *, by: str, limit: int, cursor: str | None) 
 
     Raises BadInputError when the cursor is not one of ours.
     """
-    return _page(rows, by, limit, cursor, newest=True)
+    return ordered(rows, Order(by, descending=True), limit=limit, cursor=cursor)
 
 
 def earliest_first(rows: QuerySet[M], *, by: str, limit: int, cursor: str | None) -> Page[M]:
     """The same, earliest first."""
-    return _page(rows, by, limit, cursor, newest=False)
+    return ordered(rows, Order(by), limit=limit, cursor=cursor)
 
 
-def _page(rows: QuerySet[M], by: str, limit: int, cursor: str | None, *, newest: bool) -> Page[M]:
+def ordered(rows: QuerySet[M], order: Order, *, limit: int, cursor: str | None) -> Page[M]:
+    """A page of ``rows`` in any order. Raises BadInputError when the cursor is not one of this order."""
     limit = max(1, min(limit, MAX_LIMIT))
-    after, sign = ("lt", "-") if newest else ("gt", "")
+    by = order.by
+    after, sign = ("lt", "-") if order.descending else ("gt", "")
     if cursor:
-        at, row_id = _read(cursor)
+        at, row_id = _read(cursor, order.kind)
         # The first condition follows from the second, and is the one that an index can begin at.
         rows = rows.filter(**{f"{by}__{after}e": at})
         rows = rows.filter(Q(**{f"{by}__{after}": at}) | Q(**{by: at, f"pk__{after}": row_id}))
@@ -53,14 +64,20 @@ def _page(rows: QuerySet[M], by: str, limit: int, cursor: str | None, *, newest:
     return Page(items, last)
 
 
-def _write(at: datetime, row_id: Any) -> str:
-    return base64.urlsafe_b64encode(json.dumps([at.isoformat(), str(row_id)]).encode()).decode().rstrip("=")
+def _write(at: Any, row_id: Any) -> str:
+    value = at.isoformat() if isinstance(at, datetime) else at
+    return base64.urlsafe_b64encode(json.dumps([value, str(row_id)]).encode()).decode().rstrip("=")
 
 
-def _read(cursor: str) -> tuple[datetime, UUID]:
+def _read(cursor: str, kind: type) -> tuple[Any, UUID]:
     try:
         at, row_id = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        # In UTC, because PostgreSQL refuses offsets that Python takes.
-        return datetime.fromisoformat(at).astimezone(UTC), UUID(row_id)
+        if kind is datetime:
+            # In UTC, because PostgreSQL refuses offsets that Python takes.
+            return datetime.fromisoformat(at).astimezone(UTC), UUID(row_id)
+        # Neither can it take zero bytes, lone surrogates (which have no UTF-8), nor numbers past its integers.
+        if type(at) is not kind or (kind is int and abs(at) >= 2**31) or (kind is str and b"\0" in at.encode()):
+            raise ValueError("not a value of this order")
+        return at, UUID(row_id)
     except (ValueError, TypeError, AttributeError, OverflowError, binascii.Error) as error:
         raise BadInputError("This cursor is not one that a list gave out; start again without it.") from error

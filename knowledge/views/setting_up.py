@@ -112,7 +112,7 @@ def _sections(form: SourceForm) -> list[tuple[str, list[BoundField]]]:
         "What it is": ["name"],
         "Where it lies": where,
         "What of it": ["include", "exclude"],
-        "Who may read it": ["readers", "groups"],
+        "Readers": ["readers", "groups"],
         "Keeping it fresh": ["schedule", "schedule_other", "review_by"],
     }
     return [

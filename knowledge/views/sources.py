@@ -11,19 +11,17 @@ from django.contrib.auth.decorators import login_required
 from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.callers import reader
 from accounts.rights import can
 from app.errors import BadInputError
-from app.web.paging import newest_first
-from knowledge import ingestion, progress, queries, scheduling
+from knowledge import ingestion, listing, progress, queries, scheduling
 from knowledge.connectors.registry import connector_of
 from knowledge.extraction.formats import READABLE, accepted
 from knowledge.models import Document, Source
 from knowledge.views.syncs import latest_of
-
-ROWS = 50
 
 
 @login_required
@@ -101,18 +99,34 @@ def _for_its_keeper(source: Source) -> dict[str, Any]:
 
 def _documents(request: HttpRequest, source: Source) -> dict[str, Any]:
     user = reader(request)
-    cursor = request.GET.get("cursor")
-    page = newest_first(queries.documents_of(source, user), by="created_at", limit=ROWS, cursor=cursor)
+    keeps = can(user, "knowledge.edit_source", source)
+    wanted = listing.Wanted.of(request.GET)
+    page = listing.page_of(source, user, wanted, keeps=keeps)
     told = progress.told(document.pk for document in page.items if not document.is_settled)
     return {
         "source": source,
-        "keeps": can(user, "knowledge.edit_source", source),
+        "keeps": keeps,
         "reads": Source.objects.visible_to(user).filter(pk=source.pk).exists(),
         "rows": [
             {"document": one, "version": next(iter(one.current), None), "progress": told.get(one.pk)}
             for one in cast("list[Any]", page.items)
         ],
+        "states": {document.state for document in page.items},
         "is_unsettled": any(not document.is_settled for document in page.items),
-        "next": page.next,
-        "cursor": cursor,
+        "wanted": wanted,
+        "filters": _filters(source, wanted) if keeps else [],
+        "orders": listing.ORDERS.items(),
+        "here": reverse("knowledge:source", args=[source.pk]),
+        "next": page.next and wanted.but(cursor=page.next).query,
+        "start": wanted.but().query,
     }
+
+
+def _filters(source: Source, wanted: listing.Wanted) -> list[dict[str, Any]]:
+    """The chips above the table: those with documents, the one that is chosen, and all."""
+    counts = listing.count_by_filter(source)
+    return [
+        {"name": name, "label": label, "count": counts[name], "query": wanted.but(state=name).query}
+        for name, (label, _) in listing.FILTERS.items()
+        if counts[name] or name in ("", wanted.state)
+    ]

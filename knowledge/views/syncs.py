@@ -41,7 +41,7 @@ def start(request: HttpRequest, source_id: UUID) -> HttpResponse:
 def latest(request: HttpRequest, source_id: UUID) -> HttpResponse:
     """The last runs alone: what the source's page asks for while one is under way."""
     source = queries.get_source_kept(reader(request), source_id)
-    context = {"source": source, "keeps": True, **latest_of(source)}
+    context = {"source": source, "is_part": True, **latest_of(source)}
     response = render(request, "knowledge/_syncs.html", context)
     if context["live"] is None:
         response["HX-Trigger"] = "documents-changed"
