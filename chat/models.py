@@ -260,7 +260,13 @@ class Citation(models.Model):
 
 
 class Feedback(models.Model):
-    """What a reader thought of an answer; the last word counts."""
+    """What a reader thought of an answer; the last word counts. ``reason`` may be another than those of the pages."""
+
+    class Reason(models.TextChoices):
+        WRONG = "wrong", "It is wrong"
+        MISSING = "missing", "Something is missing"
+        OUTDATED = "outdated", "It is out of date"
+        UNCLEAR = "unclear", "It is hard to understand"
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="feedback")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -14,7 +14,7 @@ from django.utils import timezone
 from app.web.markdown import Growing
 from chat import telling
 from chat.events import Event
-from chat.models import Assistant, Message
+from chat.models import Assistant, Feedback, Message
 from knowledge.wording import plain
 
 
@@ -42,6 +42,8 @@ class AnswerView:
     usage: dict[str, Any] = field(default_factory=dict)
     timings: dict[str, Any] = field(default_factory=dict)
     rating: int | None = None
+    rating_reason: str = ""
+    reasons: ClassVar[list[tuple[str, str]]] = Feedback.Reason.choices
     growing: Growing = field(default_factory=Growing)
 
     @property
@@ -135,5 +137,6 @@ def view_of(message: Message, assistant: Assistant) -> AnswerView | QuestionView
     for event in telling.retell(message):
         view.apply(event)
     view.finished_at = message.finished_at
-    view.rating = next((one.value for one in message.feedback.all()), None)  # only its reader can rate an answer
+    for one in message.feedback.all():  # only its reader can rate an answer
+        view.rating, view.rating_reason = one.value, one.reason
     return view

@@ -16,13 +16,7 @@ from chat.models import Feedback, Generation, Message
 from chat.tasks import hint
 
 MAX_TEXT = 2000
-REASONS = {
-    "wrong": "It is wrong",
-    "missing": "Something is missing",
-    "outdated": "It is out of date",
-    "unclear": "It is hard to understand",
-}
-LACKING = ("wrong", "missing", "outdated")
+LACKING = (Feedback.Reason.WRONG, Feedback.Reason.MISSING, Feedback.Reason.OUTDATED)
 
 
 def rate_answer(actor: User, *, answer: Message, value: int, reason: str = "", text: str = "") -> Feedback:

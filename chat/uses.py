@@ -15,11 +15,11 @@ from uuid import UUID
 from django.db.models import Count, F, Q, QuerySet
 from django.db.models.functions import TruncDate
 
-from chat.models import Citation, Message
-from chat.rating import REASONS
+from chat.models import Citation, Feedback, Message
 from knowledge.uses import Cited, Judgement, Rated
 from moderation.masking import mask
 
+REASONS: dict[str, str] = {reason.value: str(reason.label) for reason in Feedback.Reason}
 DOCUMENT = "passage__version__document"
 LEAST_DOWN = 2
 

@@ -126,7 +126,8 @@ def again(request: HttpRequest, message_id: UUID) -> HttpResponse:
 def feedback(request: HttpRequest, message_id: UUID) -> HttpResponse:
     answer = _answer(request, message_id)
     value = {"1": 1, "-1": -1}.get(request.POST.get("value", ""), 0)
-    rating.rate_answer(reader(request), answer=answer, value=value, text=request.POST.get("text", ""))
+    words = {name: request.POST.get(name, "") for name in ("reason", "text")}
+    rating.rate_answer(reader(request), answer=answer, value=value, **words)
     return _done(request, answer)
 
 

@@ -1,8 +1,8 @@
 """A gap's questions asked once more, to see whether knowledge answers them by now; then the gap closes by itself.
 
 Each is asked with the rights of whoever asked it, inside the search, so that a document which they may not read
-answers nothing for them. A question that a reader called wrongly answered had its quotes before: for it only what was
-published since counts. The answer's words go nowhere; which document gave it is kept.
+answers nothing for them. A question that had its quotes before, weak ones or such that its reader called wrong, is
+answered only by what was published since. The answer's words go nowhere; which document gave it is kept.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def _answer_to(question: GapQuestion) -> Found | None:
     seen = look(question.asked_by, question.text, question.searched_in)
     if seen.support != "good" or seen.quoted is None:
         return None
-    if question.support == GapQuestion.Support.DOUBTED:
+    if question.support != GapQuestion.Support.NONE:
         newer = Version.objects.filter(pk=seen.quoted.version_id, published_at__gt=question.asked_at)
         return seen.quoted if newer.exists() else None
     return seen.quoted

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
+from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Exists, OuterRef, QuerySet
+from django.db.models import Count, Exists, OuterRef, QuerySet, Window
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 
@@ -141,7 +142,7 @@ def _use_of(user: User, sources: Sequence[Source]) -> Use:
     named = {one.document_id for one in cited} | {one.document_id for one in low}
     documents = Document.objects.select_related("source").in_bulk(named)
     readable = set(Source.objects.visible_to(user).filter(pk__in=ids).order_by().values_list("pk", flat=True))
-    unused = _never_cited(ids, long_ago)
+    unused = list(_never_cited(ids, long_ago)[:ROWS])
     return Use(
         plot=day_plot(
             uses().cited_by_day(ids, recently),
@@ -156,15 +157,16 @@ def _use_of(user: User, sources: Sequence[Source]) -> Use:
             for one in low
             if one.document_id in documents
         ],
-        never_cited=list(unused[:ROWS]),
-        never_cited_count=unused.count(),
+        never_cited=unused,
+        never_cited_count=unused[0].among if unused else 0,
         feedback=[Feedback(one, one.source_id in readable) for one in judged],
     )
 
 
-def _never_cited(source_ids: Sequence[UUID], since: datetime) -> QuerySet[Document]:
-    """Documents that have been published since before then, and that no answer has cited since."""
+def _never_cited(source_ids: Sequence[UUID], since: datetime) -> QuerySet[Any]:
+    """Documents that have been published since before then, and that no answer has cited since; ``among`` how many."""
     published_before = Version.objects.filter(document=OuterRef("pk"), published_at__lt=since)
     documents = Document.objects.filter(Exists(published_before), source__in=source_ids, state=Document.State.PUBLISHED)
     unused = documents.exclude(pk__in=uses().cited_documents(source_ids, since))
-    return unused.select_related("source").order_by("updated_at", "pk")
+    counted = unused.annotate(among=Window(Count("pk")))
+    return counted.select_related("source").order_by("updated_at", "pk")

@@ -45,6 +45,9 @@ class Stage:
         source = factories.make_source(owner=self.olivia, name=f"Papers {number}", groups=[self.crew])
         factories.make_document(source=source)
 
+    def gaps(self, number: int) -> None:
+        factories.make_gap(source=self.source, questions=(f"Is there a gym on floor {number}?",))
+
     def cases(self, number: int) -> None:
         answer = factories.make_answer(conversation=self.conversation, text="", held_text="Band 5", state="held")
         factories.make_case(subject=self.alice, content_id=answer.id)
@@ -71,6 +74,11 @@ LISTS: list[tuple[str, str, Callable[[Stage, int], None]]] = [
     ("olivia", "/knowledge/", Stage.sources),
     ("olivia", "/knowledge/", Stage.documents),
     ("olivia", "/knowledge/sources/{source}/", Stage.documents),
+    ("olivia", "/knowledge/home/", Stage.turns),
+    ("olivia", "/knowledge/home/", Stage.gaps),
+    ("olivia", "/knowledge/gaps/", Stage.gaps),
+    ("olivia", "/api/v1/knowledge/home", Stage.turns),
+    ("olivia", "/api/v1/gaps", Stage.gaps),
     ("dana", "/review/", Stage.cases),
     ("alice", "/api/v1/assistants", Stage.assistants),
     ("alice", "/api/v1/groups", Stage.groups),

@@ -3,12 +3,13 @@
 from datetime import timedelta
 
 import pytest
+from django.urls import reverse
 from django.utils import timezone
 
 from app.web.threads import in_thread
 from chat import noting, tasks
 from chat.asking import start_conversation
-from chat.models import Assistant, Generation, Message
+from chat.models import Assistant, Feedback, Generation, Message
 from chat.rating import rate_answer
 from knowledge.models import Gap, GapQuestion
 from knowledge.sources import Readers, create_source
@@ -118,3 +119,16 @@ async def test_a_question_that_leans_on_another_is_noted_as_one_that_stands_alon
     await in_thread(noting.note, done["message_id"])
     text = await GapQuestion.objects.values_list("text", flat=True).aget()
     assert "moon base" in text and text.endswith("And for their cats?")
+
+
+async def test_a_page_asks_why_an_answer_did_not_help(ask, alice, signed_in):
+    run = await ask(ANSWERED)
+    client = await in_thread(signed_in, alice)
+    address = reverse("chat:feedback", args=[run.message_id])
+    await in_thread(client.post, address, {"value": "-1", "reason": "missing", "text": "And part-timers?"})
+    given = await Feedback.objects.aget()
+    assert (given.value, given.reason, given.text) == (-1, "missing", "And part-timers?")
+    conversation = await in_thread(lambda: run.message.conversation_id)
+    page = (await in_thread(client.get, reverse("chat:conversation", args=[conversation]))).content.decode()
+    assert all(f'value="{reason.value}"' in page for reason in Feedback.Reason)
+    assert page.count('aria-pressed="true">Something is missing') == 1

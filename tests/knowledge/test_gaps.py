@@ -202,9 +202,11 @@ def test_it_is_asked_with_the_rights_of_its_asker(note, charlie, handbook, publi
     assert Gap.objects.get().is_waiting
 
 
-def test_a_doubted_answer_needs_something_newer(note, alice, handbook, publish, ada):
+@pytest.mark.parametrize("support", ["weak", "doubted"])
+def test_what_had_quotes_before_needs_something_newer(note, alice, handbook, publish, ada, support):
+    gap = note(alice, GYM[0], support=support, asked_at=timezone.now() + timedelta(seconds=1)).gap
     publish(handbook, "gym.md", FITNESS)
-    gap = note(alice, GYM[0], support=GapQuestion.Support.DOUBTED).gap
+    GapQuestion.objects.update(asked_at=timezone.now())
     assert not ask_again(actor=ada, gap=gap).found
     publish(handbook, "gym.md", FITNESS.replace("6 to 22", "7 to 23"))
     assert ask_again(actor=ada, gap=gap).is_all
