@@ -10,8 +10,6 @@ python -m app.inference.scripted_server --port 8900
 import argparse
 import asyncio
 import contextlib
-import hashlib
-import math
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -22,10 +20,11 @@ from typing import Any
 import orjson
 from aiohttp import web
 
+from app.inference.scripted_words import Ranker, embed_words, rank_by_words
+
 WORDS = ("The ", "answer ", "is ", "twenty", "-five ", "days", ", ", "as ", "the ", "handbook ", "says", ".")
 TOKENS_CACHED = 0
 
-Ranker = Callable[[dict[str, Any]], list[dict[str, Any]]]
 Speaker = Sequence[str] | Callable[[dict[str, Any]], Sequence[str]]
 
 
@@ -161,7 +160,7 @@ class ScriptedServer:
         recorded, script = await self._receive(request)
         if script.what in ("say", "no-usage"):
             await asyncio.sleep(script.pace * len(recorded.body["input"]))
-            return _vectors(recorded.body, self.dimensions)
+            return web.json_response(embed_words(recorded.body, self.dimensions))
         return await _Turn(request, recorded, replace(script, tokens=())).act()
 
     async def _rerank(self, request: web.Request) -> web.StreamResponse:
@@ -357,38 +356,6 @@ async def _list_models(_request: web.Request) -> web.Response:
 
 async def _say_healthy(_request: web.Request) -> web.Response:
     return web.Response(text="OK")
-
-
-def _vectors(body: dict[str, Any], dimensions: int) -> web.Response:
-    """Vectors that follow from the texts' words alone, in the wrong order, as servers may send them."""
-    texts = [body["input"]] if isinstance(body["input"], str) else body["input"]
-    rows = [
-        {"object": "embedding", "index": index, "embedding": _vector(text, dimensions)}
-        for index, text in enumerate(texts)
-    ]
-    return web.json_response({"object": "list", "data": rows[::-1], "model": body.get("model"), "usage": {}})
-
-
-def _vector(text: str, dimensions: int) -> list[float]:
-    """Texts that share words are near each other: every word adds a direction of its own."""
-    vector = [0.0] * dimensions
-    for word in _words(text) or {text}:
-        bits = hashlib.shake_256(word.encode()).digest(dimensions)
-        for index, byte in enumerate(bits):
-            vector[index] += math.sin(byte)
-    return vector
-
-
-def rank_by_words(body: dict[str, Any]) -> list[dict[str, Any]]:
-    """Best first, as Jina, Cohere and vLLM answer; the score is the part of the query's words in the document."""
-    asked = _words(body["query"])
-    scores = [len(asked & _words(document)) / max(len(asked), 1) for document in body["documents"]]
-    results = [{"index": index, "relevance_score": score} for index, score in enumerate(scores)]
-    return sorted(results, key=lambda result: -result["relevance_score"])
-
-
-def _words(text: str) -> set[str]:
-    return {word.strip(".,;:?!()") for word in text.lower().split()}
 
 
 def main() -> None:
