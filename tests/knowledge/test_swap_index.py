@@ -20,7 +20,7 @@ from app.inference.models import Model
 from app.inference.scripted_server import ScriptedServer
 from knowledge.building import build, lacks_vectors, waiting
 from knowledge.generations import serving_generation
-from knowledge.models import Document, Passage, Source
+from knowledge.models import Document, IndexGeneration, Passage, Source
 from knowledge.processing import process_document
 from knowledge.rebuilding import remove_generation, serve_generation, start_generation
 from knowledge.retrieval import search
