@@ -76,7 +76,7 @@ def searchers(alice: User, published: Source) -> Iterator[list[Searcher]]:
         thread.stop()
 
 
-def wait_for(true: Callable[[], bool], seconds: float = 30.0) -> None:
+def wait_for(true: Callable[[], bool], seconds: float = 120.0) -> None:
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, "it did not come to pass in time"
