@@ -74,6 +74,7 @@ class S3Connector(FilesystemConnector):
     summary = "Files in a bucket of Amazon S3 or of a service that speaks like it, such as MinIO or Ceph."
     settings_schema = S3Settings
     credential_label = "Access key ID and secret, as ID:SECRET"
+    harmless_settings = frozenset({"prefix"})
 
     config: S3Settings
 

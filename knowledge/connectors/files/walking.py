@@ -48,6 +48,7 @@ class Opened:
 class FilesystemConnector(Connector):
     """Walks one file system of fsspec, folder by folder."""
 
+    is_listed_first = True
     _opened: Opened | None = None
 
     @abstractmethod

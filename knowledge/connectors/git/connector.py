@@ -88,6 +88,8 @@ class GitConnector(Connector):
     summary = "The files of a branch of a Git repository, such as documentation kept on GitHub or GitLab."
     settings_schema = GitSettings
     credential_label = "Access token"
+    harmless_settings = frozenset({"branch", "subfolder"})
+    is_listed_first = True
 
     config: GitSettings
 

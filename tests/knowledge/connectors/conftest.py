@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from moto.server import ThreadedMotoServer
 
+from tests.knowledge.connectors.buckets import Store
 from tests.knowledge.connectors.sites import Site, running
 
 
@@ -35,3 +37,18 @@ def hidden_site(settings: Any) -> Iterator[Site]:
     """A server of the inner network, which nobody let in."""
     with running(Site()) as started:
         yield started
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[ThreadedMotoServer]:
+    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def bucket(s3_server: ThreadedMotoServer, settings: Any) -> Store:
+    store = Store(s3_server.get_host_and_port()[1])
+    settings.SOURCE_HOSTS = [store.host]
+    return store

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import aiohttp
-import boto3
 import pytest
-import requests
-from moto.server import ThreadedMotoServer
 from pydantic import ValidationError
 
 from accounts.models import User
@@ -18,46 +15,18 @@ from knowledge.connectors.base import Item, ItemError, LeftOut, Patterns, Source
 from knowledge.connectors.files.pinned import CheckedResolver
 from knowledge.connectors.files.s3 import S3Connector, S3Settings
 from knowledge.fetching.reach import Reach
+from tests.knowledge.connectors.buckets import Store
 from tests.knowledge.connectors.sites import Page, Site
 
 FILES = {"handbook/leave.md": b"27 days", "handbook/pay/pay.txt": b"monthly", "other/note.md": b"note"}
 
 
-class Store:
-    """A bucket called ``handbook`` in moto's server."""
-
-    def __init__(self, port: int) -> None:
-        self.host = f"127.0.0.1:{port}"
-        self.endpoint = f"http://{self.host}"
-        self.client = boto3.client(
-            "s3",
-            endpoint_url=self.endpoint,
-            region_name="us-east-1",
-            aws_access_key_id="key",
-            aws_secret_access_key="secret",
-        )
-
-    def put(self, key: str, body: bytes, **more: Any) -> None:
-        self.client.put_object(Bucket="handbook", Key=key, Body=body, **more)
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[ThreadedMotoServer]:
-    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
-    server.start()
-    yield server
-    server.stop()
-
-
 @pytest.fixture
-def store(server: ThreadedMotoServer, settings: Any) -> Store:
-    store = Store(server.get_host_and_port()[1])
-    settings.SOURCE_HOSTS = [store.host]
-    requests.post(f"{store.endpoint}/moto-api/reset", timeout=10)
-    store.client.create_bucket(Bucket="handbook")
+def store(bucket: Store) -> Store:
+    """With three files in it."""
     for key, body in FILES.items():
-        store.put(key, body)
-    return store
+        bucket.put(key, body)
+    return bucket
 
 
 class Run:
