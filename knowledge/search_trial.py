@@ -28,7 +28,7 @@ from knowledge.retrieval.candidates import Candidate, Vector, candidates
 from knowledge.retrieval.choosing import Fate, Judged
 from knowledge.retrieval.reach import survey_of
 
-SHOWN = 40
+SHOWN = 24
 LIMIT = 8
 NOT_FOUND = 10
 SNIPPET = 260
@@ -179,11 +179,12 @@ def _places(found: Sequence[Candidate], score: Callable[[Candidate], float]) -> 
 
 
 def _closed(done: Search, kept: SourceQuerySet, person: User, vector: Vector, asked: frozenset[str]) -> list[Missed]:
-    """What comes up in the sources one keeps that ``person`` may not read, best first."""
+    """What would be shown of the sources one keeps that ``person`` may not read, best first."""
     theirs = Source.objects.visible_to(person).values("pk")
     reach = survey_of(kept.exclude(pk__in=theirs), done.query, vector.generation_id)
     if reach is None:
         return []
+    least = min((result.best.score for result in done.choice.results), default=0.0)
     brought = sorted(candidates(reach, vector), key=lambda one: -one.score)
     return [
         Missed(
@@ -197,6 +198,7 @@ def _closed(done: Search, kept: SourceQuerySet, person: User, vector: Vector, as
             "closed",
         )
         for one in brought
+        if one.score >= least
     ]
 
 
@@ -218,10 +220,10 @@ def snippet(text: str, asked: frozenset[str]) -> list[Piece]:
     start = max(0, hits[0].start() - SNIPPET // 4) if hits else 0
     if start:
         start = next((word.start() for word in words if word.start() >= start), start)
-    end = min(len(text), start + SNIPPET)
+    end = next((word.start() for word in words if word.start() > start + SNIPPET), len(text))
     pieces, at = [Piece("… " if start else "", False)], start
     for word in hits:
         if word.start() >= at and word.end() <= end:
             pieces += [Piece(text[at : word.start()], False), Piece(word[0], True)]
             at = word.end()
-    return [*pieces, Piece(text[at:end] + (" …" if end < len(text) else ""), False)]
+    return [*pieces, Piece(text[at:end].rstrip() + (" …" if end < len(text) else ""), False)]

@@ -92,13 +92,11 @@ _NEAR_BY_INDEX = """
     AND e.passage_id NOT IN (SELECT id FROM knowledge_passage WHERE disabled_at IS NOT NULL)
     ORDER BY (e.vector::halfvec({dimensions})) <=> %(vector)s::halfvec({dimensions}) LIMIT %(near)s
 """
-# For this one statement: the index goes on until enough allowed ones are found, and the planner may not sort instead.
-_BY_INDEX = f"""
-SET LOCAL hnsw.ef_search = {EF_SEARCH}; SET LOCAL hnsw.iterative_scan = relaxed_order;
-SET LOCAL enable_sort = off; SET LOCAL jit = off;
-{{select}};
-SET LOCAL enable_sort TO DEFAULT; SET LOCAL jit TO DEFAULT
-"""
+# For one statement each. Joins go in the order they are written, the one that few rows pass through: looking for a
+# better one takes longer than the search. The index goes on until enough allowed ones are found, and the planner may not
+# sort everything instead.
+_AS_WRITTEN = {"join_collapse_limit": "1", "jit": "off"}
+_BY_INDEX = {"hnsw.ef_search": str(EF_SEARCH), "hnsw.iterative_scan": "relaxed_order", "enable_sort": "off"}
 
 
 @dataclass(frozen=True)
@@ -206,8 +204,12 @@ def _quoted(word: str) -> str:
 
 
 def _rows(select: str, values: dict[str, Any], *, by_index: bool) -> list[tuple[Any, ...]]:
+    """The rows of a statement that runs with its own settings of the planner, in one round trip."""
+    settings = _AS_WRITTEN | _BY_INDEX if by_index else _AS_WRITTEN
+    before = "".join(f"SET LOCAL {name} = {value};" for name, value in settings.items())
+    after = "".join(f";SET LOCAL {name} TO DEFAULT" for name in settings)
     with connection.cursor() as cursor:
-        cursor.execute(_BY_INDEX.format(select=select) if by_index else select, values)
+        cursor.execute(before + select + after, values)
         while cursor.description is None:
             cursor.nextset()
         return list(cursor.fetchall())

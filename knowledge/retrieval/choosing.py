@@ -85,6 +85,9 @@ def choose(ranked: Sequence[Ranked], limit: int) -> Choice:
     most = max(PER_DOCUMENT, limit // 2)
     for number, one in enumerate(ranked):
         candidate = one.candidate
+        if len(choice.results) >= limit and number >= JOINS_WITHIN * limit:
+            choice.judged.append(Judged(one, "rest"))
+            continue
         words = frozenset(plain(candidate.text).lower().split())
         same = next((passage_id for known, passage_id in shown if _is_same(words, known)), None)
         neighbour = next((result for result in choice.results if result.takes(candidate)), None)
