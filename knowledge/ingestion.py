@@ -28,16 +28,21 @@ from knowledge.models import Copy, Document, Source, Version
 from knowledge.tallying import Change
 from knowledge.tasks import process
 
+LONGEST_KEY = 500
 
-def upload_document(*, actor: User, source: Source, file: UploadedFile[Any] | Iterable[bytes], name: str) -> Document:
-    """Take a file into a source and queue it to be read. ``name`` decides its format and which document it is.
+
+def upload_document(
+    *, actor: User, source: Source, file: UploadedFile[Any] | Iterable[bytes], name: str, folder: str = ""
+) -> Document:
+    """Take a file into a source and queue it to be read. ``name`` decides its format, and together with ``folder``
+    (where it lay in a folder that was brought as a whole) which document it is.
 
     The bytes go to disk in pieces. The same bytes as before change nothing; under another name they are another place
     of the document that has them. Raises CannotReadError for a kind of file Parley does not read, TooLargeError past
     UPLOAD_MAX_BYTES.
     """
     require(actor, "knowledge.edit_source", source)
-    key = safe_name(name)
+    key = safe_key(folder, name)
     try:
         format_of(key)
     except ExtractionError as error:
@@ -53,10 +58,18 @@ def upload_document(*, actor: User, source: Source, file: UploadedFile[Any] | It
         return _take(actor, source, key, stored)
 
 
+def safe_key(folder: str, name: str) -> str:
+    """The safe name below its folders, without steps upwards. Raises BadInputError when that is too long."""
+    parts = [_visible(part) for part in folder.replace("\\", "/").split("/")]
+    key = "/".join([*(part for part in parts if part not in ("", ".", "..")), safe_name(name)])
+    if len(key) > LONGEST_KEY:
+        raise BadInputError("This file lies too deep: the names of its folders are too long together.")
+    return key
+
+
 def safe_name(name: str) -> str:
     """The last part of a file's name, without what cannot be seen. Raises BadInputError when none is left."""
-    last = PurePath(name.replace("\\", "/")).name
-    key = "".join(sign for sign in unicodedata.normalize("NFC", last) if unicodedata.category(sign)[0] != "C").strip()
+    key = _visible(PurePath(name.replace("\\", "/")).name)
     if not key or key in (".", ".."):
         raise BadInputError("This file has no name.")
     ending = PurePath(key).suffix[:20]
@@ -107,6 +120,11 @@ def restore_document(*, actor: User, document: Document) -> Document:
         if document.state == Document.State.QUEUED:
             transaction.on_commit(partial(process.delay, str(document.pk)))
     return document
+
+
+def _visible(text: str) -> str:
+    """One spelling, without signs that cannot be seen and spaces around it."""
+    return "".join(sign for sign in unicodedata.normalize("NFC", text) if unicodedata.category(sign)[0] != "C").strip()
 
 
 def _take(actor: User, source: Source, key: str, stored: StoredFile) -> Document:

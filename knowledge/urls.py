@@ -15,6 +15,7 @@ from knowledge.views import (
     sources,
     steering,
     syncs,
+    uploading,
     versions,
 )
 
@@ -29,7 +30,8 @@ urlpatterns = [
     path("sources/<uuid:source_id>/", sources.source, name="source"),
     path("sources/<uuid:source_id>/documents/", sources.documents, name="documents"),
     path("sources/<uuid:source_id>/documents/act/", many.act, name="act_on_many"),
-    path("sources/<uuid:source_id>/upload/", sources.upload, name="upload"),
+    path("sources/<uuid:source_id>/upload/", uploading.upload, name="upload"),
+    path("sources/<uuid:source_id>/upload/follow/", uploading.follow, name="follow_uploads"),
     path("sources/<uuid:source_id>/sync/", syncs.start, name="sync"),
     path("sources/<uuid:source_id>/syncs/", syncs.all_syncs, name="all_syncs"),
     path("sources/<uuid:source_id>/syncs/latest/", syncs.latest, name="latest_syncs"),

@@ -21,6 +21,7 @@ from knowledge.connectors.base import Connector
 from knowledge.connectors.registry import CONNECTORS, all_connectors, connector_of
 from knowledge.forms import SourceForm
 from knowledge.models import Source
+from knowledge.overview import ICONS
 from knowledge.trying import try_source
 
 
@@ -28,7 +29,8 @@ from knowledge.trying import try_source
 @require_GET
 def choose_kind(request: HttpRequest) -> HttpResponse:
     require(reader(request), "knowledge.create_source")
-    return render(request, "knowledge/choose_kind.html", {"connectors": all_connectors()})
+    kinds = [(connector, ICONS.get(connector.kind, "book")) for connector in all_connectors()]
+    return render(request, "knowledge/choose_kind.html", {"kinds": kinds})
 
 
 @login_required

@@ -1,4 +1,4 @@
-"""Sources: the list, a new one, one with its documents, and bringing files in."""
+"""Sources: the list, and one with its documents."""
 
 from __future__ import annotations
 
@@ -6,22 +6,21 @@ from typing import Any, cast
 from uuid import UUID
 
 from django.conf import settings
-from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.files.uploadedfile import UploadedFile
-from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import redirect, render
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.urls import reverse
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET
 
 from accounts.callers import reader
 from accounts.rights import can
-from app.errors import BadInputError
-from knowledge import ingestion, listing, progress, queries, scheduling
+from knowledge import listing, overview, progress, queries, scheduling
 from knowledge.connectors.registry import connector_of
 from knowledge.extraction.formats import READABLE, accepted
-from knowledge.models import Document, Source
+from knowledge.models import Source
 from knowledge.views.syncs import latest_of
+
+SEARCHED_FROM = 10
 
 
 @login_required
@@ -29,11 +28,16 @@ from knowledge.views.syncs import latest_of
 def sources(request: HttpRequest) -> HttpResponse:
     user = reader(request)
     found = list(queries.counted(queries.sources_of(user)))
+    words = " ".join(request.GET.get("q", "").split())[:120]
+    shown = [source for source in found if words.lower() in source.name.lower()]
+    kept = [source for source in shown if can(user, "knowledge.edit_source", source)]
     context = {
-        "kept": [source for source in found if can(user, "knowledge.edit_source", source)],
-        "readable": [source for source in found if not can(user, "knowledge.edit_source", source)],
+        "kept": overview.lines_of(kept, keeps=True),
+        "readable": overview.lines_of([source for source in shown if source not in kept], keeps=False),
         "deleted": Source.objects.restorable_by(user).order_by("-deleted_at")[:20],
         "may_create": can(user, "knowledge.create_source"),
+        "words": words,
+        "is_many": len(found) > SEARCHED_FROM,
     }
     return render(request, "knowledge/sources.html", context)
 
@@ -56,29 +60,6 @@ def documents(request: HttpRequest, source_id: UUID) -> HttpResponse:
     return render(request, "knowledge/_documents.html", _documents(request, found))
 
 
-@login_required
-@require_POST
-def upload(request: HttpRequest, source_id: UUID) -> HttpResponse:
-    """Files from the form, all at once; or one by one from the script, which wants JSON."""
-    user = reader(request)
-    found = queries.get_source_kept(user, source_id)
-    files = cast("list[UploadedFile[Any]]", request.FILES.getlist("file"))
-    if not files:
-        raise BadInputError("Choose at least one file.")
-    wants_json = request.headers.get("Accept", "").startswith("application/json")
-    taken: list[Document] = []
-    for file in files:
-        try:
-            taken.append(ingestion.upload_document(actor=user, source=found, file=file, name=file.name or ""))
-        except BadInputError as error:
-            if wants_json:
-                raise
-            messages.error(request, f"{file.name}: {error.message}")
-    if wants_json:
-        return JsonResponse({"id": str(taken[0].pk), "state": taken[0].state}, status=202)
-    return redirect("knowledge:source", source_id)
-
-
 def _for_its_keeper(source: Source) -> dict[str, Any]:
     """Where a source comes from, how often it is looked through, and what can be brought here."""
     connector = connector_of(source.kind)
@@ -93,6 +74,7 @@ def _for_its_keeper(source: Source) -> dict[str, Any]:
         "readable": READABLE,
         "accept": accepted(),
         "most_megabytes": settings.UPLOAD_MAX_BYTES // 1_000_000,
+        "most_bytes": settings.UPLOAD_MAX_BYTES,
         **latest_of(source),
     }
 

@@ -96,6 +96,7 @@ PAGES = [
     Row("knowledge:documents", CREW | KEEPERS, args=SOURCE),
     Row("knowledge:act_on_many", KEEPERS, "POST", args=SOURCE, data={"deed": "withdraw", "document": "{document}"}),
     Row("knowledge:upload", KEEPERS, "POST", args=SOURCE, file=True),
+    Row("knowledge:follow_uploads", KEEPERS, args=SOURCE),
     Row("knowledge:sync", KEEPERS, "POST", args={"source_id": "folder_source"}),
     Row("knowledge:all_syncs", KEEPERS, args={"source_id": "folder_source"}),
     Row("knowledge:latest_syncs", KEEPERS, args={"source_id": "folder_source"}),
