@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import os
 import tempfile
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as TookTooLongError
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ _WAIT_SECONDS = 20.0
 _KEPT_SECONDS = 7 * 24 * 3600
 # Drawing costs a processor and memory: two at a time, whoever asks, each thread with a reading process of its own.
 _drawers = ThreadPoolExecutor(max_workers=2, thread_name_prefix="drawing")
+_places = threading.BoundedSemaphore(12)  # those at work and those that wait
 
 
 class CannotDrawError(UnavailableError):
@@ -123,7 +125,10 @@ def _draw(version: Version, page: int, width: int, marked: str = "", nth: int = 
     path = path_of(version.file)
     if not path.is_file():
         raise CannotDrawError("The original file is not kept any more.")
+    if not _places.acquire(blocking=False):
+        raise CannotDrawError("Too many pages are being drawn just now.")
     work = _drawers.submit(draw_page, path, page=page, width=width, marked=marked, nth=nth)
+    work.add_done_callback(lambda _: _places.release())
     try:
         drawn = work.result(timeout=_WAIT_SECONDS)
     except ExtractionError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from pathlib import Path
+from threading import BoundedSemaphore
 
 import pytest
 from django.core.cache import cache
@@ -166,6 +167,17 @@ def test_without_its_file_a_page_is_shown_as_text_and_says_why(
     assert "The page cannot be shown as it looks." in page
     assert '<mark id="cited">Your own car</mark>' in page
     assert signed_in(alice).get(f"/knowledge/passages/{passage.pk}/page.png?page=2").status_code == 503
+
+
+def test_when_too_many_are_drawn_at_once_the_text_is_shown(
+    alice: User, passage: Passage, signed_in: SignIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "_places", BoundedSemaphore(1))
+    with pages._places:
+        page = opened(signed_in(alice), passage)
+    assert "Too many pages are being drawn just now." in page
+    assert '<mark id="cited">Your own car</mark>' in page
+    assert "page.png" in opened(signed_in(alice), passage)
 
 
 def test_the_second_of_two_equal_sentences_is_the_one_that_is_marked(
