@@ -32,7 +32,7 @@ class DocumentAdmin(KnowledgeAdmin):
 @admin.register(Version)
 class VersionAdmin(KnowledgeAdmin):
     list_display = ["document", "number", "media_type", "size_bytes", "published_at", "withdrawn_at"]
-    exclude = ["text", "pages"]
+    exclude = ["text", "pages", "report", "signature"]
 
 
 @admin.register(Sync)

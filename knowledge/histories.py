@@ -67,9 +67,10 @@ def passages_of(version: Version, *, after: int | None, limit: int) -> tuple[lis
 
 
 def find_judged_version(document: Document) -> Version | None:
-    """The newest version that the checks have seen: the one held, else the newest published."""
-    judged = document.versions.exclude(report={}).defer("pages", "signature")
-    return judged.select_related("accepted_by").order_by("-number").first()
+    """The version whose report matters now: the one held, else the one in force, else the newest that was checked."""
+    judged = document.versions.exclude(report={}).defer("pages", "signature").select_related("accepted_by")
+    found = judged.filter(withdrawn_at=None).order_by("-number").first()
+    return found or judged.order_by("-number").first()
 
 
 def get_version_kept(user: User, version_id: UUID) -> Version:

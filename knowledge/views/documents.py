@@ -126,7 +126,7 @@ def refuse(request: HttpRequest, document_id: UUID) -> HttpResponse:
         versions.refuse_document(actor=user, document=found, reason=request.POST.get("reason", ""))
     except (ConflictError, BadInputError) as error:
         return _told(request, found, error.message)
-    return _after(request, found, f"Refused: {found.title}. What was in force before stays.")
+    return _after(request, found, f"Refused: {found.title}. What readers find stays as it was.")
 
 
 @login_required

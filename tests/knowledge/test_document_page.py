@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
+from knowledge.histories import find_judged_version
 from knowledge.ingestion import upload_document
 from knowledge.models import Document, Source
 from knowledge.processing import process_document
+from knowledge.versions import release_document, roll_back
+from tests import factories
 from tests.conftest import SignIn
 from tests.knowledge.conftest import LEAVE, Publish
 from tests.knowledge.test_hold_document import KEY, LEAKY
@@ -61,7 +66,7 @@ def test_it_rolls_back_and_says_that_the_bytes_stay_away(
     client = signed_in(olivia)
     client.post(f"/knowledge/documents/{document.pk}/rollback/", {"from": "document", "version": "1"})
     page = client.get(about(document)).content.decode()
-    assert "A sync passes over them until they change." in page
+    assert "A sync passes over them until its source has others." in page
     assert document.versions.in_force().get().number == 1
     assert client.post(f"/knowledge/documents/{document.pk}/rollback/", {"version": "x"}).status_code == 422
 
@@ -157,3 +162,25 @@ def test_programs_roll_back_withdraw_and_restore(
 def test_readers_are_told_of_what_is_in_force_alone(held: Document, alice: User, with_key: SignIn) -> None:
     told = with_key(alice).get(f"/api/v1/documents/{held.pk}").json()
     assert (told["state"], told["reason"], told["version"], told["quality"]) == ("published", "", 1, {})
+
+
+def test_after_rolling_back_the_report_is_that_of_the_version_in_force(held: Document, olivia: User) -> None:
+    release_document(actor=olivia, document=held)
+    process_document(held.pk)
+    judged = find_judged_version(roll_back(actor=olivia, document=held, number=1))
+    assert judged is not None
+    assert judged.number == 1
+
+
+def test_a_longer_history_costs_no_more_statements(handbook: Source, olivia: User, signed_in: SignIn) -> None:
+    document = factories.make_document(source=handbook)
+    client, counts = signed_in(olivia), []
+    for first, last in ((2, 4), (4, 14)):
+        for number in range(first, last):
+            document.versions.filter(withdrawn_at=None).update(withdrawn_at=document.created_at)
+            factories.make_version(document=document, number=number, paragraphs=[f"Part {n}" for n in range(number)])
+        client.get(about(document))
+        with CaptureQueriesContext(connection) as captured:
+            client.get(about(document))
+        counts.append(len(captured))
+    assert counts[0] == counts[1]
