@@ -93,8 +93,8 @@ _NEAR_BY_INDEX = """
     ORDER BY (e.vector::halfvec({dimensions})) <=> %(vector)s::halfvec({dimensions}) LIMIT %(near)s
 """
 # For one statement each. Joins go in the order they are written, the one that few rows pass through: looking for a
-# better one takes longer than the search. The index goes on until enough allowed ones are found, and the planner may not
-# sort everything instead.
+# better one takes longer than the search. The index goes on until enough allowed ones are found, and the planner may
+# not sort everything instead.
 _AS_WRITTEN = {"join_collapse_limit": "1", "jit": "off"}
 _BY_INDEX = {"hnsw.ef_search": str(EF_SEARCH), "hnsw.iterative_scan": "relaxed_order", "enable_sort": "off"}
 
