@@ -76,9 +76,15 @@ def _read(cursor: str, kind: type) -> tuple[Any, UUID]:
         if kind is datetime:
             # In UTC, because PostgreSQL refuses offsets that Python takes.
             return datetime.fromisoformat(at).astimezone(UTC), UUID(row_id)
-        # Neither can it take zero bytes, lone surrogates (which have no UTF-8), nor numbers past its integers.
-        if type(at) is not kind or (kind is int and abs(at) >= 2**31) or (kind is str and b"\0" in at.encode()):
+        if not isinstance(at, kind) or isinstance(at, bool) or not _fits(at):
             raise ValueError("not a value of this order")
         return at, UUID(row_id)
     except (ValueError, TypeError, AttributeError, OverflowError, binascii.Error) as error:
         raise BadInputError("This cursor is not one that a list gave out; start again without it.") from error
+
+
+def _fits(value: object) -> bool:
+    """Whether PostgreSQL takes it: no zero bytes, no lone surrogates (which have no UTF-8), no number past integers."""
+    if isinstance(value, int):
+        return abs(value) < 2**31
+    return not isinstance(value, str) or b"\0" not in value.encode()
