@@ -70,7 +70,6 @@ def _write(at: Any, row_id: Any) -> str:
 
 
 def _read(cursor: str, kind: type) -> tuple[Any, UUID]:
-    at: Any
     try:
         at, row_id = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         if kind is datetime:

@@ -84,6 +84,8 @@ def _documents(request: HttpRequest, source: Source) -> dict[str, Any]:
     keeps = can(user, "knowledge.edit_source", source)
     wanted = listing.Wanted.of(request.GET)
     page = listing.page_of(source, user, wanted, keeps=keeps)
+    filters = _filters(source, wanted) if keeps else []
+    is_being_read = any(one["name"] == "waiting" and one["count"] for one in filters)
     told = progress.told(document.pk for document in page.items if not document.is_settled)
     return {
         "source": source,
@@ -96,12 +98,17 @@ def _documents(request: HttpRequest, source: Source) -> dict[str, Any]:
         "states": {document.state for document in page.items},
         "is_unsettled": any(not document.is_settled for document in page.items),
         "wanted": wanted,
-        "filters": _filters(source, wanted) if keeps else [],
+        "filters": filters,
+        "is_growing": keeps and (is_being_read or _is_looked_through(source)),
         "orders": listing.ORDERS.items(),
         "here": reverse("knowledge:source", args=[source.pk]),
         "next": page.next and wanted.but(cursor=page.next).query,
         "start": wanted.but().query,
     }
+
+
+def _is_looked_through(source: Source) -> bool:
+    return source.syncs.filter(finished_at=None).exists()
 
 
 def _filters(source: Source, wanted: listing.Wanted) -> list[dict[str, Any]]:

@@ -21,5 +21,7 @@ document.addEventListener("htmx:afterRequest", ({ target, detail }) => {
   countTicks();
 });
 document.addEventListener("htmx:afterSettle", countTicks);
+/* The bar that was used is gone with the ticks: reading goes on at what came of it. */
+document.addEventListener("htmx:afterSwap", ({ target }) => target.id === "many" && target.focus({ preventScroll: true }));
 
 document.querySelector("main #cited")?.scrollIntoView({ block: "center" });

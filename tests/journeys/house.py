@@ -54,8 +54,9 @@ class House:
         process.wait()
 
     def start_worker(self) -> None:
-        """Start what reads documents; it takes what waits as soon as it can."""
-        self._start(application.worker_part())
+        """Start what reads documents, unless it runs already; it takes what waits as soon as it can."""
+        if "worker" not in self._running:
+            self._start(application.worker_part())
 
     def stop(self) -> None:
         while self._running:
@@ -83,6 +84,7 @@ def furnish(model: ScriptedServer) -> None:
     """The cast, the company's handbook and a hostile document, and three assistants under the house rules."""
     people = {name: factories.make_user(name) for name in ("alice", "charlie")}
     people["dana"] = factories.make_user("dana", roles=[Role.MODERATOR])
+    people["ada"] = factories.make_user("ada", roles=[Role.ADMIN])
     olivia = people["olivia"] = factories.make_user("olivia", roles=[Role.OWNER])
     crew = factories.make_group(CREW, members=[people["alice"], olivia])
     summary = bring_in(actor=olivia, visit=look(actor=olivia, path=FOLDER / "everyone", source_name="Handbook"))
