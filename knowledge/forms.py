@@ -14,7 +14,16 @@ from knowledge.connectors.base import Connector
 from knowledge.errors import SettingError
 from knowledge.models import Source
 from knowledge.queries import groups_choosable_by
-from knowledge.setting_fields import PREFIX, Lines, initial_settings, setting_fields, settings_in
+from knowledge.setting_fields import (
+    PREFIX,
+    Lines,
+    initial_lines,
+    initial_settings,
+    line_fields,
+    lines_in,
+    setting_fields,
+    settings_in,
+)
 from knowledge.sources import Readers, SourceChanges
 
 EVERYONE, GROUPS, NOBODY = "everyone", "groups", "nobody"
@@ -55,6 +64,7 @@ class SourceForm(forms.Form):
         if connector.kind != "upload":
             self.fields |= _freshness(connector, has_credential=bool(source and source.has_credential))
         self.fields["review_by"] = review_by
+        self.fields |= line_fields(source.quality_lines if source else {})
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean()
@@ -78,6 +88,7 @@ class SourceForm(forms.Form):
             readers=self._readers(),
             config=settings_in(self.connector.settings_schema, cleaned),
             review_by=cleaned["review_by"],
+            quality_lines=lines_in(cleaned),
         )
         if "schedule" in cleaned:
             is_other = cleaned["schedule"] == OTHER
@@ -150,5 +161,6 @@ def _initial(connector: type[Connector], source: Source | None) -> dict[str, Any
         "schedule": source.schedule if is_usual else OTHER,
         "schedule_other": "" if is_usual else source.schedule,
         "review_by": source.review_by,
+        **initial_lines(source.quality_lines),
         **initial_settings(connector.settings_schema, source.config),
     }

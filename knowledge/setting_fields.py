@@ -10,7 +10,11 @@ from django import forms
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from knowledge.quality.lines import CHECKS, Check
+
 PREFIX = "config_"
+LINE_PREFIX = "line_"
+NEVER, SERIOUS, ALWAYS = "never", "0.8", "0"
 
 
 class Lines(forms.CharField):
@@ -51,6 +55,35 @@ def settings_in(schema: type[BaseModel], cleaned: Mapping[str, Any]) -> dict[str
         elif not about.is_required():
             found[name] = about.get_default(call_default_factory=True)
     return found
+
+
+def line_fields(lines: Mapping[str, float | None]) -> dict[str, forms.Field]:
+    """A choice for each quality check: from when on its findings hold a document of this source."""
+    return {f"{LINE_PREFIX}{name}": _line_field(name, check, lines) for name, check in CHECKS.items()}
+
+
+def lines_in(cleaned: Mapping[str, Any]) -> dict[str, float | None]:
+    """``Source.quality_lines`` as a cleaned form says them."""
+    chosen = {name: cleaned.get(f"{LINE_PREFIX}{name}", "") for name in CHECKS}
+    return {name: None if line == NEVER else float(line) for name, line in chosen.items() if line}
+
+
+def initial_lines(lines: Mapping[str, float | None]) -> dict[str, str]:
+    return {f"{LINE_PREFIX}{name}": _line_value(line) for name, line in lines.items()}
+
+
+def _line_field(name: str, check: Check, lines: Mapping[str, float | None]) -> forms.Field:
+    usual = "only in its report" if check.line is None else "holds it when serious"
+    choices = [("", f"As usual: {usual}"), (NEVER, "Never holds it"), (SERIOUS, "Holds it when serious")]
+    choices.append((ALWAYS, "Holds it whenever found"))
+    value = _line_value(lines[name]) if name in lines else ""
+    if value not in dict(choices):
+        choices.append((value, f"Holds it from severity {value} on"))
+    return forms.ChoiceField(label=check.label, help_text=check.summary, choices=choices, required=False)
+
+
+def _line_value(line: float | None) -> str:
+    return NEVER if line is None else f"{line:g}"
 
 
 def _field(name: str, about: FieldInfo) -> forms.Field:

@@ -25,6 +25,7 @@ from knowledge.connectors.settings import checked_patterns, checked_settings, mo
 from knowledge.credentials import sealed
 from knowledge.errors import NotReadyError, SettingError
 from knowledge.models import Source, Sync
+from knowledge.quality.lines import checked_lines
 from knowledge.running import begin, end_live
 from knowledge.tasks import run_sync
 
@@ -49,6 +50,7 @@ class SourceFields(TypedDict, total=False):
     schedule: str
     review_by: date | None
     credential: str | None
+    quality_lines: Mapping[str, float | None]
 
 
 class SourceChanges(SourceFields, total=False):
@@ -221,6 +223,8 @@ def _apply(actor: User, source: Source, wanted: SourceChanges) -> None:
         source.exclude = checked_patterns(wanted["exclude"], "exclude")
     if "readers" in wanted:
         source.is_for_everyone = wanted["readers"].everyone
+    if "quality_lines" in wanted:
+        source.quality_lines = checked_lines(wanted["quality_lines"])
     if "review_by" in wanted:
         source.review_by = wanted["review_by"]
     if "schedule" in wanted:

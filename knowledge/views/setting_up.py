@@ -22,6 +22,7 @@ from knowledge.connectors.registry import CONNECTORS, all_connectors, connector_
 from knowledge.forms import SourceForm
 from knowledge.models import Source
 from knowledge.overview import ICONS
+from knowledge.setting_fields import LINE_PREFIX
 from knowledge.trying import try_source
 
 
@@ -103,7 +104,15 @@ def _tried(request: HttpRequest, user: User, connector: type[Connector], source:
 
 
 def _shown(request: HttpRequest, form: SourceForm) -> HttpResponse:
-    context = {"form": form, "connector": form.connector, "source": form.source, "sections": _sections(form)}
+    lines = [field for field in form if field.name.startswith(LINE_PREFIX)]
+    context = {
+        "form": form,
+        "connector": form.connector,
+        "source": form.source,
+        "sections": _sections(form),
+        "lines": lines,
+        "has_own_lines": any(field.value() for field in lines),
+    }
     return render(request, "knowledge/source_form.html", context, status=422 if form.errors else 200)
 
 

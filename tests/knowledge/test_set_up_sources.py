@@ -98,3 +98,24 @@ def test_a_credential_goes_in_and_never_comes_out(browser: Client) -> None:
     assert browser.post(change, elsewhere | {"forget_credential": "on"}).status_code == 302
     source.refresh_from_db()
     assert not source.has_credential
+
+
+def test_its_keeper_says_what_holds_a_document(browser: Client) -> None:
+    form = {
+        "name": "Papers",
+        "readers": "everyone",
+        "line_secrets": "never",
+        "line_hidden_text": "0",
+        "line_ocr": "0.8",
+    }
+    assert browser.post("/knowledge/sources/new/upload/", form).status_code == 302
+    source = Source.objects.get()
+    assert source.quality_lines == {"secrets": None, "hidden_text": 0}
+    page = browser.get(f"/knowledge/sources/{source.pk}/change/").content.decode()
+    assert '<option value="never" selected>' in page.split('id="id_line_secrets"')[1].split("</select>")[0]
+    assert (
+        browser.post(f"/knowledge/sources/{source.pk}/change/", {"name": "Papers", "readers": "everyone"}).status_code
+        == 302
+    )
+    source.refresh_from_db()
+    assert source.quality_lines == {}
