@@ -19,6 +19,9 @@ class SourceIn(Schema):
     schedule: str = Field("", max_length=60, description='Such as "hourly", "daily at 03:00", or a cron line.')
     review_by: date | None = None
     credential: str | None = Field(None, description="What the source is opened with. It is stored encrypted.")
+    quality_lines: dict[str, float | None] = Field(
+        default_factory=dict, description="From which severity (0 to 1, null: never) a check holds a document."
+    )
 
 
 class SourceChangesIn(Schema):
@@ -30,6 +33,7 @@ class SourceChangesIn(Schema):
     schedule: str = Field("", max_length=60)
     review_by: date | None = None
     credential: str | None = None
+    quality_lines: dict[str, float | None] = Field(default_factory=dict)
     owner: str | None = Field(None, description="The e-mail address of who is to keep it.")
 
 
@@ -57,6 +61,7 @@ class SourceOut(Schema):
     config: dict[str, Any]
     include: list[str]
     exclude: list[str]
+    quality_lines: dict[str, float | None]
     has_credential: bool
     owner: str
     groups: list[str]

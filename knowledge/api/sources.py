@@ -122,6 +122,7 @@ def _source(source: Source, user: User) -> SourceOut:
         config=source.config if keeps else {},
         include=source.include if keeps else [],
         exclude=source.exclude if keeps else [],
+        quality_lines=source.quality_lines if keeps else {},
         has_credential=source.has_credential if keeps else False,
         owner=str(source.owner),
         groups=[group.name for group in source.groups.all()],
