@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -47,6 +48,7 @@ def main() -> int:
 def run_one(name: str, output: Path) -> None:
     """Run one benchmark in a Parley of its own."""
     about = machine()
+    os.environ.setdefault("BENCH_CACHE", str(output / "cache"))
     with open_house() as house:
         module = importlib.import_module(f"bench.{name.replace('-', '_')}")
         rows = module.run(house)

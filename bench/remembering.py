@@ -1,7 +1,7 @@
 """Vectors of texts that were embedded in an earlier run, so that measuring retrieval again takes minutes less.
 
-Kept below BENCH_CACHE, else below the data folder's own bench folder; they only save time, and may be deleted. Never
-used where embedding itself is measured.
+Kept in the folder that BENCH_CACHE names, ``bench/cache`` of the data folder unless told; they only save time, and may
+be deleted. Never used where embedding itself is measured.
 """
 
 from __future__ import annotations
@@ -19,14 +19,11 @@ import numpy as np
 from app.inference.embedding import PASSAGE_SECONDS, Vectors, embedding_name, own_embedder
 
 
-def cache_folder(otherwise: Path) -> Path:
-    return Path(os.environ.get("BENCH_CACHE") or otherwise)
-
-
 @contextmanager
-def remembered(folder: Path) -> Iterator[None]:
-    """Within, the installation's embedder looks into ``folder`` before it works."""
+def remembered() -> Iterator[None]:
+    """Within, the installation's embedder looks into the cache before it works."""
     encoder = own_embedder().encoder
+    folder = Path(os.environ["BENCH_CACHE"])
     folder.mkdir(parents=True, exist_ok=True)
     store = sqlite3.connect(folder / f"vectors-{embedding_name()}.sqlite", check_same_thread=False)
     store.execute("CREATE TABLE IF NOT EXISTS vector (text BLOB PRIMARY KEY, value BLOB) WITHOUT ROWID")

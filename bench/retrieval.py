@@ -24,12 +24,11 @@ from rich.console import Console
 from rich.table import Table
 
 from accounts.models import User
-from app.embedded.paths import CLONE
 from bench.company import Company
 from bench.harness import Goal, Row
 from bench.house import House
 from bench.judging import DEEPEST, Finder, Ranking, Shown, measures, ranks
-from bench.remembering import cache_folder, remembered
+from bench.remembering import remembered
 from bench.sets import Asked, QuestionSet, question_sets, what_is_missing
 from chat.generation import EVIDENCE_COUNT, QUOTES
 from knowledge.generations import embed_query, serving_generation
@@ -60,18 +59,13 @@ def run(house: House) -> list[Row]:
     house.add_embedding_model()
     company = Company.found()
     rows: list[Row] = []
-    with remembered(cache_folder(_cache_below())):
+    with remembered():
         for question_set in question_sets():
             subject = _bring_in(company, question_set)
             rows += _measured(subject)
     if said := what_is_missing():
         print(said)
     return rows
-
-
-def _cache_below() -> Path:
-    """The clone's own data folder: the one of this benchmark goes away with it."""
-    return CLONE / "var" / "bench" / "cache"
 
 
 def _bring_in(company: Company, question_set: QuestionSet) -> Subject:
