@@ -8,6 +8,8 @@ from uuid import UUID
 
 from ninja import Field, Schema
 
+from knowledge.models import Sync
+
 
 class SourceIn(Schema):
     name: str = Field(max_length=120)
@@ -107,7 +109,7 @@ class FailureOut(Schema):
 class SyncOut(Schema):
     id: UUID
     source_id: UUID
-    state: str
+    state: str = Field(description="running, done or failed.")
     cause: str
     total: int | None = Field(description="How much there is to look at, once that is known.")
     seen: int
@@ -121,6 +123,11 @@ class SyncOut(Schema):
     failures: list[FailureOut]
     started_at: datetime
     finished_at: datetime | None
+
+    @staticmethod
+    def resolve_state(sync: Sync) -> str:
+        """For programs a run that waits for its worker is under way already."""
+        return Sync.State.RUNNING if sync.finished_at is None else sync.state
 
 
 class SyncsOut(Schema):
