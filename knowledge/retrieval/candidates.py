@@ -1,7 +1,8 @@
 """The passages that a question brings up, by meaning and by words, each with both scores: one SQL statement.
 
 Rights hold at every step: both lists take only what the sources' ``visible_to`` gives, and the last step asks again, of
-the tables themselves. Rarity is counted among the allowed passages, so that a score tells nothing of others' words.
+the tables themselves. Rarity is counted among the allowed passages, so that a score tells nothing of others' words; of
+words too common to seek it is the share among all passages, which is no secret.
 """
 
 from __future__ import annotations
