@@ -191,7 +191,7 @@ class Matching:
         with fenced(self.sync):
             document, change = take(actor=self.actor, source=self.sync.source, arrival=arrival)
         self.known.took(document.pk, item.key, stored.sha256)
-        self.processing.add(Job(document.pk, item.key, change, stored.size_bytes))
+        self.processing.add(Job(document.pk, item.key, change))
 
     def _count(self, document: KnownDocument, item: Item, change: Change) -> None:
         """Count an item whose bytes are known; one that a broken-off run left unread is read now."""

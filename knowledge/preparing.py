@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import PurePath
 
 from knowledge import progress
@@ -49,7 +50,7 @@ def prepare(document: Document, version: Version) -> Prepared:
     if version.accepted_at:
         return _as_accepted(document, version)
     progress.tell(document.pk, "reading", 0.05)
-    extracted = extract(path_of(version.file), version.name or document.key)
+    extracted = extract(path_of(version.file), version.file_name, while_waiting=partial(renew, document))
     renew(document)
     pieces = split(extracted.text, extracted.pages)
     if not pieces:

@@ -28,6 +28,7 @@ __all__ = ["ACTOR", "Outcome", "process_document", "process_documents"]
 
 TRIES = 2
 BATCH = 32
+LARGE_BATCH = 256
 _WAIT_FOR_A_PART = timedelta(seconds=30)
 _DIED = "Reading it failed twice without a result."
 
@@ -45,17 +46,17 @@ def process_documents(document_ids: Sequence[UUID]) -> dict[UUID, Outcome | None
     outcomes: dict[UUID, Outcome | None] = {}
     ready: list[Prepared] = []
     for document_id in document_ids:
-        begun = _begin(document_id)
+        begun = begin_document(document_id)
         if isinstance(begun, Prepared):
             ready.append(begun)
         else:
             outcomes[document_id] = begun
         renew(*(one.document for one in ready))
-    return outcomes | _end(ready)
+    return outcomes | end_documents(ready, embed(ready))
 
 
-def _begin(document_id: UUID) -> Prepared | Outcome | None:
-    """Prepare a document for publishing, unless it ends here already."""
+def begin_document(document_id: UUID) -> Prepared | Outcome | None:
+    """Prepare a document for publishing, unless it ends here already. What is prepared is held by a lease."""
     document = claim(document_id)
     if document is None:
         return None
@@ -76,31 +77,36 @@ def _begin(document_id: UUID) -> Prepared | Outcome | None:
     return hold(prepared) if prepared.reason else prepared
 
 
-def _end(ready: Sequence[Prepared]) -> dict[UUID, Outcome | None]:
-    """Embed and publish; what cannot be done for want of a part of Parley waits for it."""
+def embed(ready: Sequence[Prepared], first: int = BATCH) -> list[Embedded | ParleyError]:
+    """The vectors of each, made in common batches of ``first`` passages and more; or why there are none now."""
+    if not ready:
+        return []
     try:
-        vectors = embed(ready)
+        return [*_embed(ready, first)]
     except ParleyError as error:
-        return {one.document.pk: _later(one.document, error) for one in ready}
+        return [error] * len(ready)
+
+
+def end_documents(ready: Sequence[Prepared], vectors: Sequence[Embedded | ParleyError]) -> dict[UUID, Outcome | None]:
+    """Publish what was embedded; what cannot be done for want of a part of Parley waits for it."""
     outcomes: dict[UUID, Outcome | None] = {}
     for one, embedded in zip(ready, vectors, strict=True):
         progress.tell(one.document.pk, "publishing", 0.97)
         try:
+            if isinstance(embedded, ParleyError):
+                raise embedded
             outcomes[one.document.pk] = publish(one, embedded)
         except ParleyError as error:
             outcomes[one.document.pk] = _later(one.document, error)
     return outcomes
 
 
-def embed(ready: Sequence[Prepared]) -> list[Embedded]:
-    """The vectors of each, made in common batches. Raises as ``generations.embed_passages``."""
-    if not ready:
-        return []
+def _embed(ready: Sequence[Prepared], first: int) -> list[Embedded]:
     inputs = [text for one in ready for text in one.inputs]
     ends = list(accumulate(len(one.pieces) for one in ready))
     generation = serving_generation()
     vectors = np.zeros((len(inputs), generation.dimensions), dtype=np.float32)
-    for start, stop in _batches(len(inputs)):
+    for start, stop in _batches(len(inputs), first):
         for one, end in zip(ready, ends, strict=True):
             if end > start:
                 done = max(start - (end - len(one.pieces)), 0) / len(one.pieces)
@@ -110,12 +116,15 @@ def embed(ready: Sequence[Prepared]) -> list[Embedded]:
     return [Embedded(generation, vectors[end - len(one.pieces) : end]) for one, end in zip(ready, ends, strict=True)]
 
 
-def _batches(count: int) -> Iterator[tuple[int, int]]:
-    """Larger and larger batches: small ones first so that progress shows at once, large ones for speed."""
-    start, size = 0, BATCH
+def _batches(count: int, first: int) -> Iterator[tuple[int, int]]:
+    """Larger and larger batches: small ones first so that progress shows at once, large ones for speed.
+
+    In a large one texts of like length find each other, which spares the model padding: a third of the time and more.
+    """
+    start, size = 0, first
     while start < count:
         yield start, min(start + size, count)
-        start, size = start + size, min(size * 2, BATCH * 8)
+        start, size = start + size, min(size * 2, LARGE_BATCH)
 
 
 def _later(document: Document, error: ParleyError) -> Outcome:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from types import TracebackType
 from typing import Any
@@ -72,10 +72,13 @@ def fenced(sync: Sync) -> Iterator[None]:
 
 
 class Pulse:
-    """Keeps a sync's lease and its counts in the database up to date, from a thread of its own."""
+    """Keeps a sync's lease and its counts in the database up to date, from a thread of its own.
 
-    def __init__(self, sync: Sync, tally: Tally) -> None:
-        self._sync, self._tally = sync, tally
+    ``also`` is called whenever the lease is renewed.
+    """
+
+    def __init__(self, sync: Sync, tally: Tally, also: Callable[[], None]) -> None:
+        self._sync, self._tally, self._also = sync, tally, also
         self._is_lost = False
         self._written: dict[str, Any] = {}
         self._renewed = time.monotonic()
@@ -114,7 +117,10 @@ class Pulse:
             return
         ours = Sync.objects.filter(pk=self._sync.pk, attempts=self._sync.attempts, state=Sync.State.RUNNING)
         self._is_lost = not ours.update(lease_until=timezone.now() + LEASE, **values)
-        self._written, self._renewed = values, time.monotonic()
+        self._written = values
+        if is_due:
+            self._also()
+            self._renewed = time.monotonic()
 
 
 def end(sync: Sync, tally: Tally, *, failed: str = "") -> None:

@@ -80,9 +80,10 @@ def look_through(
     ``is_by_hand``: it is not the source's own place, so that nothing there can be missed.
     Raises SourceUnreachableError, SupersededError.
     """
-    with Pulse(sync, tally) as pulse:
+    processing = Processing(tally)
+    with Pulse(sync, tally, processing.renew) as pulse:
         with ExitStack() as stack:
-            processing = stack.enter_context(Processing(tally))
+            stack.enter_context(processing)
             matching = Matching(sync, connector, tally, processing, actor, is_by_hand)
             try:
                 _match_all(matching, pulse, listed)

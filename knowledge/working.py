@@ -1,7 +1,8 @@
-"""Threads of a sync that read and publish what it takes, while it goes on looking.
+"""The threads of a sync that read and publish what it takes, while it goes on looking.
 
-They take from one queue, whatever waits there at once, so that short documents share the embedder's batches; a full
-queue makes the sync wait. A document that cannot be read now is counted as failed, and is no reason to stop.
+Two prepare documents ahead; two embed and publish, of which one embeds at a time, all passages that are ready by then:
+many together embed half as fast again as those of one short document after the other. What is in hand is kept under
+its leases from outside, by ``renew``. A document that cannot be read is counted as failed, and no reason to stop.
 """
 
 from __future__ import annotations
@@ -9,21 +10,29 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import time
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from types import TracebackType
 from uuid import UUID
 
-from django.db import InterfaceError, OperationalError, connection
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
 
+from app.errors import ParleyError
+from knowledge.indexing import Embedded
+from knowledge.leasing import give_back, renew
 from knowledge.models import Document
-from knowledge.processing import Outcome, process_document, process_documents
+from knowledge.preparing import Prepared
+from knowledge.processing import LARGE_BATCH, Outcome, begin_document, embed, end_documents
 from knowledge.tallying import Change, Seen, Tally
 
 THREADS = 2
 _WAITING = 64
-_TOGETHER = 16
-_TOGETHER_BYTES = 4_000_000
+_WAIT_SECONDS = 0.5
 _NOT_NOW = "A part of Parley does not answer; it is tried again later."
+_BROKE_OFF = "Reading it broke off; it is tried again later."
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +44,65 @@ class Job:
     document_id: UUID
     key: str
     change: Change
-    size_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class Ready:
+    job: Job
+    prepared: Prepared
+
+
+class Belt:
+    """What is prepared, on its way to those who embed. They take all of it, once it is enough for a large batch, or
+    nothing more is on its way to it, or after half a second.
+    """
+
+    def __init__(self) -> None:
+        self._ready: list[Ready] = []
+        self._news = threading.Condition()
+        self._coming = 0
+        self._is_closed = False
+
+    def expect(self) -> None:
+        """One more is to be prepared."""
+        with self._news:
+            self._coming += 1
+
+    def wait_for_room(self) -> None:
+        """Until less lies here than the next batch takes: all of it is in memory."""
+        with self._news:
+            self._news.wait_for(lambda: self._passages() < LARGE_BATCH or self._is_closed)
+
+    def arrive(self, ready: Ready | None) -> None:
+        """One that was expected is prepared, or came to its end without that."""
+        with self._news:
+            self._coming -= 1
+            if ready:
+                self._ready.append(ready)
+            self._news.notify_all()
+
+    def close(self) -> None:
+        """Nothing is expected any more."""
+        with self._news:
+            self._is_closed = True
+            self._news.notify_all()
+
+    def take(self) -> list[Ready]:
+        """Everything that lies here, at least one; nothing after the end."""
+        with self._news:
+            self._news.wait_for(lambda: self._ready or self._is_closed)
+            until = time.monotonic() + _WAIT_SECONDS
+            while self._coming and not self._is_closed and self._passages() < LARGE_BATCH:
+                left = until - time.monotonic()
+                if left <= 0:
+                    break
+                self._news.wait(left)
+            ready, self._ready = self._ready, []
+            self._news.notify_all()
+        return ready
+
+    def _passages(self) -> int:
+        return sum(len(one.prepared.pieces) for one in self._ready)
 
 
 class Processing:
@@ -44,28 +111,39 @@ class Processing:
     def __init__(self, tally: Tally) -> None:
         self._tally = tally
         self._jobs: queue.Queue[Job | None] = queue.Queue(_WAITING)
+        self._belt = Belt()
+        self._embedding = threading.Lock()
+        self._in_hand: dict[UUID, Document] = {}
+        self._gives_up = False
         self._error: OperationalError | InterfaceError | None = None
-        self._is_ending = threading.Event()
-        self._threads = [threading.Thread(target=self._work, name=f"ingest-{number}") for number in range(THREADS)]
+        self._preparers = [threading.Thread(target=self._prepare_all, name="prepare") for _ in range(THREADS)]
+        self._publishers = [threading.Thread(target=self._publish_all, name="publish") for _ in range(THREADS)]
 
     def add(self, job: Job) -> None:
         """Raises OperationalError or InterfaceError when the database was lost."""
         self._check()
+        self._belt.expect()
         self._jobs.put(job)
 
+    def renew(self) -> None:
+        """Keep the leases of what is in hand."""
+        renew(*list(self._in_hand.values()))
+
     def __enter__(self) -> Processing:
-        for thread in self._threads:
+        for thread in [*self._preparers, *self._publishers]:
             thread.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is not None:
-            self._is_ending.set()
-        for _ in self._threads:
+        self._gives_up = self._gives_up or error is not None
+        for _ in self._preparers:
             self._jobs.put(None)
-        for thread in self._threads:
+        for thread in self._preparers:
+            thread.join()
+        self._belt.close()
+        for thread in self._publishers:
             thread.join()
         if error is None:
             self._check()
@@ -74,45 +152,79 @@ class Processing:
         if self._error:
             raise self._error
 
-    def _work(self) -> None:
+    def _prepare_all(self) -> None:
         try:
-            while jobs := self._next():
-                if not self._is_ending.is_set() and self._error is None:
-                    self._process(jobs)
+            while job := self._jobs.get():
+                ready: Ready | None = None
+                try:
+                    if not self._gives_up:
+                        self._belt.wait_for_room()
+                        ready = self._prepare(job)
+                except Exception as error:  # noqa: BLE001 - one document must not end the sync of all others
+                    self._broke_off([job], error)
+                finally:
+                    self._belt.arrive(ready)
         finally:
             connection.close()
 
-    def _next(self) -> list[Job]:
-        """What waits now, at least one; nothing at the end."""
-        jobs: list[Job] = []
-        try:
-            job = self._jobs.get()
-            while job is not None:
-                jobs.append(job)
-                if len(jobs) >= _TOGETHER or sum(one.size_bytes for one in jobs) >= _TOGETHER_BYTES:
-                    return jobs
-                job = self._jobs.get_nowait()
-            self._jobs.put(None)  # the sign of the end is for every thread, and for our next turn
-        except queue.Empty:
-            pass
-        else:
-            return jobs
-        return jobs
+    def _prepare(self, job: Job) -> Ready | None:
+        begun = begin_document(job.document_id)
+        if isinstance(begun, Outcome) and begun.state == Document.State.QUEUED:  # what broke it may have passed
+            begun = begin_document(job.document_id)
+        if isinstance(begun, Prepared):
+            self._in_hand[job.document_id] = begun.document
+            return Ready(job, begun)
+        self._tally.add(_seen(job, begun))
+        return None
 
-    def _process(self, jobs: list[Job]) -> None:
+    def _publish_all(self) -> None:
         try:
-            outcomes = process_documents([job.document_id for job in jobs])
-            for job in jobs:
-                outcome = outcomes[job.document_id]
-                if outcome and outcome.state == Document.State.QUEUED:
-                    outcome = process_document(job.document_id)
-                self._tally.add(_seen(job, outcome))
-        except (OperationalError, InterfaceError) as error:
-            self._error = error
-        except Exception:  # whatever one document does must not end the sync of all others
-            log.exception("reading %s", ", ".join(str(job.document_id) for job in jobs))
-            for job in jobs:
-                self._tally.add(Seen(job.key, Change.FAILED, "Reading it broke off; it is tried again later."))
+            while True:
+                with self._embedding:
+                    ready = self._belt.take()
+                    if not ready:
+                        return
+                    embedded = self._embed(ready)
+                self._end(ready, embedded)
+        finally:
+            connection.close()
+
+    def _embed(self, ready: list[Ready]) -> list[Embedded | ParleyError] | None:
+        """Vectors, or what stood in their way; None when it broke off."""
+        if self._gives_up:
+            return None
+        try:
+            return embed([one.prepared for one in ready], LARGE_BATCH)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._broke_off([one.job for one in ready], error)
+            return None
+
+    def _end(self, ready: list[Ready], embedded: list[Embedded | ParleyError] | None) -> None:
+        try:
+            if embedded is None:
+                self._give_back(ready)
+                return
+            outcomes = end_documents([one.prepared for one in ready], embedded)
+            for one in ready:
+                self._tally.add(_seen(one.job, outcomes[one.job.document_id]))
+        except Exception as error:  # noqa: BLE001 - as above
+            self._broke_off([one.job for one in ready], error)
+        finally:
+            for one in ready:
+                self._in_hand.pop(one.job.document_id, None)
+
+    def _give_back(self, ready: Iterable[Ready]) -> None:
+        with suppress(DatabaseError):
+            for one in ready:
+                give_back(one.prepared.document, timedelta(), counts=False)
+
+    def _broke_off(self, jobs: list[Job], error: Exception) -> None:
+        if isinstance(error, OperationalError | InterfaceError):  # the database went away: so must we
+            self._error, self._gives_up = error, True
+            return
+        log.error("reading %s", ", ".join(str(job.document_id) for job in jobs), exc_info=error)
+        for job in jobs:
+            self._tally.add(Seen(job.key, Change.FAILED, _BROKE_OFF))
 
 
 def _seen(job: Job, outcome: Outcome | None) -> Seen:

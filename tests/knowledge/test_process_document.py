@@ -50,9 +50,9 @@ def test_a_document_that_ends_two_workers_is_refused(waiting: Document) -> None:
 def test_who_lost_the_lease_does_not_publish(waiting: Document, monkeypatch: pytest.MonkeyPatch) -> None:
     real = preparing.extract
 
-    def slow(*args: object) -> object:
+    def slow(*args: object, **options: object) -> object:
         Document.objects.filter(pk=waiting.pk).update(attempts=2)  # another worker has taken over meanwhile
-        return real(*args)  # type: ignore[arg-type]
+        return real(*args, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(preparing, "extract", slow)
     assert process_document(waiting.pk) is None
