@@ -19,14 +19,14 @@ from accounts.audit import record
 from accounts.models import Group, Role, User
 from accounts.rights import require
 from app.errors import BadInputError
-from knowledge import scheduling
 from knowledge.connectors.registry import connector_of
 from knowledge.connectors.settings import checked_patterns, checked_settings, moves_credential
 from knowledge.credentials import sealed
 from knowledge.errors import NotReadyError, SettingError
 from knowledge.models import Source, Sync
 from knowledge.quality.lines import checked_lines
-from knowledge.running import begin, end_live
+from knowledge.syncs import scheduling
+from knowledge.syncs.running import begin, end_live
 from knowledge.tasks import run_sync
 
 LONGEST_NAME = 120
@@ -94,8 +94,10 @@ def change_source(*, actor: User, source: Source, **changes: Unpack[SourceChange
     try:
         with transaction.atomic():
             source = _locked(source)
-            _keep_credential_at_home(source, changes)
+            before = source.config
             _apply(actor, source, changes)
+            if source.has_credential and "credential" not in changes:
+                _keep_credential_at_home(source, before)
             readers = changes.get("readers")
             if readers is not None:
                 source.groups.set(_groups_named(actor, readers.groups, besides=source.groups.all()))
@@ -242,11 +244,9 @@ def _set_schedule(source: Source, schedule: str) -> None:
     source.schedule = schedule
 
 
-def _keep_credential_at_home(source: Source, changes: SourceChanges) -> None:
+def _keep_credential_at_home(source: Source, before: Mapping[str, Any]) -> None:
     """Raises SettingError when the stored credential would go along to another place."""
-    if not source.has_credential or "config" not in changes or "credential" in changes:
-        return
-    if moves_credential(connector_of(source.kind), source.config, changes["config"]):
+    if moves_credential(connector_of(source.kind), before, source.config):
         raise SettingError("Enter the credential again: it could be sent to another place now.", field="credential")
 
 

@@ -12,15 +12,16 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
 from accounts.models import User
-from knowledge import running
 from knowledge.ingestion import upload_document
 from knowledge.models import Document, Source, Sync, Version
 from knowledge.sources import create_source, start_sync
-from knowledge.syncing import run_sync
+from knowledge.syncs import running
+from knowledge.syncs.syncing import run_sync
 from knowledge.tasks import process, requeue_stuck
 from tests import factories
 
@@ -48,14 +49,14 @@ def start(work: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-c", WORKER.format(work=work)], env=environment)
 
 
-def kill_when(process_: subprocess.Popen[bytes], is_time: Callable[[], bool]) -> None:
+def kill_when(process_: subprocess.Popen[bytes], is_time: Callable[[], bool], by: int = signal.SIGKILL) -> None:
     for _ in range(600):
         if is_time():
             break
         assert process_.poll() is None, "it ended before it could be killed"
         time.sleep(0.05)
-    process_.send_signal(signal.SIGKILL)
-    process_.wait()
+    process_.send_signal(by)
+    process_.wait(timeout=60)
 
 
 def test_a_killed_sync_is_resumed_and_counts_nothing_twice(keeper: User, tmp_path: Path) -> None:
@@ -64,7 +65,7 @@ def test_a_killed_sync_is_resumed_and_counts_nothing_twice(keeper: User, tmp_pat
         (tmp_path / f"{number:03}.md").write_text(f"# Page {number}\n\n{words}")
     source = create_source(actor=keeper, name="Books", kind="folder", config={"path": str(tmp_path)})
     sync = start_sync(actor=keeper, source=source)
-    worker = start(f'from knowledge.syncing import run_sync; run_sync(UUID("{sync.pk}"))')
+    worker = start(f'from knowledge.syncs.syncing import run_sync; run_sync(UUID("{sync.pk}"))')
     kill_when(worker, lambda: Document.objects.filter(state="published").count() >= 5)
     sync.refresh_from_db()
     taken = Document.objects.count()
@@ -82,13 +83,31 @@ def test_a_killed_sync_is_resumed_and_counts_nothing_twice(keeper: User, tmp_pat
     assert Version.objects.count() == Document.objects.filter(state="published").count() == FILES
 
 
+def test_a_stopped_command_leaves_nothing_half_done(keeper: User, tmp_path: Path) -> None:
+    for number in range(FILES):
+        (tmp_path / f"{number:03}.md").write_text(f"# Page {number}\n\n" + f"Words about matter {number}. " * 40)
+    work = f"""
+from django.core.management import execute_from_command_line
+execute_from_command_line(["manage.py", "ingest", "{tmp_path}", "--source", "Books"])
+"""
+    command = start(work)
+    kill_when(command, lambda: Document.objects.filter(state="published").count() >= 5, signal.SIGINT)
+    assert command.returncode
+    sync = Sync.objects.get()
+    assert (sync.state, sync.failures[0]["reason"]) == (Sync.State.FAILED, "It was interrupted.")
+    assert not Document.objects.filter(state="processing").exists()
+    assert Document.objects.filter(state="published").count() < FILES
+    call_command("ingest", str(tmp_path), "--source", "Books")
+    assert Document.objects.filter(state="published").count() == Version.objects.count() == FILES
+
+
 def test_a_document_that_kills_its_workers_is_refused_and_the_next_one_read(keeper: User) -> None:
     source = factories.make_source(owner=keeper)
     poison = upload_document(actor=keeper, source=source, file=[b"# Poison\n\nWords."], name="poison.md")
     good = upload_document(actor=keeper, source=source, file=[b"# Good\n\nOther words."], name="good.md")
     dies = """
 import os, signal
-from knowledge import processing
+from knowledge.publication import processing
 def prepare(document, version):
     os.kill(os.getpid(), signal.SIGKILL)
 processing.prepare = prepare
