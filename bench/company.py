@@ -11,8 +11,8 @@ from accounts.models import Role, User
 from accounts.people import create_group, create_person
 from app.demo.company import FOLDER, READERS
 from bench.harness import BenchError
-from knowledge.importing import bring_in, look
-from knowledge.tallying import Tally
+from knowledge.syncs.importing import bring_in, look
+from knowledge.syncs.tallying import Tally
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,8 @@ from accounts.audit import SYSTEM
 from accounts.models import Role, User
 from accounts.ownership import as_owner
 from accounts.people import create_group, create_person
-from knowledge.generations import serving_generation
-from knowledge.indexing import copy_vectors
+from knowledge.index.generations import serving_generation
+from knowledge.index.indexing import copy_vectors
 from knowledge.models import Document, Source, Version
 
 PASSAGES = 100_000

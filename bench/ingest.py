@@ -17,7 +17,7 @@ from bench.company import Company
 from bench.harness import Goal, Row, interleaved
 from bench.house import House
 from bench.pdf_text import rows as pdf_rows
-from knowledge.indexing import embedding_input
+from knowledge.index.indexing import embedding_input
 from knowledge.models import Document, Passage
 
 

@@ -31,13 +31,13 @@ from bench.judging import DEEPEST, Finder, Ranking, Shown, measures, ranks
 from bench.remembering import remembered
 from bench.sets import Asked, QuestionSet, question_sets, what_is_missing
 from chat.generation import EVIDENCE_COUNT, QUOTES
-from knowledge.generations import embed_query, serving_generation
-from knowledge.indexing import as_text, embedding_input
+from knowledge.index.generations import embed_query, serving_generation
+from knowledge.index.indexing import as_text, embedding_input
 from knowledge.models import Document, Passage, Source
-from knowledge.quoting import best_quotes
 from knowledge.retrieval import look, search
 from knowledge.retrieval.candidates import Candidate, Vector, candidates
 from knowledge.retrieval.followups import standalone
+from knowledge.retrieval.quoting import best_quotes
 from knowledge.retrieval.reach import survey
 
 HYBRID, AS_SHOWN = "hybrid", "hybrid, as shown"

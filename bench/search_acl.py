@@ -21,9 +21,9 @@ from accounts.models import User
 from bench.filling import PASSAGES, Corpus, Vectors, fill
 from bench.harness import Goal, Row, quantile, repeats
 from bench.house import House
-from knowledge import vector_index
-from knowledge.generations import serving_generation
-from knowledge.indexing import as_text
+from knowledge.index import vector_index
+from knowledge.index.generations import serving_generation
+from knowledge.index.indexing import as_text
 from knowledge.models import IndexGeneration, Source
 from knowledge.retrieval.candidates import EF_SEARCH, Vector, candidates, nearest
 from knowledge.retrieval.reach import Reach, Rights, survey

@@ -18,7 +18,7 @@ from typing import Any
 from app.demo.company import FOLDER as DEMO
 from app.demo.company import READERS
 from bench.harness import BenchError
-from knowledge.wording import plain
+from knowledge.text.wording import plain
 
 HANDBOOK_QUESTIONS = Path(__file__).parent / "questions" / "handbook.json"
 COVID_EVERY = 3  # every third of 1,380 questions: 460

@@ -7,6 +7,6 @@ class ChatConfig(AppConfig):
     def ready(self) -> None:
         from chat import receivers  # noqa: F401
         from chat.uses import AnswerUses
-        from knowledge.uses import answer_with
+        from knowledge.keeping.uses import answer_with
 
         answer_with(AnswerUses())

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 
 from chat.evidence import Card
-from knowledge.generations import embed_passages, serving_generation
+from knowledge.index.generations import embed_passages, serving_generation
 
 CLOSE = 0.6  # cosine of MiniLM between a sentence and a quote on the same matter; unrelated ones stay below 0.4
 MOST_CARDS = 3

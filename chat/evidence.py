@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from knowledge.found import Found
-from knowledge.quoting import Quote
+from knowledge.retrieval.found import Found
+from knowledge.retrieval.quoting import Quote
 
 PLACE = ("document_id", "document_title", "source", "heading_path", "page")
 MARKER = re.compile(r"\[(\d{1,2})\]")

@@ -23,10 +23,10 @@ from chat.models import Assistant, Message
 from chat.outlet import Outlet
 from chat.streams import Stream
 from chat.tasks import hint
-from knowledge.found import Found
-from knowledge.quoting import Quote, best_quotes
+from knowledge.keeping.support import support_of
 from knowledge.retrieval import search
-from knowledge.support import support_of
+from knowledge.retrieval.found import Found
+from knowledge.retrieval.quoting import Quote, best_quotes
 from moderation.screening import STRENGTH, HoldBack, screen
 
 log = logging.getLogger(__name__)

@@ -14,8 +14,8 @@ from django.utils import timezone
 
 from chat import briefing
 from chat.models import Generation, Message
+from knowledge.keeping.noting import Unanswered, note_question
 from knowledge.models import GapQuestion
-from knowledge.noting import Unanswered, note_question
 
 SWEEP_AFTER = timedelta(minutes=2)
 SWEEP_BACK = timedelta(days=1)

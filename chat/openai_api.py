@@ -30,7 +30,7 @@ from chat.asking import Turn, ask, start_conversation
 from chat.events import Event
 from chat.following import follow
 from chat.models import Assistant, Conversation, Message
-from knowledge.generations import embed_passages, serving_generation
+from knowledge.index.generations import embed_passages, serving_generation
 
 router = Router(tags=["OpenAI-compatible"])
 

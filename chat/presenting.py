@@ -15,7 +15,7 @@ from app.web.markdown import Growing
 from chat import telling
 from chat.events import Event
 from chat.models import Assistant, Feedback, Message
-from knowledge.wording import plain
+from knowledge.text.wording import plain
 
 
 @dataclass

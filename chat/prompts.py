@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from langchain_core.prompts import PromptTemplate
 
 from app.inference.types import ChatMessage
-from knowledge.found import Found
+from knowledge.retrieval.found import Found
 
 DEFAULT = """You are {assistant}, an assistant for the employees of one organisation.
 Answer in plain, short sentences, in the language of the question.

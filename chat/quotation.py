@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 
-from knowledge.found import Found
-from knowledge.quoting import Quote
+from knowledge.retrieval.found import Found
+from knowledge.retrieval.quoting import Quote
 
 RULE_ROW = re.compile(r"^\s*\|?(\s*:?-{2,}:?\s*\|)+\s*(:?-{2,}:?)?\s*$")
 

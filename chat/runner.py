@@ -19,7 +19,7 @@ from chat import leases
 from chat.generation import Run
 from chat.recovery import take_over
 from chat.streams import Stream, close_stream, find_stream, open_stream
-from knowledge.generations import warm_up
+from knowledge.index.generations import warm_up
 
 log = logging.getLogger(__name__)
 

@@ -1,7 +1,7 @@
 """How answers use documents, for those who keep them: how often each is cited, and what readers thought.
 
-Answers the questions of ``knowledge.uses``. Citations of an answer that waits for a moderator are not counted yet, as
-its reader has not seen it.
+Answers the questions of ``knowledge.keeping.uses``. Citations of an answer that waits for a moderator are not counted
+yet, as its reader has not seen it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from django.db.models import Count, F, Q, QuerySet
 from django.db.models.functions import TruncDate
 
 from chat.models import Citation, Feedback, Message
-from knowledge.uses import Cited, Judgement, Rated
+from knowledge.keeping.uses import Cited, Judgement, Rated
 from moderation.masking import mask
 
 REASONS: dict[str, str] = {reason.value: str(reason.label) for reason in Feedback.Reason}
@@ -25,7 +25,7 @@ LEAST_DOWN = 2
 
 
 class AnswerUses:
-    """See ``knowledge.uses.Uses``."""
+    """See ``knowledge.keeping.uses.Uses``."""
 
     def most_cited(self, source_ids: Sequence[UUID], since: datetime, limit: int) -> list[Cited]:
         rows = _cited_since(source_ids, since).values_list(f"{DOCUMENT}_id").annotate(count=Count("pk"))

@@ -9,7 +9,6 @@ from django.http import QueryDict
 
 from accounts.models import User
 from app.errors import BadInputError
-from knowledge import scheduling
 from knowledge.connectors.base import Connector
 from knowledge.errors import SettingError
 from knowledge.models import Source
@@ -25,6 +24,7 @@ from knowledge.setting_fields import (
     settings_in,
 )
 from knowledge.sources import Readers, SourceChanges
+from knowledge.syncs import scheduling
 
 EVERYONE, GROUPS, NOBODY = "everyone", "groups", "nobody"
 OTHER = "other"

@@ -25,7 +25,7 @@ from knowledge.extraction.formats import format_of
 from knowledge.extraction.types import ExtractionError
 from knowledge.files import StoredFile, keep, stored_already
 from knowledge.models import Copy, Document, Source, Version
-from knowledge.tallying import Change
+from knowledge.syncs.tallying import Change
 from knowledge.tasks import process
 
 LONGEST_KEY = 500

@@ -19,13 +19,13 @@ from django.db import connection, transaction
 from accounts.audit import digest, record
 from accounts.models import User
 from accounts.rights import require
-from knowledge.generations import embed_query, serving_generation
-from knowledge.indexing import as_text
+from knowledge.index.generations import embed_query, serving_generation
+from knowledge.index.indexing import as_text
 from knowledge.models import Source, SourceQuerySet
-from knowledge.quoting import stems
 from knowledge.retrieval import Search, look
 from knowledge.retrieval.candidates import Candidate, Vector, candidates
 from knowledge.retrieval.choosing import Fate, Judged
+from knowledge.retrieval.quoting import stems
 from knowledge.retrieval.reach import survey_of
 
 SHOWN = 24

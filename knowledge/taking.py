@@ -17,7 +17,7 @@ from accounts.models import User
 from knowledge.extraction.formats import format_of
 from knowledge.files import StoredFile
 from knowledge.models import Copy, Document, Source, Sync, Version
-from knowledge.tallying import Change
+from knowledge.syncs.tallying import Change
 
 _LONGEST_FINGERPRINT = 200
 _State = Document.State

@@ -9,9 +9,11 @@ from celery import shared_task
 from django.db.models import Q
 from django.utils import timezone
 
-from knowledge import asking_again, building, reminders, running, scheduling, syncing
+from knowledge.index import building
+from knowledge.keeping import asking_again, reminders
 from knowledge.models import Document, IndexGeneration
-from knowledge.processing import process_document
+from knowledge.publication.processing import process_document
+from knowledge.syncs import running, scheduling, syncing
 
 STUCK_AFTER = timedelta(seconds=60)
 

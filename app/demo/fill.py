@@ -21,9 +21,9 @@ from app.inference.models import Model
 from chat.asking import ask, start_conversation
 from chat.assistants import create_assistant
 from chat.models import Assistant, Message
-from knowledge.importing import Visit, bring_in, look
 from knowledge.models import Document, Sync
-from knowledge.tallying import Seen
+from knowledge.syncs.importing import Visit, bring_in, look
+from knowledge.syncs.tallying import Seen
 from moderation.models import Policy
 from moderation.policies import create_policy
 

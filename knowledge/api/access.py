@@ -10,8 +10,8 @@ from ninja import Router
 from accounts.callers import caller
 from accounts.models import User
 from app.errors import NotFoundError
-from knowledge import access
 from knowledge.schemas import AccessOut, KeeperOut, PersonOut, ReasonOut, VerdictOut, WayOut
+from knowledge.viewing import access
 
 router = Router()
 

@@ -13,7 +13,7 @@ from accounts.callers import caller
 from accounts.models import User
 from accounts.rights import can
 from app.errors import BadInputError, NotFoundError
-from knowledge import histories, ingestion, queries, versions
+from knowledge import ingestion, queries, versions
 from knowledge.models import Document, Source, Version
 from knowledge.quality.findings import level
 from knowledge.schemas import (
@@ -26,6 +26,7 @@ from knowledge.schemas import (
     VersionOut,
     VersionsOut,
 )
+from knowledge.viewing import histories
 
 router = Router()
 

@@ -7,8 +7,8 @@ from ninja import Router, Status
 
 from accounts.callers import caller
 from accounts.rights import require
-from knowledge import rebuilding
-from knowledge.index_state import GenerationState, chosen_model, generation_states, get_generation, states_of
+from knowledge.index import rebuilding
+from knowledge.index.state import GenerationState, chosen_model, generation_states, get_generation, states_of
 from knowledge.models import IndexGeneration
 from knowledge.schemas import GenerationIn, GenerationOut, GenerationsOut
 

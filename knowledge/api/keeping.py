@@ -11,12 +11,12 @@ from ninja import Router
 from accounts.callers import caller
 from accounts.rights import require
 from app.web.paging import newest_first
-from knowledge import asking_again, gaps
-from knowledge import keeping_schemas as schemas
-from knowledge.home import DocumentUse, Feedback, Home, home_of
+from knowledge.keeping import asking_again, gaps
+from knowledge.keeping import schemas as schemas
+from knowledge.keeping.home import DocumentUse, Feedback, Home, home_of
+from knowledge.keeping.plots import DayPlot
+from knowledge.keeping.questions import gaps_of, get_gap
 from knowledge.models import Document, Gap, Source, Sync
-from knowledge.plots import DayPlot
-from knowledge.questions import gaps_of, get_gap
 
 router = Router()
 

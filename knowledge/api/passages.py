@@ -8,10 +8,11 @@ from django.http import HttpRequest
 from ninja import Router
 
 from accounts.callers import caller
-from knowledge import inspecting, queries
+from knowledge import queries
 from knowledge.models import Passage
 from knowledge.passages import disable_passage, enable_passage
 from knowledge.schemas import DisabledOut, DisableIn, OpenedPassageOut
+from knowledge.viewing import inspecting
 
 router = Router()
 

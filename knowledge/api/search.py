@@ -7,8 +7,8 @@ from ninja import Router
 
 from accounts.callers import caller
 from accounts.rights import require
-from knowledge.found import Found
 from knowledge.retrieval import search
+from knowledge.retrieval.found import Found
 from knowledge.schemas import PassageOut, SearchIn, SearchOut
 
 router = Router()

@@ -11,9 +11,9 @@ from accounts.callers import caller
 from app.web.paging import newest_first
 from knowledge import queries
 from knowledge.models import Sync
-from knowledge.removals import confirm_removals, undo_removals
 from knowledge.schemas import RemovedOut, SyncOut, SyncsOut, SyncStartedOut
 from knowledge.sources import start_sync
+from knowledge.syncs.removals import confirm_removals, undo_removals
 
 router = Router()
 

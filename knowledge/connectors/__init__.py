@@ -1,5 +1,5 @@
 """Where documents can come from: one class for each kind of source, listed by ``registry``.
 
 A connector only lists and reads. What is new, changed, renamed or gone, and what follows from it, is decided by
-``knowledge.syncing`` for all kinds alike.
+``knowledge.syncs.syncing`` for all kinds alike.
 """

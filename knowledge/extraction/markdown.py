@@ -14,10 +14,10 @@ from typing import Any
 
 import yaml
 
-from knowledge.blocks import Kind, blocks, heading_text
 from knowledge.extraction.text import decode
 from knowledge.extraction.types import Extracted, Heading, Limits
 from knowledge.extraction.writing import Writer, clean
+from knowledge.text.blocks import Kind, blocks, heading_text
 
 MEDIA_TYPE = "text/markdown"
 _FRONT = re.compile(r"\A---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)

@@ -9,9 +9,9 @@ from typing import Any
 
 import regex
 
-from knowledge.blocks import Block, Kind, blocks
 from knowledge.extraction.types import Extracted
-from knowledge.splitting import Piece
+from knowledge.text.blocks import Block, Kind, blocks
+from knowledge.text.splitting import Piece
 from moderation.normalising import Normalised
 
 MOST_PLACES = 20

@@ -13,7 +13,7 @@ from typing import Literal
 from uuid import UUID
 
 from knowledge.retrieval.candidates import Candidate
-from knowledge.wording import plain
+from knowledge.text.wording import plain
 
 PER_DOCUMENT = 3  # results of one document; where many are asked for, half of them
 SAME_WORDS = 0.85

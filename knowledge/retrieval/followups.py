@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from knowledge.quoting import stems
+from knowledge.retrieval.quoting import stems
 
 LONGEST_EARLIER = 300
 NAMED = 2  # content words before a pronoun: enough to be what it points to

@@ -22,7 +22,7 @@ from django.core.exceptions import EmptyResultSet
 from django.db import connection
 
 from accounts.models import User
-from knowledge import vector_index
+from knowledge.index import vector_index
 from knowledge.models import Source, SourceQuerySet
 
 EXACT_UP_TO = 2_500  # passages; measured: about where comparing all takes as long as the index (bench/search_acl.py)

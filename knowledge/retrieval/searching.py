@@ -18,14 +18,14 @@ from django.db import connection
 from accounts.models import User
 from app.inference.expanding import expand
 from app.inference.reranking import rerank
-from knowledge.found import Found, Part
-from knowledge.generations import Vectors, embed_query, serving_generation
-from knowledge.indexing import as_text
+from knowledge.index.generations import Vectors, embed_query, serving_generation
+from knowledge.index.indexing import as_text
 from knowledge.models import IndexGeneration
-from knowledge.quoting import Place, quote_spans
 from knowledge.retrieval.candidates import Candidate, Vector, candidates
 from knowledge.retrieval.choosing import Choice, Ranked, Result, choose
 from knowledge.retrieval.followups import standalone
+from knowledge.retrieval.found import Found, Part
+from knowledge.retrieval.quoting import Place, quote_spans
 from knowledge.retrieval.reach import Reach, survey
 
 QUOTED = 8

@@ -11,8 +11,8 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from accounts.callers import reader
-from knowledge import access
 from knowledge.models import Document, Passage
+from knowledge.viewing import access
 
 
 @login_required

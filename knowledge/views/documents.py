@@ -15,8 +15,10 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts.callers import reader
 from accounts.models import User
 from app.errors import BadInputError, ConflictError, NotFoundError
-from knowledge import histories, ingestion, progress, queries, versions, viewing
+from knowledge import ingestion, queries, versions, viewing
 from knowledge.models import Document, Source
+from knowledge.publication import progress
+from knowledge.viewing import histories
 from knowledge.views.fragments import changed, is_fragment, number
 
 VERSIONS, PASSAGES = 20, 25

@@ -15,9 +15,9 @@ from accounts.models import User
 from accounts.rights import require
 from app.errors import UnavailableError
 from knowledge import queries
-from knowledge.access import find_people
 from knowledge.retrieval.searching import LONGEST_QUERY
 from knowledge.search_trial import Trial, try_search
+from knowledge.viewing.access import find_people
 from knowledge.views.timings import Plot, plot
 
 

@@ -14,10 +14,10 @@ from accounts.callers import reader
 from accounts.rights import require
 from app.errors import BadInputError
 from app.web.paging import newest_first
-from knowledge import asking_again
-from knowledge import gaps as verbs
+from knowledge.keeping import asking_again
+from knowledge.keeping import gaps as verbs
+from knowledge.keeping.questions import FILTERS, gaps_of, get_gap, get_question, pane_of
 from knowledge.models import Gap
-from knowledge.questions import FILTERS, gaps_of, get_gap, get_question, pane_of
 from knowledge.views.home import chosen_source
 
 ROWS = 50

@@ -17,7 +17,7 @@ from accounts.people import choose_reminders
 from accounts.rights import require
 from app.errors import BadInputError, NotFoundError
 from knowledge import queries
-from knowledge.home import home_of
+from knowledge.keeping.home import home_of
 from knowledge.sources import mark_reviewed
 
 MONTHS = {"6": 6, "12": 12}

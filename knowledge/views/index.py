@@ -16,8 +16,8 @@ from accounts.models import User
 from accounts.rights import require
 from app.errors import BadInputError, ConflictError, ParleyError, UnavailableError
 from app.inference.embedding import embedding_name
-from knowledge import rebuilding
-from knowledge.index_state import (
+from knowledge.index import rebuilding
+from knowledge.index.state import (
     GenerationState,
     State,
     choices,

@@ -19,10 +19,10 @@ from accounts.callers import reader
 from accounts.models import User
 from accounts.rights import can
 from app.errors import BadInputError, NotFoundError
-from knowledge import inspecting, passages, queries, viewing
+from knowledge import passages, queries, viewing
 from knowledge.files import path_of
 from knowledge.models import Passage, Source
-from knowledge.viewing import pages
+from knowledge.viewing import inspecting, pages
 from knowledge.viewing.rendering import Span
 from knowledge.views.fragments import is_fragment, number
 

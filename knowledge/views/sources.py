@@ -14,10 +14,12 @@ from django.views.decorators.http import require_GET
 
 from accounts.callers import reader
 from accounts.rights import can
-from knowledge import listing, overview, progress, queries, scheduling
+from knowledge import listing, overview, queries
 from knowledge.connectors.registry import connector_of
 from knowledge.extraction.formats import READABLE, accepted
 from knowledge.models import Source
+from knowledge.publication import progress
+from knowledge.syncs import scheduling
 from knowledge.views.syncs import latest_of
 
 SEARCHED_FROM = 10

@@ -15,9 +15,10 @@ from accounts.callers import reader
 from accounts.models import User
 from app.errors import ConflictError
 from app.web.paging import newest_first
-from knowledge import queries, removals
+from knowledge import queries
 from knowledge import sources as keeping
 from knowledge.models import Source, Sync
+from knowledge.syncs import removals
 
 SHOWN = 5
 ROWS = 50

@@ -15,8 +15,9 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts.callers import reader
 from app.errors import BadInputError
-from knowledge import ingestion, progress, queries
+from knowledge import ingestion, queries
 from knowledge.models import Document
+from knowledge.publication import progress
 
 FOLLOWED = 50
 WORDS = {

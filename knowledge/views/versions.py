@@ -12,9 +12,9 @@ from django.views.decorators.http import require_GET
 
 from accounts.callers import reader
 from app.errors import NotFoundError
-from knowledge import histories
-from knowledge.comparing import LONGEST, compare
 from knowledge.files import path_of
+from knowledge.viewing import histories
+from knowledge.viewing.comparing import LONGEST, compare
 
 ROWS = 1500
 SHAPES = ("side", "inline")

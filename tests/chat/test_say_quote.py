@@ -4,8 +4,8 @@ from uuid import uuid4
 
 from app.web.markdown import render
 from chat.quotation import say
-from knowledge.found import Found
-from knowledge.quoting import Quote
+from knowledge.retrieval.found import Found
+from knowledge.retrieval.quoting import Quote
 
 TABLE = "Leave:\n\n| Who | Weeks |\n|---|---|\n| Mother | 20 |\n| Other | 8 |\n"
 

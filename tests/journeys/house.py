@@ -21,10 +21,10 @@ from app.embedded import application, processes
 from app.inference.registry import ensure_model, register_worker
 from app.inference.scripted_server import ScriptedServer
 from chat.models import Assistant
-from knowledge.importing import bring_in, look
 from knowledge.ingestion import upload_document
 from knowledge.models import Document, Source
-from knowledge.processing import process_document
+from knowledge.publication.processing import process_document
+from knowledge.syncs.importing import bring_in, look
 from tests import factories
 from tests.journeys import hostile
 

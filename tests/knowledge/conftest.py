@@ -10,7 +10,7 @@ import pytest
 from accounts.models import Group, User
 from knowledge.ingestion import upload_document
 from knowledge.models import Document, Source
-from knowledge.processing import process_document
+from knowledge.publication.processing import process_document
 from tests import factories
 
 Publish = Callable[..., Document]

@@ -11,9 +11,9 @@ from accounts.models import User
 from app.inference.models import Model, Role
 from app.inference.registry import ensure_model, register_worker
 from app.inference.scripted_server import ScriptedServer
-from knowledge.building import build
+from knowledge.index.building import build
+from knowledge.index.rebuilding import start_generation
 from knowledge.models import IndexGeneration, Source
-from knowledge.rebuilding import start_generation
 from knowledge.retrieval import search
 from tests.knowledge.conftest import Publish
 

@@ -10,7 +10,7 @@ from accounts.models import User
 from app.errors import BadInputError
 from knowledge.ingestion import safe_key
 from knowledge.models import Document, Source
-from knowledge.processing import process_document
+from knowledge.publication.processing import process_document
 from tests import factories
 from tests.conftest import SignIn
 from tests.knowledge.conftest import LEAVE

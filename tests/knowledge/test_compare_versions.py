@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from knowledge.comparing import Change, Comparison, compare
+from knowledge.viewing.comparing import Change, Comparison, compare
 
 OLD = """# Leave
 
@@ -82,7 +82,7 @@ class _Text:
 
 
 def _blocks(text: str) -> list[_Text]:
-    from knowledge.blocks import blocks
+    from knowledge.text.blocks import blocks
 
     return [_Text(text[block.start : block.end]) for block in blocks(text)]
 

@@ -15,8 +15,8 @@ from django.utils import timezone
 
 from accounts.models import AuditEvent, Group, Role, User
 from app.errors import NotFoundError
-from knowledge.access import explain_access, find_people, get_explainable, readers_of
 from knowledge.models import Document, Passage, Source, Version
+from knowledge.viewing.access import explain_access, find_people, get_explainable, readers_of
 from tests import factories
 from tests.conftest import SignIn
 

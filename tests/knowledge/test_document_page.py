@@ -7,11 +7,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
-from knowledge.histories import find_judged_version
 from knowledge.ingestion import upload_document
 from knowledge.models import Document, Source
-from knowledge.processing import process_document
+from knowledge.publication.processing import process_document
 from knowledge.versions import release_document, roll_back
+from knowledge.viewing.histories import find_judged_version
 from tests import factories
 from tests.conftest import SignIn
 from tests.knowledge.conftest import LEAVE, Publish

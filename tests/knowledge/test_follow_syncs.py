@@ -15,7 +15,7 @@ from django.utils import timezone
 from accounts.models import AuditEvent, User
 from knowledge.models import Document, Source, Sync
 from knowledge.sources import create_source
-from knowledge.syncing import run_sync
+from knowledge.syncs.syncing import run_sync
 from tests import factories
 from tests.conftest import SignIn
 

@@ -10,11 +10,11 @@ from django.utils import timezone
 
 from accounts.models import AuditEvent, Role
 from app.errors import BadInputError, ConflictError, NotAllowedError
-from knowledge.asking_again import REASON, ask_again, revisit_gaps
-from knowledge.gaps import assign_gap, close_gap, dismiss_gap, merge_gaps, reopen_gap, take_out
+from knowledge.keeping.asking_again import REASON, ask_again, revisit_gaps
+from knowledge.keeping.gaps import assign_gap, close_gap, dismiss_gap, merge_gaps, reopen_gap, take_out
+from knowledge.keeping.noting import Unanswered, note_question
+from knowledge.keeping.support import look, support_of
 from knowledge.models import Gap, GapQuestion, IndexGeneration
-from knowledge.noting import Unanswered, note_question
-from knowledge.support import look, support_of
 from tests import factories
 
 pytestmark = pytest.mark.django_db

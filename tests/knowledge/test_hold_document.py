@@ -10,7 +10,7 @@ from accounts.models import AuditEvent, User
 from app.errors import BadInputError, NotAllowedError
 from knowledge.errors import NotReadyError
 from knowledge.models import Document, Passage, Source
-from knowledge.processing import process_document, process_documents
+from knowledge.publication.processing import process_document, process_documents
 from knowledge.retrieval import search
 from knowledge.versions import refuse_document, release_document
 from tests.conftest import SignIn
@@ -155,8 +155,8 @@ def test_several_documents_are_processed_together_each_to_its_own_end(
 def test_a_version_overtaken_while_it_was_read_is_not_published(
     handbook: Source, olivia: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from knowledge import preparing
     from knowledge.ingestion import upload_document
+    from knowledge.publication import preparing
 
     document = upload_document(actor=olivia, source=handbook, file=[b"# A\n\nOld words."], name="a.md")
     real = preparing.extract

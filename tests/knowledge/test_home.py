@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts.models import Role
 from chat.models import Citation, Feedback, Message
-from knowledge.home import home_of
+from knowledge.keeping.home import home_of
 from knowledge.models import Document, GapQuestion, Sync
 from tests import factories
 

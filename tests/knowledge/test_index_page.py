@@ -9,11 +9,11 @@ from accounts.models import User
 from app.inference.models import Model, Role
 from app.inference.registry import ensure_model, register_worker
 from app.inference.scripted_server import ScriptedServer
-from knowledge.building import build
-from knowledge.generations import serving_generation
-from knowledge.index_state import generation_states
+from knowledge.index.building import build
+from knowledge.index.generations import serving_generation
+from knowledge.index.rebuilding import start_generation
+from knowledge.index.state import generation_states
 from knowledge.models import IndexGeneration, Source
-from knowledge.rebuilding import start_generation
 from tests import factories
 from tests.conftest import SignIn
 from tests.inference.fixtures import scripted_server

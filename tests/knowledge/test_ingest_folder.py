@@ -12,10 +12,10 @@ from knowledge.connectors.base import LeftOut, Patterns
 from knowledge.connectors.folder import FolderConnector
 from knowledge.ingestion import upload_document
 from knowledge.models import Document, Source, Sync
-from knowledge.processing import process_document
+from knowledge.publication.processing import process_document
 from knowledge.retrieval import search
 from knowledge.sources import create_source, start_sync
-from knowledge.syncing import run_sync
+from knowledge.syncs.syncing import run_sync
 from tests import factories
 
 pytestmark = pytest.mark.django_db(transaction=True)

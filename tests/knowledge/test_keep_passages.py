@@ -9,10 +9,10 @@ import pytest
 from accounts.models import AuditEvent, User
 from app.errors import BadInputError, NotAllowedError
 from knowledge.errors import NotReadyError
-from knowledge.inspecting import cuts_around, passages_like, tokens_of
 from knowledge.models import Passage, Source, Version
 from knowledge.passages import disable_passage, enable_passage
 from knowledge.retrieval import search
+from knowledge.viewing.inspecting import cuts_around, passages_like, tokens_of
 from tests.conftest import SignIn
 from tests.knowledge.conftest import LEAVE, Publish
 

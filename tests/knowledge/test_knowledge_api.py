@@ -11,7 +11,7 @@ from django.test import Client
 
 from accounts.models import Group, User
 from knowledge.models import Document, Source
-from knowledge.processing import process_document
+from knowledge.publication.processing import process_document
 from tests import factories
 from tests.conftest import SignIn
 from tests.knowledge.conftest import LEAVE, Publish

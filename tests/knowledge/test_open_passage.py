@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from accounts.models import User
 from knowledge.ingestion import withdraw_document
 from knowledge.models import Document, Passage, Source
-from knowledge.sentences import sentences
+from knowledge.text.sentences import sentences
 from knowledge.viewing import excerpt, outside_link
 from tests.conftest import SignIn
 from tests.knowledge.conftest import LEAVE, Publish

@@ -9,10 +9,10 @@ from django.utils import timezone
 
 from accounts.models import User
 from app.errors import UnavailableError
-from knowledge import preparing, processing
 from knowledge.ingestion import upload_document
 from knowledge.models import Document, Source
-from knowledge.processing import process_document
+from knowledge.publication import preparing, processing
+from knowledge.publication.processing import process_document
 from knowledge.tasks import requeue_stuck
 
 

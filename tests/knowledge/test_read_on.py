@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from accounts.models import User
 from knowledge.models import Document, Passage, Source, Version
-from knowledge.splitting import split
+from knowledge.text.splitting import split
 from knowledge.viewing import excerpt, page_name, part_after, part_before
 from tests.conftest import SignIn
 from tests.knowledge.conftest import Publish

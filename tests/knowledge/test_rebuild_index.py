@@ -16,20 +16,20 @@ from app.inference import workers
 from app.inference.models import Model, Role
 from app.inference.registry import ensure_model, register_worker
 from app.inference.scripted_server import ScriptedServer
-from knowledge import building, vector_index
-from knowledge.building import build, clear, lacks_vectors, waiting
 from knowledge.errors import IndexMismatchError, NotReadyError
-from knowledge.generations import embed_passages, serving_generation
-from knowledge.indexing import Embedded
+from knowledge.index import building, vector_index
+from knowledge.index.building import build, clear, lacks_vectors, waiting
+from knowledge.index.generations import embed_passages, serving_generation
+from knowledge.index.indexing import Embedded
+from knowledge.index.rebuilding import remove_generation, retry_generation, serve_generation, start_generation
 from knowledge.models import Document, Embedding, IndexGeneration, Passage, Source
-from knowledge.processing import process_document
-from knowledge.rebuilding import remove_generation, retry_generation, serve_generation, start_generation
+from knowledge.publication.processing import process_document
 from knowledge.retrieval import search
 from knowledge.tasks import tend_generations
 from tests import factories
 from tests.inference.fixtures import scripted_server
 from tests.knowledge.conftest import Publish
-from tests.knowledge.indexing import MEALS, best, built, finish, lapse, other, published
+from tests.knowledge.index.indexing import MEALS, best, built, finish, lapse, other, published
 
 __all__ = ["other", "published", "scripted_server"]
 pytestmark = pytest.mark.django_db
@@ -83,7 +83,7 @@ def test_what_is_published_while_it_is_built_is_in_it(
 def test_a_document_embedded_before_the_swap_is_published_after_it_with_the_right_vectors(
     ada: User, alice: User, other: Model, published: Source, monkeypatch: pytest.MonkeyPatch, publish: Publish
 ) -> None:
-    from knowledge import processing
+    from knowledge.publication import processing
 
     generation = built(ada, other)
 
@@ -106,7 +106,7 @@ def test_a_document_embedded_before_the_swap_is_published_after_it_with_the_righ
 def test_an_index_that_lacks_too_much_does_not_serve_yet(
     ada: User, other: Model, published: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from knowledge import rebuilding
+    from knowledge.index import rebuilding
 
     generation = built(ada, other)
     factories.make_document(source=published, title="Many", paragraphs=[f"Number {n}" for n in range(400)])

@@ -13,8 +13,8 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts.people import choose_reminders
+from knowledge.keeping.reminders import digest_of, remind, send_reminders
 from knowledge.models import Document, Reminder, Sync
-from knowledge.reminders import digest_of, remind, send_reminders
 from tests import factories
 
 pytestmark = pytest.mark.django_db

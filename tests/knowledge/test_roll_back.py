@@ -10,7 +10,7 @@ from app.errors import NotAllowedError
 from knowledge.errors import NotReadyError
 from knowledge.ingestion import upload_document, withdraw_document
 from knowledge.models import Document, Source, Version
-from knowledge.processing import process_document
+from knowledge.publication.processing import process_document
 from knowledge.retrieval import search
 from knowledge.versions import roll_back
 from tests import factories

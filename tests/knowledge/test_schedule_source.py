@@ -13,8 +13,8 @@ from accounts.models import User
 from app.errors import BadInputError
 from knowledge.connectors.registry import CONNECTORS
 from knowledge.models import Source, Sync
-from knowledge.scheduling import CHOICES, checked, describe, next_time, start_due
 from knowledge.sources import change_source, create_source, delete_source, pause_source, resume_source
+from knowledge.syncs.scheduling import CHOICES, checked, describe, next_time, start_due
 from tests import factories
 
 SATURDAY = datetime(2026, 11, 21, 12, 34, 56, tzinfo=UTC)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from accounts.models import Group, User
 from knowledge.ingestion import restore_document, withdraw_document
 from knowledge.models import Source
-from knowledge.quoting import best_quotes
 from knowledge.retrieval import search
+from knowledge.retrieval.quoting import best_quotes
 from tests import factories
 from tests.knowledge.conftest import LEAVE, Publish
 

@@ -8,9 +8,9 @@ import pytest
 from django.db import connection
 
 from accounts.models import User
-from knowledge import vector_index
-from knowledge.generations import embed_query, serving_generation
-from knowledge.indexing import as_text
+from knowledge.index import vector_index
+from knowledge.index.generations import embed_query, serving_generation
+from knowledge.index.indexing import as_text
 from knowledge.ingestion import restore_document, withdraw_document
 from knowledge.models import Embedding, IndexGeneration, Passage, Source
 from knowledge.retrieval.candidates import Candidate, Vector, candidates, near_count

@@ -9,8 +9,8 @@ import pytest
 from accounts.models import User
 from chat.evidence import make_cards
 from knowledge.models import Passage, Source
-from knowledge.quoting import best_quotes
 from knowledge.retrieval import look, search
+from knowledge.retrieval.quoting import best_quotes
 from tests.knowledge.conftest import Publish
 
 QUESTION = "How are the boilers of the heating plant serviced?"

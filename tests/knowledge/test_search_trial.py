@@ -11,7 +11,7 @@ from accounts.models import AuditEvent, Group, User
 from app.errors import NotAllowedError
 from knowledge.ingestion import withdraw_document
 from knowledge.models import Passage, Source
-from knowledge.quoting import stems
+from knowledge.retrieval.quoting import stems
 from knowledge.search_trial import Trial, snippet, try_search
 from tests import factories
 from tests.conftest import SignIn

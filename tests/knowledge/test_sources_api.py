@@ -12,7 +12,7 @@ from django.test import Client
 from accounts.models import User
 from knowledge.connectors.registry import CONNECTORS
 from knowledge.models import Document, Source, Sync
-from knowledge.syncing import run_sync
+from knowledge.syncs.syncing import run_sync
 from tests import factories
 from tests.conftest import SignIn
 

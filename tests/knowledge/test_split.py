@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from knowledge.blocks import Kind, blocks
-from knowledge.sentences import sentences
-from knowledge.splitting import LONGEST_CHARACTERS, split
+from knowledge.text.blocks import Kind, blocks
+from knowledge.text.sentences import sentences
+from knowledge.text.splitting import LONGEST_CHARACTERS, split
 
 LINES = st.sampled_from(
     [

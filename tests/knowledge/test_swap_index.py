@@ -18,16 +18,16 @@ from django.db import connection
 from accounts.models import Group, User
 from app.inference.models import Model
 from app.inference.scripted_server import ScriptedServer
-from knowledge.building import build, lacks_vectors, waiting
-from knowledge.generations import serving_generation
+from knowledge.index.building import build, lacks_vectors, waiting
+from knowledge.index.generations import serving_generation
+from knowledge.index.rebuilding import remove_generation, serve_generation, start_generation
 from knowledge.models import Document, IndexGeneration, Passage, Source
-from knowledge.processing import process_document
-from knowledge.rebuilding import remove_generation, serve_generation, start_generation
+from knowledge.publication.processing import process_document
 from knowledge.retrieval import search
 from tests import factories
 from tests.inference.fixtures import scripted_server
 from tests.knowledge.conftest import Publish
-from tests.knowledge.indexing import MEALS, built, finish, lapse, other, published
+from tests.knowledge.index.indexing import MEALS, built, finish, lapse, other, published
 
 __all__ = ["other", "published", "scripted_server"]
 pytestmark = pytest.mark.django_db
@@ -114,7 +114,8 @@ def test_no_search_fails_while_an_index_is_built_swapped_swapped_back_and_remove
 _BUILD = """
 import django
 django.setup()
-from knowledge import building, vector_index
+from knowledge.index import building
+from knowledge.index import vector_index
 building.BATCH = 4
 again = building.build({pk}, seconds=600)
 print("done", again)

@@ -18,11 +18,11 @@ from knowledge.errors import NotReadyError
 from knowledge.files import keep
 from knowledge.ingestion import restore_document, upload_document, withdraw_document
 from knowledge.models import Copy, Document, Passage, Source, Sync, Version
-from knowledge.removals import confirm_removals, undo_removals
 from knowledge.retrieval import search
-from knowledge.running import begin, claim, find_forgotten
 from knowledge.sources import change_source, create_source, delete_source, pause_source, start_sync
-from knowledge.syncing import run_sync
+from knowledge.syncs.removals import confirm_removals, undo_removals
+from knowledge.syncs.running import begin, claim, find_forgotten
+from knowledge.syncs.syncing import run_sync
 from knowledge.versions import roll_back
 from tests import factories
 from tests.knowledge import shelf

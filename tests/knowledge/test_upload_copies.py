@@ -5,7 +5,7 @@ from __future__ import annotations
 from accounts.models import AuditEvent, User
 from knowledge.ingestion import upload_document, withdraw_document
 from knowledge.models import Copy, Document, Source
-from knowledge.processing import process_document
+from knowledge.publication.processing import process_document
 from tests import factories
 from tests.knowledge.conftest import LEAVE, Publish
 

@@ -13,7 +13,7 @@ from app.errors import BadInputError, NotAllowedError
 from knowledge.errors import CannotReadError, TooLargeError
 from knowledge.ingestion import retry_document, safe_name, upload_document
 from knowledge.models import Document, Passage, Source
-from knowledge.processing import process_document
+from knowledge.publication.processing import process_document
 from tests.knowledge.conftest import LEAVE, Publish
 
 

@@ -15,8 +15,8 @@ from rich.table import Table
 
 from accounts.models import Role, User
 from app.errors import ParleyError
-from knowledge.importing import bring_in, look
-from knowledge.tallying import Change, Seen, Tally
+from knowledge.syncs.importing import bring_in, look
+from knowledge.syncs.tallying import Change, Seen, Tally
 
 
 class Command(BaseCommand):

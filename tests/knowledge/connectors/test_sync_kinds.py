@@ -13,7 +13,7 @@ from accounts.models import User
 from knowledge.models import Document, Source, Sync, Version
 from knowledge.retrieval import search
 from knowledge.sources import create_source, start_sync
-from knowledge.syncing import run_sync
+from knowledge.syncs.syncing import run_sync
 from tests import factories
 from tests.knowledge.connectors import ftp_server, repositories
 from tests.knowledge.connectors.buckets import Store

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from knowledge.blocks import Block, Kind, blocks, rows
-from knowledge.wording import plain
+from knowledge.text.blocks import Block, Kind, blocks, rows
+from knowledge.text.wording import plain
 
 LONGEST = 420
 _INTRODUCED = (Kind.ITEM, Kind.TABLE, Kind.CODE)

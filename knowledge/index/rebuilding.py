@@ -21,10 +21,10 @@ from accounts.rights import require
 from app.errors import BadInputError, ConflictError
 from app.inference.embedding import embedder_of, own_embedder
 from app.inference.models import Model, Role
-from knowledge.building import Again, State, build, lacks_vectors
 from knowledge.errors import NotReadyError
-from knowledge.generations import embed_query
-from knowledge.indexing import hold_generations
+from knowledge.index.building import Again, State, build, lacks_vectors
+from knowledge.index.generations import embed_query
+from knowledge.index.indexing import hold_generations
 from knowledge.models import IndexGeneration
 from knowledge.tasks import build_generation, clear_generation
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from enum import StrEnum
 
-from knowledge.blocks import blocks
+from knowledge.text.blocks import blocks
 
 _TOKEN = re.compile(r"\w+\s*|[^\w\s]\s*|\s+")
 _MOST_EQUAL, _MOST_EQUAL_AT_ONCE = 1_500_000, 5_000

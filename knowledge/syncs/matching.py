@@ -18,12 +18,12 @@ from knowledge.errors import TooLargeError
 from knowledge.extraction.formats import format_of
 from knowledge.extraction.types import ExtractionError
 from knowledge.files import Draft, StoredFile, stored_already
-from knowledge.known import Known, KnownDocument, Verdict
 from knowledge.models import Copy, Document, Sync
-from knowledge.running import fenced
+from knowledge.syncs.known import Known, KnownDocument, Verdict
+from knowledge.syncs.running import fenced
+from knowledge.syncs.tallying import Change, Seen, Tally
+from knowledge.syncs.working import Job, Processing
 from knowledge.taking import Arrival, bring_back, kept_fingerprint, move, take, withdraw
-from knowledge.tallying import Change, Seen, Tally
-from knowledge.working import Job, Processing
 
 LONGEST_KEY = 500
 SUSPICIOUS = 10

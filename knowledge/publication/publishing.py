@@ -12,10 +12,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.audit import record
-from knowledge.indexing import Embedded, write_passages
-from knowledge.leasing import still_held
+from knowledge.index.indexing import Embedded, write_passages
 from knowledge.models import Document, Version
-from knowledge.preparing import Prepared
+from knowledge.publication.leasing import still_held
+from knowledge.publication.preparing import Prepared
 from knowledge.quality.judging import summary
 
 ACTOR = "system:ingestion"

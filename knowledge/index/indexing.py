@@ -18,10 +18,10 @@ from django.db import connection
 
 from app.web.ids import new_id
 from knowledge.errors import IndexChangedError
-from knowledge.generations import serving_generation
+from knowledge.index.generations import serving_generation
 from knowledge.models import IndexGeneration, Version
-from knowledge.splitting import Piece
-from knowledge.wording import plain
+from knowledge.text.splitting import Piece
+from knowledge.text.wording import plain
 
 Vectors = npt.NDArray[np.float32]
 _BETWEEN = "\x1f"

@@ -22,9 +22,9 @@ from django.utils import timezone
 from redis.exceptions import RedisError
 
 from app.errors import ParleyError
-from knowledge import vector_index
-from knowledge.generations import Vectors, embed_passages
-from knowledge.indexing import copy_vectors, embedding_input
+from knowledge.index import vector_index
+from knowledge.index.generations import Vectors, embed_passages
+from knowledge.index.indexing import copy_vectors, embedding_input
 from knowledge.models import Embedding, IndexGeneration, Passage
 
 State = IndexGeneration.State

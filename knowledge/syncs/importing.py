@@ -21,9 +21,9 @@ from app.errors import BadInputError, ConflictError, ParleyError
 from knowledge.connectors.base import Connector, Item, LeftOut
 from knowledge.connectors.folder import FolderConnector, OneFile
 from knowledge.models import Source, Sync
-from knowledge.running import LEASE, SupersededError, begin, claim, end
-from knowledge.syncing import look_through, patterns_of
-from knowledge.tallying import Tally, Watch
+from knowledge.syncs.running import LEASE, SupersededError, begin, claim, end
+from knowledge.syncs.syncing import look_through, patterns_of
+from knowledge.syncs.tallying import Tally, Watch
 
 
 @dataclass(frozen=True)

@@ -18,11 +18,11 @@ from django.utils import timezone
 from accounts import audit, rights
 from accounts.models import User
 from app.errors import ConflictError
-from knowledge.found import Found
-from knowledge.generations import serving_generation
+from knowledge.index.generations import serving_generation
+from knowledge.keeping.noting import embed_anew, of_other_models
+from knowledge.keeping.support import look
 from knowledge.models import Gap, GapQuestion, Version
-from knowledge.noting import embed_anew, of_other_models
-from knowledge.support import look
+from knowledge.retrieval.found import Found
 
 ASKED = 5  # of each gap, the latest of different wording
 AT_ONCE = 50

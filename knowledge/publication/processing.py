@@ -15,14 +15,14 @@ from uuid import UUID
 import numpy as np
 
 from app.errors import ParleyError, UnavailableError
-from knowledge import progress
 from knowledge.extraction.types import ExtractionError
-from knowledge.generations import embed_passages, serving_generation
-from knowledge.indexing import Embedded
-from knowledge.leasing import claim, give_back, renew
+from knowledge.index.generations import embed_passages, serving_generation
+from knowledge.index.indexing import Embedded
 from knowledge.models import Document
-from knowledge.preparing import Prepared, prepare
-from knowledge.publishing import ACTOR, Outcome, hold, publish, refuse
+from knowledge.publication import progress
+from knowledge.publication.leasing import claim, give_back, renew
+from knowledge.publication.preparing import Prepared, prepare
+from knowledge.publication.publishing import ACTOR, Outcome, hold, publish, refuse
 
 __all__ = ["ACTOR", "Outcome", "process_document", "process_documents"]
 

@@ -11,18 +11,18 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import PurePath
 
-from knowledge import progress
 from knowledge.extraction.running import extract
 from knowledge.extraction.types import Extracted, ExtractionError
 from knowledge.files import path_of
-from knowledge.indexing import embedding_input
-from knowledge.leasing import renew
+from knowledge.index.indexing import embedding_input
 from knowledge.models import Document, Version
+from knowledge.publication import progress
+from knowledge.publication.leasing import renew
 from knowledge.quality.findings import Subject
 from knowledge.quality.judging import Report, judge
 from knowledge.quality.likeness import alike
 from knowledge.quality.signatures import signature
-from knowledge.splitting import Piece, split
+from knowledge.text.splitting import Piece, split
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,10 @@ from django.utils import timezone
 
 from accounts.models import User
 from app.errors import NotFoundError
+from knowledge.keeping.needs import Needs, count_states, needs_of
+from knowledge.keeping.plots import DayPlot, Share, day_plot, stacked
+from knowledge.keeping.uses import Judgement, uses
 from knowledge.models import Document, Gap, GapQuestion, Source, Version
-from knowledge.needs import Needs, count_states, needs_of
-from knowledge.plots import DayPlot, Share, day_plot, stacked
-from knowledge.uses import Judgement, uses
 
 RECENT_DAYS = 30
 LONG_DAYS = 90

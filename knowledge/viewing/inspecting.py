@@ -10,7 +10,7 @@ from pgvector.django import CosineDistance
 
 from accounts.models import User
 from app.inference.embedding import EMBEDDED_NAME, LONGEST_TOKENS, find_embedder
-from knowledge.indexing import embedding_input
+from knowledge.index.indexing import embedding_input
 from knowledge.models import Embedding, IndexGeneration, Passage
 
 NEIGHBOURS = 2

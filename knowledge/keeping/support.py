@@ -13,9 +13,9 @@ from typing import Literal
 from uuid import UUID
 
 from accounts.models import User
-from knowledge.found import Found
-from knowledge.quoting import best_quotes
 from knowledge.retrieval import search
+from knowledge.retrieval.found import Found
+from knowledge.retrieval.quoting import best_quotes
 
 Support = Literal["good", "weak", "none"]
 

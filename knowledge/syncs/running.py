@@ -22,8 +22,8 @@ from django.utils import timezone
 from accounts.audit import record
 from accounts.models import User
 from knowledge.models import Source, Sync
-from knowledge.publishing import ACTOR
-from knowledge.tallying import Tally
+from knowledge.publication.publishing import ACTOR
+from knowledge.syncs.tallying import Tally
 
 LEASE = timedelta(seconds=45)
 TRIES = 5

@@ -11,9 +11,9 @@ from django.utils import timezone
 from accounts import audit, rights
 from accounts.models import Role, User
 from app.errors import BadInputError, ConflictError, NotFoundError
-from knowledge.generations import serving_generation
+from knowledge.index.generations import serving_generation
+from knowledge.keeping.noting import embed_anew, settle
 from knowledge.models import Gap, GapQuestion
-from knowledge.noting import embed_anew, settle
 
 LONGEST_REASON = 300
 

@@ -23,9 +23,9 @@ from django.utils import timezone
 from pgvector.django import CosineDistance
 
 from accounts.models import User
-from knowledge.generations import embed_query, serving_generation
+from knowledge.index.generations import embed_query, serving_generation
+from knowledge.keeping.support import NOISE_BELOW, Look, look
 from knowledge.models import Document, Gap, GapQuestion, IndexGeneration
-from knowledge.support import NOISE_BELOW, Look, look
 from moderation.masking import mask
 
 Vectors = npt.NDArray[np.float32]

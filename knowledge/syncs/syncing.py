@@ -20,12 +20,12 @@ from knowledge.connectors.base import Connector, Item, LeftOut, Patterns
 from knowledge.connectors.registry import connector_of
 from knowledge.connectors.settings import in_words
 from knowledge.credentials import credential_of
-from knowledge.matching import Matching
 from knowledge.models import Source, Sync
-from knowledge.publishing import ACTOR
-from knowledge.running import Pulse, SupersededError, claim, end
-from knowledge.tallying import Tally
-from knowledge.working import Processing
+from knowledge.publication.publishing import ACTOR
+from knowledge.syncs.matching import Matching
+from knowledge.syncs.running import Pulse, SupersededError, claim, end
+from knowledge.syncs.tallying import Tally
+from knowledge.syncs.working import Processing
 
 log = logging.getLogger(__name__)
 Found = Item | LeftOut

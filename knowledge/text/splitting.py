@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 from langchain_text_splitters import RecursiveCharacterTextSplitter
 
-from knowledge.blocks import Block, Kind, blocks, heading_text
-from knowledge.wording import plain
+from knowledge.text.blocks import Block, Kind, blocks, heading_text
+from knowledge.text.wording import plain
 
 TARGET_CHARACTERS = 900
 LONGEST_CHARACTERS = 1300

@@ -21,11 +21,11 @@ import numpy as np
 import numpy.typing as npt
 import snowballstemmer
 
-from knowledge.found import Found
-from knowledge.generations import embed_passages, embed_query, serving_generation
+from knowledge.index.generations import embed_passages, embed_query, serving_generation
 from knowledge.models import IndexGeneration
-from knowledge.sentences import Sentence, sentences
-from knowledge.wording import plain
+from knowledge.retrieval.found import Found
+from knowledge.text.sentences import Sentence, sentences
+from knowledge.text.wording import plain
 
 WORDS_WEIGHT = 0.3
 PASSAGE_WEIGHT = 0.7

@@ -18,8 +18,8 @@ from accounts.rights import can
 from app.errors import BadInputError, NotFoundError
 from app.inference.embedding import embedding_name
 from app.inference.models import Model, Role, WorkerState
-from knowledge.building import rate
-from knowledge.generations import embed_query
+from knowledge.index.building import rate
+from knowledge.index.generations import embed_query
 from knowledge.models import Embedding, IndexGeneration, Passage, Source, Version
 
 State = IndexGeneration.State

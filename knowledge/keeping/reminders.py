@@ -20,8 +20,8 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 
 from accounts.models import Role, User
+from knowledge.keeping.needs import Needs, needs_of
 from knowledge.models import Gap, Reminder, Source
-from knowledge.needs import Needs, needs_of
 
 log = logging.getLogger(__name__)
 

@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from app.errors import BadInputError
 from knowledge.models import Source, Sync
-from knowledge.running import begin
+from knowledge.syncs.running import begin
 
 ACTOR = "system:schedule"
 CHOICES = ("", "every 15 minutes", "hourly", "daily at 03:00", "weekly on monday at 03:00")

@@ -89,5 +89,5 @@ def answer_with(answers: Uses) -> None:
 def uses() -> Uses:
     """Who answers. Raises LookupError in an installation where nothing uses documents."""
     if not _known:
-        raise LookupError("no package has said that it uses documents; see knowledge.uses.answer_with")
+        raise LookupError("no package has said that it uses documents; see knowledge.keeping.uses.answer_with")
     return _known[0]

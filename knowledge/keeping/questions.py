@@ -11,7 +11,7 @@ from pgvector.django import CosineDistance
 
 from accounts.models import User
 from app.errors import NotFoundError
-from knowledge.gaps import keepers
+from knowledge.keeping.gaps import keepers
 from knowledge.models import Document, Gap, GapQuestion
 
 SHOWN = 100

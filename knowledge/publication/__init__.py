@@ -1,0 +1,1 @@
+"""From a waiting file to published passages: read, split, judged, embedded, published or held."""
