@@ -226,6 +226,7 @@ class _Turn:
         return await self._finish(b"data: [DONE]\n\n")
 
     async def truncate(self) -> web.StreamResponse:
+        await asyncio.sleep(0.05)  # so that what was written arrives before the end does
         return await self._finish(b"")
 
     async def die(self) -> web.StreamResponse:

@@ -18,6 +18,8 @@ MATRIX = {
     "knowledge.search": {"alice", "dana", "olivia", "aaron", "ada"},
     "knowledge.create_source": {"olivia", "ada"},
     "knowledge.edit_source": {"olivia", "ada"},
+    "knowledge.test_search": {"olivia", "ada"},
+    "knowledge.rebuild_index": {"ada"},
     "moderation.review": {"dana"},
     "moderation.edit_policy": {"ada"},
     "audit.read": {"aaron"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -30,10 +31,18 @@ def ask_for_rates(page: Page) -> Locator:
     return answer
 
 
+def until(page: Page, truth: str, seconds: float = 10) -> None:
+    """Wait until an expression is true. Playwright would evaluate text in the page, which its policy forbids."""
+    end = time.monotonic() + seconds
+    while not page.evaluate(truth):
+        assert time.monotonic() < end, truth
+        page.wait_for_timeout(50)
+
+
 def is_drawn(page: Page) -> None:
     """The picture of the page has arrived, and the words are marked on it and in sight."""
     expect(page.locator("#viewer .page-marks #cited")).to_be_attached()
-    page.wait_for_function("document.querySelector('#viewer .page-sheet img').complete")
+    until(page, "document.querySelector('#viewer .page-sheet img').complete")
     assert page.evaluate(MARK_ON_PICTURE)
     expect(page.locator("#viewer #cited")).to_be_in_viewport()
 
@@ -110,7 +119,7 @@ def test_reading_on_keeps_the_words_where_they_are(window: OpenWindow) -> None:
         page.locator("main #cited").scroll_into_view_if_needed()
         top = page.evaluate("document.querySelector('#cited').getBoundingClientRect().top")
         page.evaluate("document.querySelector('#passage-earlier').click()")
-        page.wait_for_function("document.querySelector('.passage-part:not(:has(#cited)) ~ .passage-part #cited')")
+        until(page, "!!document.querySelector('.passage-part:not(:has(#cited)) ~ .passage-part #cited')")
         page.wait_for_timeout(200)
         assert abs(page.evaluate("document.querySelector('#cited').getBoundingClientRect().top") - top) < 3
 
