@@ -65,7 +65,7 @@ def refuse_document(*, actor: User, document: Document, reason: str = "") -> Doc
 def roll_back(*, actor: User, document: Document, number: int) -> Document:
     """Put an earlier (or again a later) version in force instead of the present one.
 
-    Going back, the bytes of the version that is left are not taken again by a sync; going forward lifts that.
+    The newest version's bytes, which its source still has, are not taken again by a sync until the source has others.
     Raises NotReadyError while the document is read, when it is withdrawn, or when that version was never published
     or is in force already.
     """
@@ -79,7 +79,8 @@ def roll_back(*, actor: User, document: Document, number: int) -> Document:
         for version in (present, target):
             version.save(update_fields=["withdrawn_at"])
         document.title = target.title or document.title
-        document.ignored_sha256 = present.sha256 if target.number < present.number else ""
+        newest = document.versions.order_by("-number").values_list("number", "sha256")[0]
+        document.ignored_sha256 = "" if newest[0] == target.number else newest[1]
         document.save()
         payload = {"from": present.number, "to": target.number, "sha256": target.sha256}
         record(actor=actor, action="document.roll_back", obj=document, payload=payload)

@@ -48,6 +48,15 @@ def test_the_bytes_that_were_left_do_not_come_back_until_one_goes_forward(change
     assert (in_force(forward).number, forward.ignored_sha256) == (2, "")
 
 
+def test_going_to_a_middle_version_still_keeps_the_newest_bytes_out(
+    changed: Document, olivia: User, handbook: Source, publish: Publish
+) -> None:
+    newest = in_force(publish(handbook, content=NEWER.replace("28 days", "29 days"))).sha256
+    roll_back(actor=olivia, document=changed, number=1)
+    middle = roll_back(actor=olivia, document=changed, number=2)
+    assert (in_force(middle).number, middle.ignored_sha256) == (2, newest)
+
+
 def test_old_citations_open_what_they_quoted(changed: Document, olivia: User, alice: User, signed_in: SignIn) -> None:
     cited = in_force(changed).passages.get(text__contains="28 days")
     roll_back(actor=olivia, document=changed, number=1)
