@@ -29,7 +29,7 @@ from knowledge.tasks import tend_generations
 from tests import factories
 from tests.inference.fixtures import scripted_server
 from tests.knowledge.conftest import Publish
-from tests.knowledge.index.indexing import MEALS, best, built, finish, lapse, other, published
+from tests.knowledge.indexing import MEALS, best, built, finish, lapse, other, published
 
 __all__ = ["other", "published", "scripted_server"]
 pytestmark = pytest.mark.django_db

@@ -27,7 +27,7 @@ from knowledge.retrieval import search
 from tests import factories
 from tests.inference.fixtures import scripted_server
 from tests.knowledge.conftest import Publish
-from tests.knowledge.index.indexing import MEALS, built, finish, lapse, other, published
+from tests.knowledge.indexing import MEALS, built, finish, lapse, other, published
 
 __all__ = ["other", "published", "scripted_server"]
 pytestmark = pytest.mark.django_db
