@@ -23,6 +23,7 @@ from knowledge.quality.judging import Report, judge
 from knowledge.quality.likeness import alike
 from knowledge.quality.signatures import signature
 from knowledge.text.splitting import Piece, split
+from moderation.masking import mask
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,7 @@ def _as_accepted(document: Document, version: Version) -> Prepared:
 
 
 def title_of(document: Document, version: Version, extracted: Extracted) -> str:
-    """The text's own title, else its file name made readable."""
+    """The text's own title, else its file name made readable. Titles stand in many places, so none holds a secret."""
     name = PurePath(version.name or document.key)
-    return extracted.title or name.stem.replace("_", " ").replace("-", " ").strip().capitalize() or name.name
+    own = extracted.title if mask(extracted.title) == extracted.title else ""
+    return own or name.stem.replace("_", " ").replace("-", " ").strip().capitalize() or name.name

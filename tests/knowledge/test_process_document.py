@@ -14,6 +14,7 @@ from knowledge.models import Document, Source
 from knowledge.publication import preparing, processing
 from knowledge.publication.processing import process_document
 from knowledge.tasks import requeue_stuck
+from tests.knowledge.conftest import Publish
 
 
 @pytest.fixture
@@ -82,3 +83,8 @@ def test_a_document_that_is_gone_is_nothing_to_do(waiting: Document) -> None:
     gone = waiting.pk
     waiting.delete()
     assert process_document(gone) is None
+
+
+def test_a_title_holds_no_secret(handbook: Source, publish: Publish) -> None:
+    text = "Password: Tr0ub4dor-and-3\n\nWhat follows is said at length so that there is enough of it to be read.\n"
+    assert publish(handbook, name="door-codes.txt", content=text).title == "Door codes"
