@@ -116,6 +116,8 @@ async def test_a_question_that_leans_on_another_is_noted_as_one_that_stands_alon
     async with Reader(conversation.id, key=alice_key) as reader:
         await reader.send(type="ask", text="And for their cats?", parent_id=str(run.message_id))
         done = await reader.until("done")
+        if done["message_id"] == str(run.message_id):  # the first answer is told to whoever opens the conversation
+            done = await reader.until("done")
     await in_thread(noting.note, done["message_id"])
     text = await GapQuestion.objects.values_list("text", flat=True).aget()
     assert "moon base" in text and text.endswith("And for their cats?")

@@ -161,10 +161,10 @@ def test_a_version_overtaken_while_it_was_read_is_not_published(
     document = upload_document(actor=olivia, source=handbook, file=[b"# A\n\nOld words."], name="a.md")
     real = preparing.extract
 
-    def slow(*args: object) -> object:
+    def slow(*args: object, **more: object) -> object:
         upload_document(actor=olivia, source=handbook, file=[b"# A\n\nNew words."], name="a.md")
         Document.objects.filter(pk=document.pk).update(state="processing", attempts=1)  # and another has begun it
-        return real(*args)  # type: ignore[arg-type]
+        return real(*args, **more)  # type: ignore[arg-type]
 
     monkeypatch.setattr(preparing, "extract", slow)
     assert process_document(document.pk) is None
