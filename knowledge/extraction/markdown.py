@@ -58,7 +58,7 @@ def read(path: Path, limits: Limits) -> Extracted:
     done = writer.extracted(title="", media_type=MEDIA_TYPE)
     writer.headings = headings(done.text)
     first = next((heading.text for heading in writer.headings if heading.level <= 2), "")
-    title = html.unescape(_ELEMENT.sub("", str(front.get("title") or first)))
+    title = html.unescape(str(front.get("title") or first))
     return writer.extracted(title=title, media_type=MEDIA_TYPE)
 
 
