@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MaxValueValidator
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
@@ -43,6 +44,15 @@ class Assistant(models.Model):
     suggestions = ArrayField(models.CharField(max_length=200), default=list, blank=True)
     mode = models.CharField(max_length=12, choices=Mode.choices, default=Mode.QUOTE)
     model = models.ForeignKey(Model, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    canary = models.ForeignKey(
+        Model,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="A model on trial: it writes in the given share of the conversations.",
+    )
+    canary_percent = models.PositiveSmallIntegerField(default=0, validators=[MaxValueValidator(100)])
     prompt = models.ForeignKey(
         "PromptVersion", on_delete=models.PROTECT, null=True, blank=True, related_name="+", editable=False
     )
@@ -54,6 +64,7 @@ class Assistant(models.Model):
     is_active = models.BooleanField(default=True)
     is_default = models.BooleanField(default=False)
     max_tokens = models.PositiveIntegerField(default=600)
+    repeats_answers = models.BooleanField("repeats an answer to the very same question", default=True, db_default=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects = AssistantQuerySet.as_manager()
@@ -69,6 +80,24 @@ class Assistant(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Fallback(models.Model):
+    """A model that writes for an assistant when those before it in the chain have no server that can."""
+
+    assistant = models.ForeignKey(Assistant, on_delete=models.CASCADE, related_name="fallbacks")
+    model = models.ForeignKey(Model, on_delete=models.PROTECT, related_name="+")
+    position = models.PositiveSmallIntegerField()
+
+    class Meta:
+        ordering = ["position"]
+        constraints = [
+            models.UniqueConstraint(fields=["assistant", "position"], name="fallback_position_once"),
+            models.UniqueConstraint(fields=["assistant", "model"], name="fallback_model_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.assistant}: {self.position}. {self.model}"
 
 
 class PromptVersion(models.Model):
@@ -161,6 +190,13 @@ class Message(models.Model):
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="messages")
     parent = models.ForeignKey("self", on_delete=models.CASCADE, null=True, related_name="children")
+    continues = models.ForeignKey(
+        "self",
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="continuations",
+        help_text="The answer that broke off, whose text this one begins with.",
+    )
     role = models.CharField(max_length=12, choices=Role.choices)
     state = models.CharField(max_length=12, choices=State.choices)
     text = models.TextField(blank=True)
@@ -220,6 +256,17 @@ class Generation(models.Model):
     worker_id = models.UUIDField(null=True)
     usage = models.JSONField(default=dict, help_text="Tokens in, cached and out; why it ended.")
     timings = models.JSONField(default=dict, help_text="Seconds from acceptance: evidence, first text, done.")
+    cost = models.DecimalField(max_digits=14, decimal_places=6, null=True, help_text="By the model's prices of then.")
+    watt_hours = models.FloatField(null=True, help_text="An estimate: its share of what the server draws.")
+    repeat_key = models.CharField(
+        max_length=64,
+        blank=True,
+        db_default="",
+        help_text="Digest of all that decides what is written; equal where an answer may be repeated.",
+    )
+    repeats = models.ForeignKey(
+        Message, on_delete=models.SET_NULL, null=True, related_name="+", help_text="The answer whose text was repeated."
+    )
     support = models.CharField(
         max_length=8, choices=Support.choices, blank=True, db_default="", help_text="Empty where nothing was searched."
     )
@@ -233,7 +280,12 @@ class Generation(models.Model):
                 fields=["created_at"],
                 condition=Q(noted_at=None, support__in=["weak", "none", "doubted"]),
                 name="generations_to_note",
-            )
+            ),
+            models.Index(
+                fields=["repeat_key", "-created_at"],
+                condition=~Q(repeat_key=""),
+                name="generations_to_repeat",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,5 +1,6 @@
 """The registry: which models there are, byte for byte, and which servers run them."""
 
+from decimal import Decimal
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ValidationError
@@ -21,7 +22,7 @@ class Role(models.TextChoices):
 
 class Model(models.Model):
     """A model as assistants name it. ``files`` maps each file's path to its sha256, empty for models run
-    elsewhere.
+    elsewhere. A LoRA adapter is a model with a ``base``: it runs on servers of that one that have loaded it.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -42,6 +43,38 @@ class Model(models.Model):
         help_text="What an embedding model wants before a passage, such as “passage: ”; see its card.",
     )
     files = models.JSONField(default=dict, blank=True)
+    base = models.ForeignKey(
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="adapters",
+        help_text="Of a LoRA adapter: the model whose servers load it.",
+    )
+    price_in = models.DecimalField(
+        max_digits=12,
+        decimal_places=4,
+        default=Decimal(0),
+        validators=[MinValueValidator(0)],
+        help_text="What a million tokens of a prompt cost.",
+    )
+    price_cached = models.DecimalField(
+        max_digits=12,
+        decimal_places=4,
+        default=Decimal(0),
+        validators=[MinValueValidator(0)],
+        help_text="What a million tokens of a prompt cost that the server had in its cache.",
+    )
+    price_out = models.DecimalField(
+        max_digits=12,
+        decimal_places=4,
+        default=Decimal(0),
+        validators=[MinValueValidator(0)],
+        help_text="What a million written tokens cost.",
+    )
+    watts = models.PositiveIntegerField(
+        null=True, blank=True, help_text="What one server of it draws while it is fully used, in watts."
+    )
     is_demonstration = models.BooleanField(default=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
@@ -81,8 +114,10 @@ class WorkerQuerySet(models.QuerySet["Worker"]):
 
 
 class Worker(models.Model):
-    """One server that runs one model. ``capacity`` is how many requests each Parley process may have there at
-    once.
+    """One server that runs one model, and the adapters of it that it has loaded.
+
+    ``capacity`` is how many requests Parley, all its processes together, may have there at once. A managed worker
+    was started by ``serve_model``, which says every few seconds that it lives.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -91,9 +126,13 @@ class Worker(models.Model):
     kind = models.CharField(max_length=10, choices=WorkerKind, default=WorkerKind.OPENAI)
     api_key_encrypted = models.TextField(blank=True, editable=False)
     capacity = models.PositiveIntegerField(default=32, validators=[MinValueValidator(1)])
+    adapters = models.ManyToManyField(Model, blank=True, related_name="adapter_workers")
     state = models.CharField(max_length=10, choices=WorkerState, default=WorkerState.HEALTHY)
+    state_reason = models.CharField(max_length=300, blank=True, help_text="Why it is sick, in words for people.")
+    added_at = models.DateTimeField(default=timezone.now, editable=False)
     last_seen_at = models.DateTimeField(null=True, blank=True, editable=False)
     is_embedded = models.BooleanField(default=False, editable=False)
+    is_managed = models.BooleanField(default=False, editable=False)
 
     objects = WorkerQuerySet.as_manager()
 

@@ -22,14 +22,17 @@ class ChatMessage:
 class CompletionRequest:
     """One answer wanted from a model of the registry.
 
-    ``affinity`` is what should meet the same worker again (a conversation's id), so that its prefix cache is
-    used. ``cache_salt`` keeps prefix caches of different groups apart, ``priority`` is smaller for the more
-    urgent, and ``session_id`` names the conversation to routers behind the address; each is sent to workers
-    that understand it.
+    ``fallbacks`` are the models that may write instead, in order, when no server of ``model`` can. ``continues`` is
+    text of an earlier answer that this one goes on from. ``affinity`` is what should meet the same worker again (a
+    conversation's id), so that its prefix cache is used. ``cache_salt`` keeps prefix caches of different groups apart,
+    ``priority`` is smaller for the more urgent, and ``session_id`` names the conversation to routers behind the
+    address; each is sent to workers that understand it.
     """
 
     model: str
     messages: tuple[ChatMessage, ...] | list[ChatMessage]
+    fallbacks: tuple[str, ...] = ()
+    continues: str = ""
     max_tokens: int = 1024
     temperature: float = 0.2
     affinity: str = ""
