@@ -16,10 +16,16 @@ class NoWorkerError(ParleyError):
 
 
 class PoolFullError(ParleyError):
+    """The line is full, or the wait would be longer than anybody should wait. ``retry_after`` is in seconds."""
+
     code = "pool_full"
     status = 503
     retry = True
     message = "Every model server is busy. Try again in a moment."
+
+    def __init__(self, *, retry_after: float | None = None) -> None:
+        super().__init__()
+        self.retry_after = retry_after
 
 
 class UpstreamError(ParleyError):

@@ -11,7 +11,7 @@ import contextlib
 import itertools
 import logging
 import uuid
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 from weakref import WeakKeyDictionary
@@ -22,13 +22,15 @@ from app.inference.client import new_session, stream_completion
 from app.inference.directory import Directory
 from app.inference.errors import NoWorkerError, PoolFullError, UpstreamError
 from app.inference.lanes import Lane, choose
-from app.inference.types import CompletionRequest, Deadlines, TextChunk, Usage
+from app.inference.types import CompletionRequest, Deadlines, TextChunk, Usage, Waiting
 
 logger = logging.getLogger(__name__)
 
 MOST_TRIES = 3
 LONGEST_QUEUE = 256
 PLACE_SECONDS = 12.0
+
+OnWait = Callable[[Waiting], None]
 
 
 class Stream:
@@ -82,14 +84,15 @@ class Pool:
         self._queues: dict[str, list[_Ticket]] = {}
         self._numbers = itertools.count()
 
-    async def stream(self, request: CompletionRequest) -> Stream:
+    async def stream(self, request: CompletionRequest, on_wait: OnWait | None = None) -> Stream:
         """Ask a worker of ``request.model``; returns when the first text is there.
 
+        ``on_wait`` is called, on the event loop and at most once a second, while the request waits for a place.
         Raises NoWorkerError, PoolFullError, or the last worker's UpstreamError when none gave a first token.
         """
         asked_at = _now()
         tried: set[uuid.UUID] = set()
-        lane = await self._wait_for_lane(request, asked_at)
+        lane = await self._wait_for_lane(request, asked_at, on_wait)
         while True:
             tried.add(lane.target.id)
             try:
@@ -156,7 +159,7 @@ class Pool:
             if lane.target.model == request.model and lane.target.id not in tried and lane.has_place(now)
         ]
 
-    async def _wait_for_lane(self, request: CompletionRequest, asked_at: float) -> Lane:
+    async def _wait_for_lane(self, request: CompletionRequest, asked_at: float, on_wait: OnWait | None) -> Lane:
         """A lane with a place taken on it, as soon as it is this request's turn."""
         queue = self._queues.setdefault(request.model, [])
         if len(queue) >= LONGEST_QUEUE:
@@ -172,6 +175,8 @@ class Pool:
                     lane.take()
                     return lane
                 wake_at = _next_try(lanes, now, until)
+                if on_wait:
+                    on_wait(Waiting(queue.index(ticket) + 1, None))
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout_at(wake_at):
                         await ticket.turn.wait()

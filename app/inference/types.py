@@ -63,6 +63,16 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """What a reader who waits for a place is told. ``place`` counts from 1, over all of Parley; ``seconds`` is an
+    estimate from how long answers have taken, None while none is known.
+    """
+
+    place: int
+    seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """A worker as the token path needs it: a copy of its row, with the key opened. Never logged or shown."""
 
