@@ -87,8 +87,11 @@ def test_a_killed_sync_is_resumed_and_counts_nothing_twice(keeper: User, tmp_pat
 def test_a_stopped_command_leaves_nothing_half_done(keeper: User, tmp_path: Path) -> None:
     for number in range(MANY):
         (tmp_path / f"{number:03}.md").write_text(f"# Page {number}\n\n" + f"Words about matter {number}. " * 4)
+    # Whoever runs the tests in the background of a shell hands down an ignored SIGINT.
     work = f"""
+import signal
 from django.core.management import execute_from_command_line
+signal.signal(signal.SIGINT, signal.default_int_handler)
 execute_from_command_line(["manage.py", "ingest", "{tmp_path}", "--source", "Books"])
 """
     command = start(work)
