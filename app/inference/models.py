@@ -75,6 +75,12 @@ class Model(models.Model):
     watts = models.PositiveIntegerField(
         null=True, blank=True, help_text="What one server of it draws while it is fully used, in watts."
     )
+    tensor_parallel = models.PositiveSmallIntegerField(
+        default=1, validators=[MinValueValidator(1)], help_text="GPUs that share each layer where Parley serves it."
+    )
+    pipeline_parallel = models.PositiveSmallIntegerField(
+        default=1, validators=[MinValueValidator(1)], help_text="Groups of GPUs that take its layers in turn."
+    )
     is_demonstration = models.BooleanField(default=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
