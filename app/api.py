@@ -60,7 +60,10 @@ def _name_fields(error: ValidationError) -> BadInputError:
 
 def _answer_errors(on: NinjaAPI, shape: Any) -> None:
     def known(request: HttpRequest, error: Any) -> HttpResponse:
-        return on.create_response(request, shape(error), status=error.status)
+        response = on.create_response(request, shape(error), status=error.status)
+        for name, value in error.headers().items():
+            response[name] = value
+        return response
 
     def invalid(request: HttpRequest, error: Any) -> HttpResponse:
         return known(request, _name_fields(error))

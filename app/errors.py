@@ -4,19 +4,28 @@ Each carries a code for programs, a sentence for people that says what to change
 Edges (pages, REST, socket) turn any of them into their own form; nothing else needs to know HTTP.
 """
 
+import math
+
 
 class ParleyError(Exception):
-    """Base of every expected failure. ``status`` is the HTTP status an edge answers with."""
+    """Base of every expected failure. ``status`` is the HTTP status an edge answers with; ``retry_after`` the seconds
+    after which trying again may help, where that is known: edges send it as the header ``Retry-After``.
+    """
 
     code = "failed"
     status = 400
     retry = False
+    retry_after: float | None = None
     message = "Something went wrong."
 
     def __init__(self, message: str | None = None, *, code: str | None = None) -> None:
         super().__init__(message or self.message)
         self.message = message or self.message
         self.code = code or self.code
+
+    def headers(self) -> dict[str, str]:
+        """What every HTTP answer that tells this error carries."""
+        return {} if self.retry_after is None else {"Retry-After": str(max(1, math.ceil(self.retry_after)))}
 
 
 class BadInputError(ParleyError):
@@ -73,4 +82,5 @@ class UnavailableError(ParleyError):
     code = "unavailable"
     status = 503
     retry = True
+    retry_after = 5.0
     message = "A part of Parley does not answer. Try again in a moment."

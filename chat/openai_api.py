@@ -152,6 +152,8 @@ class _Answer:
             self.reason = data.get("detail", "")
         elif event.type == "error":
             self.failure = UnavailableError(data["message"], code=data["code"])
+            if not data["retry"]:
+                self.failure.retry, self.failure.retry_after = False, None
         elif event.type == "done":
             self.state, self.usage, self.reason = data["state"], data["usage"], data["reason"]
             if self.state != Message.State.FAILED:

@@ -67,7 +67,10 @@ class ModelList(Schema):
     data: list[dict[str, Any]]
 
 
+_KINDS = {429: "rate_limit_exceeded"}
+
+
 def error_body(error: ParleyError) -> dict[str, Any]:
     """The JSON form of an error that clients of OpenAI's interface know."""
-    kind = "invalid_request_error" if error.status < 500 else "server_error"
+    kind = "server_error" if error.status >= 500 else _KINDS.get(error.status, "invalid_request_error")
     return {"error": {"message": error.message, "type": kind, "code": error.code, "param": None}}

@@ -13,8 +13,12 @@ from app.errors import NotSignedInError, ParleyError
 
 
 def error_body(error: ParleyError) -> dict[str, object]:
-    """The JSON form of an error: ``{"error": {"code", "message", "retry"}}``, with what is now where that helps."""
+    """The JSON form of an error: ``{"error": {"code", "message", "retry"}}``, with what is now where that helps, and
+    ``retry_after``, in seconds, where it is known.
+    """
     body: dict[str, object] = {"code": error.code, "message": error.message, "retry": error.retry}
+    if error.retry_after is not None:
+        body["retry_after"] = error.retry_after
     if current := getattr(error, "current", None):
         body["current"] = current
     return {"error": body}
@@ -38,6 +42,12 @@ class ErrorPages:
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if not isinstance(exception, ParleyError):
             return None
+        response = self._answer(request, exception)
+        for name, value in exception.headers().items():
+            response[name] = value
+        return response
+
+    def _answer(self, request: HttpRequest, exception: ParleyError) -> HttpResponse:
         if request.headers.get("Accept", "").startswith("application/json"):
             return JsonResponse(error_body(exception), status=exception.status)
         if request.headers.get("HX-Request"):
