@@ -86,24 +86,25 @@ def register_worker(*, model_name: str, address: str, **fields: Unpack[WorkerFie
         worker.set_api_key(api_key)
     for field, value in fields.items():
         setattr(worker, field, value)
-    worker.state = WorkerState.HEALTHY
+    worker.state, worker.state_reason = WorkerState.HEALTHY, ""
     worker.save()
     return worker
 
 
-def set_worker_state(worker: Worker, state: WorkerState) -> None:
-    """Let the worker take requests, or not. Running answers go on; every process knows within seconds."""
-    Worker.objects.filter(id=worker.id).update(state=state)
-    worker.state = state
+def set_worker_state(worker: Worker, state: WorkerState, reason: str = "") -> None:
+    """Let the worker take requests, or not, and why. Running answers go on; every process knows within seconds."""
+    worker.state, worker.state_reason = state, reason[:300]
+    Worker.objects.filter(id=worker.id).update(state=state, state_reason=worker.state_reason)
 
 
-def note_seen(worker: Worker, *, is_healthy: bool) -> None:
-    """A sign of life, or its absence. Switches between healthy and sick only: a drained or stopped one stays
-    so.
+def note_seen(worker: Worker, *, is_healthy: bool, reason: str = "") -> None:
+    """A sign of life, or its absence and why. Switches between healthy and sick only: a drained or stopped one
+    stays so.
     """
     state = WorkerState.HEALTHY if is_healthy else WorkerState.SICK
     waking = Worker.objects.filter(id=worker.id, state__in=[WorkerState.HEALTHY, WorkerState.SICK])
-    waking.update(state=state, **({"last_seen_at": timezone.now()} if is_healthy else {}))
+    seen = {"last_seen_at": timezone.now()} if is_healthy else {}
+    waking.update(state=state, state_reason=reason[:300], **seen)
 
 
 @transaction.atomic
