@@ -211,6 +211,7 @@ class Message(models.Model):
     lease_until = models.DateTimeField(null=True, editable=False)
     fence = models.PositiveIntegerField(default=0, editable=False)
     stop_requested = models.BooleanField(default=False, editable=False)
+    key_id = models.UUIDField(null=True, editable=False, help_text="The API key that an answer was asked for with.")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     finished_at = models.DateTimeField(null=True, editable=False)
 
