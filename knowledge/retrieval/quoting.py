@@ -108,16 +108,18 @@ class _Memory:
 _memory = _Memory()
 
 
-def best_quotes(query: str, found: Sequence[Found], limit: int = 3) -> list[Quote]:
+def best_quotes(query: str, found: Sequence[Found], limit: int = 3, vector: Vectors | None = None) -> list[Quote]:
     """At most ``limit`` quotes that answer ``query``, best first; empty when nothing fits well enough.
 
-    A quote stands within one passage, also where several were found as one stretch.
+    A quote stands within one passage, also where several were found as one stretch. ``vector`` is the question's, where
+    its search has made it already.
     """
     if not found:
         return []
     top = max(one.score for one in found)
     generation = serving_generation()
-    scored = _score(query, _places(found[:QUOTED_PASSAGES]), generation, embed_query(generation, query))
+    vector = embed_query(generation, query) if vector is None else vector
+    scored = _score(query, _places(found[:QUOTED_PASSAGES]), generation, vector)
     ranked = sorted(
         (replace(one, score=one.score - PASSAGE_WEIGHT * (top - found[one.place.found_index].score)) for one in scored),
         key=lambda one: -one.score,

@@ -67,13 +67,16 @@ class Word:
 
 @dataclass(frozen=True)
 class Reach:
-    """``passages`` that may be searched, of ``total``: about, and exactly counted by the search itself when few."""
+    """``passages`` that may be searched, of ``total``: about, and exactly counted by the search itself when few. They
+    are in the sources ``allowed``.
+    """
 
     rights: Rights
     words: tuple[Word, ...]
     passages: int
     total: int
     is_indexed: bool
+    allowed: tuple[UUID, ...] = ()
 
     @property
     def is_few(self) -> bool:
@@ -104,7 +107,7 @@ def survey_of(sources: SourceQuerySet, query: str, generation_id: int) -> Reach 
     census = _census(allowed)
     passages = sum(census.sizes.get(source_id, 0) for source_id in allowed)
     words = choose_words(texts, census.common, census.total)
-    return Reach(Rights(sql, values), words, passages, census.total, is_indexed)
+    return Reach(Rights(sql, values), words, passages, census.total, is_indexed, tuple(allowed))
 
 
 def choose_words(texts: Sequence[str], common: Mapping[str, float], total: int) -> tuple[Word, ...]:

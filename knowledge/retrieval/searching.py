@@ -18,8 +18,9 @@ from django.db import connection
 from accounts.models import User
 from app.inference.expanding import expand
 from app.inference.reranking import rerank
-from knowledge.index.generations import Vectors, embed_query, serving_generation
+from knowledge.index.generations import Vectors, serving_generation
 from knowledge.index.indexing import as_text
+from knowledge.index.question_vectors import question_vectors
 from knowledge.models import IndexGeneration
 from knowledge.retrieval.candidates import Candidate, Vector, candidates
 from knowledge.retrieval.choosing import Choice, Ranked, Result, choose
@@ -42,7 +43,9 @@ JOIN knowledge_version v ON v.id = a.version_id ORDER BY a.number
 
 @dataclass
 class Search:
-    """A search as it went. ``query`` is what was searched for, ``seconds`` what each step took."""
+    """A search as it went. ``query`` is what was searched for, ``vector`` its own (None where one may read nothing),
+    ``seconds`` what each step took.
+    """
 
     query: str
     wordings: list[str] = field(default_factory=list)
@@ -50,6 +53,7 @@ class Search:
     ranked: list[Ranked] = field(default_factory=list)
     choice: Choice = field(default_factory=Choice)
     found: list[Found] = field(default_factory=list)
+    vector: Vectors | None = None
     seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
@@ -81,13 +85,13 @@ def look(
     generation = serving_generation()
     with done.timed("rewording"):
         done.wordings = expand(done.query)
-    vector = _bring_up(done, user, source_ids, generation)
+    _bring_up(done, user, source_ids, generation)
     with done.timed("reranking"):
         done.ranked = _reranked(done.query, done.ranked)
     with done.timed("choosing"):
         done.choice = choose(done.ranked, limit)
     with done.timed("quoting"):
-        done.found = _found(done.query, done.choice.results, generation, vector)
+        done.found = _found(done, generation)
     return done
 
 
@@ -96,27 +100,26 @@ def cleaned(query: str) -> str:
     return " ".join(query.replace("\x00", " ").split())[:LONGEST_QUERY]
 
 
-def _bring_up(done: Search, user: User, source_ids: Sequence[UUID], generation: IndexGeneration) -> Vectors:
-    """Fill in the candidates of the question and its rewordings, in order; gives the question's vector."""
+def _bring_up(done: Search, user: User, source_ids: Sequence[UUID], generation: IndexGeneration) -> None:
+    """Fill in the candidates of the question and its rewordings, in order, and the question's vector."""
     best: dict[UUID, Ranked] = {}
-    first: Vectors | None = None
     for query in (done.query, *done.wordings):
-        with done.timed("embedding"):
-            vector = embed_query(generation, query)
         with done.timed("finding"):
             reach = survey(user, query, source_ids, generation.pk)
-            asked = Vector(generation.pk, generation.dimensions, as_text(vector))
-            brought = candidates(reach, asked) if reach else []
+        if reach is None:
+            return
+        with done.timed("embedding"):
+            vector = question_vectors.embed(generation, query, reach.allowed)
+        with done.timed("finding"):
+            brought = candidates(reach, Vector(generation.pk, generation.dimensions, as_text(vector)))
         for one in brought:
-            score = one.score if first is None else REWORDED * one.score
+            score = one.score if done.vector is None else REWORDED * one.score
             if one.passage_id not in best or best[one.passage_id].score < score:
                 best[one.passage_id] = Ranked(one, score, 0)
-        if first is None:
-            first, done.reach = vector, reach
+        if done.vector is None:
+            done.vector, done.reach = vector, reach
     ordered = sorted(best.values(), key=lambda one: (-one.score, str(one.candidate.document_id), one.candidate.start))
     done.ranked = [replace(one, place=place) for place, one in enumerate(ordered, 1)]
-    assert first is not None
-    return first
 
 
 def _reranked(query: str, ranked: list[Ranked]) -> list[Ranked]:
@@ -134,15 +137,18 @@ def _told(candidate: Candidate) -> str:
     return "\n".join([" – ".join([candidate.document_title, *candidate.heading_path]), candidate.text])
 
 
-def _found(query: str, results: Sequence[Result], generation: IndexGeneration, vector: Vectors) -> list[Found]:
+def _found(done: Search, generation: IndexGeneration) -> list[Found]:
     """Results as they are handed out, the first of them with their best sentence."""
+    results = done.choice.results
+    if done.vector is None:
+        return []
     texts = _texts(results)
     places = [
         Place(number, one.passage_id, one.text, (), one.start)
         for number, result in enumerate(results[:QUOTED])
         for one in result.passages
     ]
-    spans = quote_spans(query, places, generation, vector)
+    spans = quote_spans(done.query, places, generation, done.vector)
     return [
         _result(result, text, spans.get(number, (result.best.candidate.start, result.best.candidate.end)))
         for number, (result, text) in enumerate(zip(results, texts, strict=True))
