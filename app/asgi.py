@@ -12,6 +12,7 @@ from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from django.conf import settings  # noqa: E402
 
 from accounts.sockets import SignedIn  # noqa: E402
+from app.inference.watching import watcher  # noqa: E402
 from app.web.bodies import LimitBodies  # noqa: E402
 from chat.routing import websocket_urlpatterns  # noqa: E402
 from chat.runner import runner  # noqa: E402
@@ -20,7 +21,9 @@ FORM_BYTES = 1_000_000  # what a form may add to its largest file
 
 
 class Parley:
-    """Routes by protocol. Any first scope makes the loop a writer of answers; the end of the lifespan drains it."""
+    """Routes by protocol. Any first scope makes the loop a writer of answers and a watcher of model servers; the end of
+    the lifespan drains it.
+    """
 
     def __init__(self) -> None:
         limited = LimitBodies(http, settings.UPLOAD_MAX_BYTES + FORM_BYTES)
@@ -29,6 +32,7 @@ class Parley:
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         if runner.attach():
             runner.warm_up()
+            watcher.attach()
         if scope["type"] == "lifespan":
             await self._live(receive, send)
         else:
@@ -40,6 +44,7 @@ class Parley:
             if message["type"] == "lifespan.startup":
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
+                await watcher.detach()
                 await runner.drain()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
