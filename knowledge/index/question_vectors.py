@@ -1,7 +1,7 @@
 """The vectors of questions asked before: embedding one takes longer than looking up its passages.
 
-A vector follows from the text and the model alone, so what is kept never grows old. It is kept apart for readers who may
-read different sources: how quick a search is must not tell that others, elsewhere, asked the same.
+A vector follows from the text and the model alone, so what is kept never grows old. It is kept apart for readers who
+may read different sources: how quick a search is must not tell that others, elsewhere, asked the same.
 """
 
 from __future__ import annotations
