@@ -150,6 +150,8 @@ CELERY_BEAT_SCHEDULE = {
 MODEL_URL = environment.find_text("MODEL_URL")
 MODEL_NAME = environment.find_text("MODEL_NAME")
 MODEL_API_KEY = environment.find_text("MODEL_API_KEY")
+    "accounts.warn_of_limits": {"task": "accounts.tasks.warn_of_limits", "schedule": 60.0},
+    "accounts.forget_old_counts": {"task": "accounts.tasks.forget_old_counts", "schedule": 3600.0},
 EMBEDDING_URL = environment.find_text("EMBEDDING_URL")
 EMBEDDING_NAME = environment.find_text("EMBEDDING_NAME")
 EMBEDDING_API_KEY = environment.find_text("EMBEDDING_API_KEY")
@@ -219,6 +221,8 @@ USE_TZ = True
 
 STATIC_URL = "static/"
 # WhiteNoise hands out files as plain iterators. They are small; the first chat page has 43 KB of them.
+# What the registry's prices are in, and what budgets are counted in.
+CURRENCY = environment.text("CURRENCY", "EUR")
 warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
 STATIC_ROOT = environment.find_text("STATIC_ROOT")  # where an image keeps its collected files; else the finders serve
 STATICFILES_DIRS = [BASE_DIR / "static"]
