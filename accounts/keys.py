@@ -63,7 +63,7 @@ def revoke_key(*, actor: User, key: ApiKey) -> None:
 def find_user_by_key(secret: str) -> User | None:
     """Whom the key acts for; None for an unknown, revoked or expired key, or a suspended person.
 
-    Notes the use of the key, at most once a minute.
+    The person carries the key's id. Notes the use of the key, at most once a minute.
     """
     if not secret.startswith(ApiKey.PREFIX):
         return None
@@ -73,4 +73,5 @@ def find_user_by_key(secret: str) -> User | None:
     now = timezone.now()
     if key.last_used_at is None or now - key.last_used_at > _SEEN_EVERY:
         ApiKey.objects.filter(pk=key.pk).update(last_used_at=now)
+    key.user.key_id = key.pk
     return key.user

@@ -147,7 +147,7 @@ class ApiKey(models.Model):
 
 
 class Spending(models.Model):
-    """What one person's answers with one assistant and one model used up on one day (UTC), by one key or in the browser.
+    """What one person's answers with one assistant and one model used up on one day (UTC), by one key or by none.
 
     Only sums, so nobody's questions are in it; when somebody is erased their sums stay, as nobody's. ``assistant_id``
     and ``key_id`` are plain ids: an assistant belongs to a package above, a key may be gone. Tokens that a server did

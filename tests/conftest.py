@@ -15,9 +15,10 @@ from django.db import connection
 from django.test import Client
 from pytest_django.plugin import DjangoDbBlocker
 
+from accounts import counting
 from accounts.models import Group, Role, User
 from accounts.ownership import as_owner
-from app.inference import workers
+from app.inference import pricing, workers
 from tests import factories
 
 SignIn = Callable[[User | None], Client]
@@ -41,8 +42,10 @@ def django_db_setup(django_test_environment: None, django_db_blocker: DjangoDbBl
 
 @pytest.fixture(autouse=True)
 def registry_read_anew() -> None:
-    """No test meets the model servers of the one before."""
+    """No test meets the model servers, prices and limits of the one before."""
     workers.forget()
+    pricing.forget()
+    counting.forget()
 
 
 @pytest.fixture

@@ -8,11 +8,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 from django.utils import timezone
 
-from accounts.models import ApiKey, Group, Role, User
+from accounts.models import ApiKey, Group, Limit, Role, User
 from chat.models import Assistant, Citation, Conversation, Message
 from knowledge.models import Document, Gap, GapQuestion, Passage, Source, Version
 from moderation.models import Case, Policy, PolicyVersion
@@ -40,6 +41,12 @@ def make_key(user: User, **fields: Any) -> str:
     fields = {"name": "test", "digest": ApiKey.digest_of(secret), "hint": secret[:12], **fields}
     ApiKey.objects.create(user=user, **fields)
     return secret
+
+
+def make_limit(*, amount: int | str = 10, measure: str = "questions", period: str = "day", **fields: Any) -> Limit:
+    """For everybody together, unless a ``subject`` (with ``subject_id`` and ``subject_name``) is given."""
+    fields = {"subject": Limit.Subject.ALL, **fields}
+    return Limit.objects.create(amount=Decimal(amount), measure=measure, period=period, **fields)
 
 
 def make_group(name: str = "Crew", *, members: Sequence[User] = ()) -> Group:
