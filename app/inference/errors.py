@@ -84,6 +84,13 @@ class BrokenStreamError(UpstreamError):
     message = "The model server sent something that cannot be read."
 
 
+class WrongModelError(UpstreamError):
+    """Another model answered than was asked for, or the server knows none of that name."""
+
+    code = "model_wrong"
+    message = "The model server runs another model than it should."
+
+
 class TooLongError(UpstreamError):
     """The answer ran past the total time or size; a repeat would do the same."""
 

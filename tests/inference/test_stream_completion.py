@@ -5,10 +5,10 @@ import contextlib
 import socket
 import uuid
 
-import aiohttp
 import pytest
 
 from app.inference.client import new_session, stream_completion
+from app.inference.connections import Session
 from app.inference.errors import (
     BrokenStreamError,
     BusyError,
@@ -17,6 +17,7 @@ from app.inference.errors import (
     TooLongError,
     UnreachableError,
     UpstreamError,
+    WrongModelError,
 )
 from app.inference.scripted_server import WORDS, ScriptedServer
 from app.inference.types import CompletionRequest, Target, TextChunk, Usage
@@ -26,7 +27,7 @@ ANSWER = "".join(WORDS)
 
 
 async def read(
-    to: Target, request: CompletionRequest | None = None, session: aiohttp.ClientSession | None = None
+    to: Target, request: CompletionRequest | None = None, session: Session | None = None
 ) -> tuple[str, Usage | None, UpstreamError | None]:
     """The text, the usage and the error of one answer."""
     text, usage, failure = "", None, None
@@ -106,7 +107,7 @@ REFUSALS = {
     "unavailable": BusyError,
     "bad-request": RejectedError,
     "unauthorized": UpstreamError,
-    "not-found": UpstreamError,
+    "not-found": WrongModelError,
     "broken": UpstreamError,
     "redirect": UpstreamError,
     "wrong-type": UpstreamError,
@@ -218,7 +219,6 @@ async def test_one_connection_serves_answers_in_turn(scripted_server: ScriptedSe
         to = target(scripted_server.url)
         for _ in range(3):
             assert (await read(to, session=session))[0] == ANSWER
-        assert session.connector is not None
         assert len(scripted_server.requests) == 3
         assert len({recorded.peer for recorded in scripted_server.requests}) == 1
 
