@@ -60,15 +60,30 @@ def new_session() -> aiohttp.ClientSession:
 
 async def get(session: aiohttp.ClientSession, url: str, *, api_key: str | None = None, seconds: float = 2.0) -> Answer:
     """What the server answers to a GET, whatever its status, all within ``seconds``. Raises ProbeError."""
+    return await _ask(session, "GET", url, None, api_key, seconds)
+
+
+async def post(
+    session: aiohttp.ClientSession, url: str, body: Any, *, api_key: str | None = None, seconds: float = 10.0
+) -> Answer:
+    """What the server answers to JSON that is posted, whatever its status. Raises ProbeError."""
+    return await _ask(session, "POST", url, orjson.dumps(body), api_key, seconds)
+
+
+async def _ask(
+    session: aiohttp.ClientSession, method: str, url: str, data: bytes | None, api_key: str | None, seconds: float
+) -> Answer:
     headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+    if data is not None:
+        headers["Content-Type"] = "application/json"
     try:
         async with (
             asyncio.timeout(seconds),
-            session.get(url, headers=headers, allow_redirects=False) as response,
+            session.request(method, url, data=data, headers=headers, allow_redirects=False) as response,
         ):
             body = bytearray()
-            async for data in response.content.iter_any():
-                body += data
+            async for part in response.content.iter_any():
+                body += part
                 if len(body) > MOST_BYTES:
                     raise ProbeError("too_large", f"It sends more than {MOST_BYTES // 1_000_000} MB.")
             location = response.headers.get("Location", "") if 300 <= response.status < 400 else ""
@@ -88,8 +103,6 @@ def describe(error: Exception, url: str, seconds: float) -> ProbeError:
     host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
     if isinstance(error, TimeoutError):
         return ProbeError("timeout", f"It does not answer within {seconds:g} s.")
-    if isinstance(error, aiohttp.InvalidURL | ValueError):
-        return ProbeError("address", "This is no address.")
     if isinstance(error, aiohttp.ClientConnectorDNSError | socket.gaierror):
         return ProbeError("name", f"No machine is known by the name {host}.")
     if isinstance(error, aiohttp.ClientConnectorCertificateError | ssl.SSLCertVerificationError):
@@ -101,6 +114,8 @@ def describe(error: Exception, url: str, seconds: float) -> ProbeError:
             return ProbeError("refused", f"Nothing listens on port {port} of {host}.")
         why = error.os_error.strerror or type(error.os_error).__name__
         return ProbeError("unreachable", f"{host} cannot be reached: {why}.")
+    if isinstance(error, aiohttp.InvalidURL | ValueError):
+        return ProbeError("address", "This is no address.")
     return ProbeError("broken", "It ends the connection without an answer that can be read.")
 
 

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-import threading
 from collections.abc import Iterator
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import redis
@@ -21,47 +18,11 @@ from app.inference.models import Worker, WorkerState
 from app.inference.registry import register_worker
 from app.inference.scripted_server import ScriptedServer
 from app.inference.watching import LEADER, Watcher
+from tests.inference.odd_server import Odd, dead_address, odd
+
+__all__ = ["odd"]
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-class Odd(ThreadingHTTPServer):
-    """Answers every GET with ``status`` and ``headers``, after ``pause``."""
-
-    def __init__(self) -> None:
-        self.status, self.headers, self.body, self.asked = 200, {}, b"{}", []
-        self.pause = threading.Event()
-        self.pause.set()
-        super().__init__(("127.0.0.1", 0), _Handler)
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}/v1"
-
-
-class _Handler(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        server = self.server
-        assert isinstance(server, Odd)
-        server.asked.append((self.path, self.headers.get("Authorization")))
-        server.pause.wait(10)
-        self.send_response(server.status)
-        for name, value in server.headers.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(server.body)
-
-    def log_message(self, *_: object) -> None: ...
-
-
-@pytest.fixture
-def odd() -> Iterator[Odd]:
-    server = Odd()
-    yield server
-    server.pause.set()
-    server.shutdown()
-    server.server_close()
 
 
 @pytest.fixture
@@ -70,12 +31,6 @@ def valkey() -> Iterator[redis.Redis]:
     client.delete(LEADER)
     yield client
     client.close()
-
-
-def dead_address() -> str:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{probe.getsockname()[1]}/v1"
 
 
 def look(watcher: Watcher, worker: Worker, times: int = 1) -> tuple[str, str]:
@@ -128,7 +83,7 @@ def test_vllm_and_llama_are_asked_for_their_health(odd: Odd) -> None:
     ],
 )
 def test_any_other_server_is_asked_for_its_models(odd: Odd, status: int, problem: str) -> None:
-    odd.status, odd.headers = status, {"Location": "http://127.0.0.1:9/secret"}
+    odd.status, odd.more = status, {"Location": "http://127.0.0.1:9/secret"}
     worker = register_worker(model_name="m", address=odd.url)
     assert look(Watcher(), worker, 2) == ("sick" if problem else "healthy", problem)
     assert {path for path, _ in odd.asked} == {"/v1/models"}
