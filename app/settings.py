@@ -100,7 +100,12 @@ def database(url: str) -> dict[str, Any]:
         "HOST": query.pop("host", parts.hostname or ""),
         "PORT": str(parts.port or query.pop("port", "")),
         "CONN_MAX_AGE": 0,
-        "OPTIONS": query | {"pool": {"min_size": 1, "max_size": 16, "timeout": 10}},
+        "OPTIONS": query
+        | {
+            "pool": {"min_size": 1, "max_size": 16, "timeout": 10},
+            # For the cursors of app.web.statements alone. A pooler between that shares connections may not bear it.
+            "prepare_threshold": 2 if environment.boolean("PREPARE_STATEMENTS", True) else None,
+        },
         "TEST": {"NAME": "parley_test"},
     }
 
@@ -145,13 +150,13 @@ CELERY_BEAT_SCHEDULE = {
     "knowledge.revisit_gaps": {"task": "knowledge.tasks.revisit_gaps", "schedule": 300.0},
     "knowledge.send_reminders": {"task": "knowledge.tasks.send_reminders", "schedule": 1800.0},
     "chat.note_lost_gaps": {"task": "chat.tasks.note_lost_gaps", "schedule": 300.0},
+    "accounts.warn_of_limits": {"task": "accounts.tasks.warn_of_limits", "schedule": 60.0},
+    "accounts.forget_old_counts": {"task": "accounts.tasks.forget_old_counts", "schedule": 3600.0},
 }
 
 MODEL_URL = environment.find_text("MODEL_URL")
 MODEL_NAME = environment.find_text("MODEL_NAME")
 MODEL_API_KEY = environment.find_text("MODEL_API_KEY")
-    "accounts.warn_of_limits": {"task": "accounts.tasks.warn_of_limits", "schedule": 60.0},
-    "accounts.forget_old_counts": {"task": "accounts.tasks.forget_old_counts", "schedule": 3600.0},
 EMBEDDING_URL = environment.find_text("EMBEDDING_URL")
 EMBEDDING_NAME = environment.find_text("EMBEDDING_NAME")
 EMBEDDING_API_KEY = environment.find_text("EMBEDDING_API_KEY")
@@ -216,13 +221,13 @@ CONTENT_SECURITY_POLICY = {
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
+# What the registry's prices are in, and what budgets are counted in.
+CURRENCY = environment.text("CURRENCY", "EUR")
 USE_I18N = True
 USE_TZ = True
 
 STATIC_URL = "static/"
 # WhiteNoise hands out files as plain iterators. They are small; the first chat page has 43 KB of them.
-# What the registry's prices are in, and what budgets are counted in.
-CURRENCY = environment.text("CURRENCY", "EUR")
 warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
 STATIC_ROOT = environment.find_text("STATIC_ROOT")  # where an image keeps its collected files; else the finders serve
 STATICFILES_DIRS = [BASE_DIR / "static"]
