@@ -9,7 +9,7 @@ import asyncio
 import ssl
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Protocol
+from typing import Protocol, cast
 from urllib.parse import urlsplit
 
 import httptools
@@ -180,8 +180,7 @@ class Connection(asyncio.Protocol):
     # --- for the event loop ---
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport, self._is_reading = transport, True
+        self._transport, self._is_reading = cast(asyncio.Transport, transport), True
         self._session.note_open(self)
 
     def data_received(self, data: bytes) -> None:
