@@ -11,8 +11,9 @@ from django.http import HttpRequest
 
 from accounts.admin import AuditedAdmin, ReadOnlyAdmin
 from accounts.callers import reader
+from app.errors import BadInputError
 from chat import prompts
-from chat.assistants import write_prompt
+from chat.assistants import check_chain, write_prompt
 from chat.models import Assistant, PromptVersion
 
 
@@ -43,6 +44,11 @@ class AssistantForm(ModelForm):  # type: ignore[type-arg]
         cleaned: dict[str, Any] = super().clean() or {}
         if cleaned.get("mode") == Assistant.Mode.GENERATE and not cleaned.get("model"):
             self.add_error("model", "An assistant that writes needs a model; choose one or let it quote.")
+        chain = [one.model for one in self.instance.fallbacks.select_related("model")] if self.instance.pk else []
+        try:
+            check_chain(cleaned.get("model"), self.instance.canary, chain)
+        except BadInputError as error:
+            self.add_error("model", error.message)
         return cleaned
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.db import transaction
@@ -10,29 +11,47 @@ from django.db.models import Max, Q
 from accounts import audit, rights
 from accounts.models import User
 from app.errors import BadInputError
-from app.inference.models import Model
-from chat.models import Assistant, PromptVersion
+from app.inference.models import Model, Role
+from chat.models import Assistant, Fallback, PromptVersion
 
 
 def create_assistant(actor: User, *, slug: str, name: str, **columns: Any) -> Assistant:
     """A new assistant; ``columns`` are those of the model."""
     rights.require(actor, "chat.edit_assistant")
     _check(columns)
+    check_chain(columns.get("model"), columns.get("canary"), [])
     with transaction.atomic():
         assistant = Assistant.objects.create(slug=slug, name=name, **columns)
         audit.record(actor=actor, action="assistant.create", obj=assistant, payload={"slug": slug})
     return assistant
 
 
-def change_assistant(actor: User, *, assistant: Assistant, **columns: Any) -> None:
-    """Change some columns; the audit event names them."""
+def change_assistant(
+    actor: User, *, assistant: Assistant, fallbacks: Sequence[Model] | None = None, **columns: Any
+) -> None:
+    """Change some columns; the audit event names them. ``fallbacks`` takes the place of the whole chain, in order.
+
+    Raises BadInputError for a chain that cannot be: a model twice, or one that does not write.
+    """
     rights.require(actor, "chat.edit_assistant")
-    _check({"mode": assistant.mode, "model": assistant.model} | columns)
+    if columns.get("canary", assistant.canary) is None and columns.get("canary_percent", assistant.canary_percent):
+        columns["canary_percent"] = 0
+    if not 0 <= columns.get("canary_percent", 0) <= 100:
+        raise BadInputError("The share of a model on trial is 0 to 100 percent.")
+    wanted = {name: columns.get(name, getattr(assistant, name)) for name in ("mode", "model", "canary")}
+    _check(wanted)
     with transaction.atomic():
+        Assistant.objects.select_for_update().get(pk=assistant.pk)
+        chain = [one.model for one in assistant.fallbacks.select_related("model")] if fallbacks is None else fallbacks
+        check_chain(wanted["model"], wanted["canary"], chain)
         for name, value in columns.items():
             setattr(assistant, name, value)
         assistant.save(update_fields=list(columns))
-        audit.record(actor=actor, action="assistant.change", obj=assistant, payload={"columns": sorted(columns)})
+        payload: dict[str, Any] = {"columns": sorted(columns)}
+        if fallbacks is not None:
+            _replace_fallbacks(assistant, fallbacks)
+            payload["fallbacks"] = [model.name for model in fallbacks]
+        audit.record(actor=actor, action="assistant.change", obj=assistant, payload=payload)
 
 
 def write_prompt(actor: User, *, assistant: Assistant, template: str) -> PromptVersion:
@@ -67,11 +86,33 @@ def adopt_model(actor: User | str, *, model: Model) -> list[Assistant]:
         changed = list(waiting)
         for assistant in changed:
             assistant.model, assistant.mode = model, Assistant.Mode.GENERATE
-            assistant.save(update_fields=["model", "mode"])
+            if assistant.canary_id == model.pk:
+                assistant.canary, assistant.canary_percent = None, 0
+            assistant.save(update_fields=["model", "mode", "canary", "canary_percent"])
+            _replace_fallbacks(assistant, [one.model for one in assistant.fallbacks.exclude(model=model)])
             audit.record(actor=actor, action="assistant.adopt_model", obj=assistant, payload={"model": model.name})
     return changed
+
+
+def check_chain(model: Model | None, canary: Model | None, fallbacks: Sequence[Model]) -> None:
+    """Raises BadInputError unless these are different models that write, and the first of them is there."""
+    chain = [one for one in (model, canary, *fallbacks) if one is not None]
+    if model is None and len(chain) > 0:
+        raise BadInputError("Choose the model that writes first; others can only take its place.")
+    for one in chain:
+        if one.role != Role.GENERATE:
+            raise BadInputError(f"{one} does not write answers.")
+        if chain.count(one) > 1:
+            raise BadInputError(f"{one} is named twice. Each model has one place: first, on trial, or in the chain.")
 
 
 def _check(columns: dict[str, Any]) -> None:
     if columns.get("mode") == Assistant.Mode.GENERATE and columns.get("model") is None:
         raise BadInputError("An assistant that writes needs a model; choose one or let it quote.")
+
+
+def _replace_fallbacks(assistant: Assistant, models: Sequence[Model]) -> None:
+    assistant.fallbacks.all().delete()
+    Fallback.objects.bulk_create(
+        Fallback(assistant=assistant, model=model, position=position) for position, model in enumerate(models, start=1)
+    )

@@ -62,6 +62,54 @@ def test_what_an_administrator_set_afterwards_stays(ada, handbook):
     assert adopt_model("system", model=ensure_model(name="larger", role="generate")) == []
 
 
+def chain_of(assistant):
+    return [one.model.name for one in assistant.fallbacks.order_by("position")]
+
+
+def test_an_assistant_has_a_chain_of_models_and_one_on_trial(ada, handbook):
+    first, second, third, trial = (ensure_model(name=name) for name in ("first", "second", "third", "trial"))
+    change_assistant(ada, assistant=handbook, model=first, fallbacks=[second, third], canary=trial, canary_percent=5)
+    handbook.refresh_from_db()
+    assert (chain_of(handbook), handbook.canary, handbook.canary_percent) == (["second", "third"], trial, 5)
+    change_assistant(ada, assistant=handbook, fallbacks=[third, second])
+    assert chain_of(handbook) == ["third", "second"]
+    change_assistant(ada, assistant=handbook, canary=None)
+    handbook.refresh_from_db()
+    assert (handbook.canary, handbook.canary_percent, chain_of(handbook)) == (None, 0, ["third", "second"])
+    events = AuditEvent.objects.filter(action="assistant.change", object=f"assistant:{handbook.pk}")
+    assert ["second", "third"] in [event.payload.get("fallbacks") for event in events]
+
+
+def test_a_chain_that_cannot_be_is_refused(ada, handbook):
+    first, second = ensure_model(name="first"), ensure_model(name="second")
+    embeds = ensure_model(name="embeds", role="embed")
+    for wrong in (
+        {"model": first, "fallbacks": [second, second]},
+        {"model": first, "fallbacks": [first]},
+        {"model": first, "canary": first},
+        {"model": first, "canary": second, "fallbacks": [second]},
+        {"model": first, "fallbacks": [embeds]},
+        {"model": embeds},
+        {"model": first, "canary": embeds},
+        {"fallbacks": [second]},
+        {"canary": second},
+        {"model": first, "canary": second, "canary_percent": 101},
+    ):
+        with pytest.raises(BadInputError):
+            change_assistant(ada, assistant=handbook, **wrong)
+    handbook.refresh_from_db()
+    assert (handbook.model, chain_of(handbook)) == (None, [])
+
+
+def test_a_model_that_is_adopted_leaves_its_other_places(ada, handbook):
+    small, large, other = ensure_model(name="small", is_demonstration=True), ensure_model(name="large"), "other"
+    change_assistant(ada, assistant=handbook, mode="generate", model=small)
+    change_assistant(ada, assistant=handbook, canary=ensure_model(name=other), fallbacks=[large])
+    adopt_model(ada, model=large)
+    handbook.refresh_from_db()
+    assert (handbook.model, handbook.canary.name, chain_of(handbook)) == (large, other, [])
+
+
 def test_the_admin_site_changes_an_assistant_and_its_wording(signed_in, ada, handbook):
     page = reverse("admin:chat_assistant_change", args=[handbook.pk])
     form = {"name": "Handbook", "slug": "handbook", "mode": "quote", "max_tokens": 300, "is_default": "on"}
