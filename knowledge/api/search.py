@@ -7,6 +7,8 @@ from ninja import Router
 
 from accounts.callers import caller
 from accounts.rights import require
+from accounts.spending import spend_on_embedding
+from knowledge.index.generations import serving_generation
 from knowledge.retrieval import search
 from knowledge.retrieval.found import Found
 from knowledge.schemas import PassageOut, SearchIn, SearchOut
@@ -18,6 +20,7 @@ router = Router()
 def find(request: HttpRequest, body: SearchIn) -> SearchOut:
     user = caller(request)
     require(user, "knowledge.search")
+    spend_on_embedding(user, model_name=serving_generation().embedding_name, characters=len(body.query))
     found = search(user=user, query=body.query, limit=body.limit, source_ids=body.source_ids)
     return SearchOut(passages=[_passage(one) for one in found])
 
