@@ -186,6 +186,7 @@ class Message(models.Model):
         FAILED = "failed"
 
     SETTLED = frozenset(State) - {State.QUEUED, State.RUNNING, State.HELD}
+    BROKEN_OFF = frozenset({State.STOPPED, State.INTERRUPTED})
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="messages")

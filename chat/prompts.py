@@ -34,19 +34,27 @@ def instructions(template: str, assistant_name: str) -> str:
 
 
 def build(
-    *, system: str, history: Sequence[ChatMessage], question: str, found: Sequence[Found]
+    *,
+    system: str,
+    history: Sequence[ChatMessage],
+    question: str,
+    found: Sequence[Found],
+    numbers: Sequence[int] = (),
 ) -> tuple[ChatMessage, ...]:
-    """The whole prompt, oldest first. ``history`` is in order of time and is cut to its last turns."""
-    last = QUESTION.format(passages=_passages(found), question=question) if found else question
+    """The whole prompt, oldest first. ``history`` is in order of time and is cut to its last turns. The passages are
+    numbered from 1 unless ``numbers`` are given.
+    """
+    passages = _passages(found, numbers or range(1, len(found) + 1))
+    last = QUESTION.format(passages=passages, question=question) if found else question
     recent = [ChatMessage(turn.role, turn.content) for turn in list(history)[-HISTORY_MESSAGES:]]
     return (ChatMessage("system", system), *recent, ChatMessage("user", last))
 
 
-def _passages(found: Sequence[Found]) -> str:
+def _passages(found: Sequence[Found], numbers: Sequence[int]) -> str:
     return "\n".join(
         f'<passage number="{number}" title="{_inert(passage.document_title)}">\n'
         f"{_inert(passage.text[:PASSAGE_CHARACTERS])}\n</passage>"
-        for number, passage in enumerate(found, 1)
+        for number, passage in zip(numbers, found, strict=True)
     )
 
 
