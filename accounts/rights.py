@@ -29,13 +29,14 @@ Capability = Literal[
     "audit.read",
     "accounts.administer",
     "pool.administer",
+    "usage.read",
 ]
 
 GRANTS: dict[str, frozenset[Capability]] = {
     Role.EMPLOYEE: frozenset({"chat.ask", "knowledge.search"}),
     Role.OWNER: frozenset({"knowledge.create_source", "knowledge.edit_source", "knowledge.test_search"}),
     Role.MODERATOR: frozenset({"moderation.review"}),
-    Role.AUDITOR: frozenset({"audit.read"}),
+    Role.AUDITOR: frozenset({"audit.read", "usage.read"}),
     Role.ADMIN: frozenset(
         {
             "chat.edit_assistant",
@@ -46,6 +47,7 @@ GRANTS: dict[str, frozenset[Capability]] = {
             "moderation.edit_policy",
             "accounts.administer",
             "pool.administer",
+            "usage.read",
         }
     ),
 }
