@@ -7,11 +7,12 @@ does.
 import asyncio
 import logging
 from collections.abc import Callable
+from uuid import UUID
 
 from django.db import DatabaseError
 
 from app.errors import ParleyError
-from app.inference.models import Worker
+from app.inference.models import Model, Worker
 from app.inference.types import Kind, Target
 from app.web.threads import in_thread
 
@@ -23,26 +24,29 @@ Targets = dict[str, list[Target]]
 
 
 def load_targets() -> Targets:
-    """Every worker that takes requests, by its model's name."""
+    """Every worker that takes requests, by the names of its model and of the adapters that it has loaded."""
     targets: Targets = {}
-    for worker in Worker.objects.taking_requests().select_related("model"):
+    for worker in Worker.objects.taking_requests().select_related("model").prefetch_related("adapters"):
+        adapters = [adapter for adapter in worker.adapters.all() if adapter.base_id == worker.model_id]
         try:
-            target = target_of(worker)
+            for model in (worker.model, *adapters):
+                targets.setdefault(model.name, []).append(target_of(worker, model))
         except ParleyError as error:
             logger.warning("worker %s cannot be used: %s", worker.id, error.message)
-            continue
-        targets.setdefault(worker.model.name, []).append(target)
     return targets
 
 
-def target_of(worker: Worker) -> Target:
-    """What a request to this worker needs. Raises BadInputError when its key cannot be opened any more."""
+def target_of(worker: Worker, model: Model | None = None) -> Target:
+    """What a request to this worker needs, for its own model or an adapter of it. Raises BadInputError when its key
+    cannot be opened any more.
+    """
     kind: Kind = worker.kind  # type: ignore[assignment]  # the column's choices are these
+    model = model or worker.model
     return Target(
         id=worker.id,
         address=worker.address.rstrip("/"),
-        model=worker.model.name,
-        upstream_name=worker.model.upstream_name,
+        model=model.name,
+        upstream_name=model.upstream_name,
         api_key=worker.open_api_key(),
         capacity=worker.capacity,
         kind=kind,
@@ -71,10 +75,24 @@ class Directory:
                 await asyncio.shield(reading)
             elif age > 2 * self._fresh_seconds:
                 await asyncio.wait([reading], timeout=LONGEST_WAIT)
+        return self.known(model)
+
+    def known(self, model: str) -> list[Target]:
+        """The workers of ``model`` in the copy that there is, however old."""
         return (self._targets or {}).get(model, [])
 
+    def models_on(self, worker: UUID) -> list[str]:
+        """The models that this worker serves, by the copy that there is."""
+        return [name for name, targets in (self._targets or {}).items() if any(each.id == worker for each in targets)]
+
+    def workers(self) -> list[UUID]:
+        """All workers of the copy that there is."""
+        return list({target.id: None for targets in (self._targets or {}).values() for target in targets})
+
     async def refresh(self) -> None:
-        """Read the registry now."""
+        """Read the registry now: what was changed before this call is in the copy after it."""
+        if self._reading and not self._reading.done():
+            await asyncio.wait([self._reading])
         await asyncio.shield(self._begin_reading())
 
     async def close(self) -> None:

@@ -1,36 +1,44 @@
 """Which model server answers: one pool per process and event loop, over every worker of the registry.
 
-A conversation keeps meeting the worker that has its beginning in the prefix cache, unless that one is much
-busier than the rest. Another worker is tried only while nothing has been shown. Waiting is in order of
-priority and arrival, and bounded.
+A conversation keeps meeting the worker that has its beginning in the prefix cache, unless that one is much busier than
+the rest (``lanes``). A worker's capacity is one for all processes (``places``), and so is the line of those who wait
+(``waiting``). Another worker, or a fallback model's, is tried only while nothing has been shown (``finding``).
 """
 
+from __future__ import annotations
+
 import asyncio
-import bisect
 import contextlib
-import itertools
 import logging
+import time
 import uuid
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 from weakref import WeakKeyDictionary
 
-import aiohttp
+from django.conf import settings
 
+from app.inference import pool_metrics
 from app.inference.client import new_session, stream_completion
+from app.inference.connections import Session
 from app.inference.directory import Directory
-from app.inference.errors import NoWorkerError, PoolFullError, UpstreamError
-from app.inference.lanes import Lane, choose
-from app.inference.types import CompletionRequest, Deadlines, TextChunk, Usage, Waiting
+from app.inference.errors import BusyError, NoWorkerError, PoolFullError, StalledError, UpstreamError
+from app.inference.finding import Finder, Place, Search
+from app.inference.lanes import failure_pause, pause_after
+from app.inference.news import Listener
+from app.inference.places import Places
+from app.inference.progress import Progress, Running
+from app.inference.types import CompletionRequest, Deadlines, TextChunk, Usage
+from app.inference.waiting import OnWait
 
 logger = logging.getLogger(__name__)
 
 MOST_TRIES = 3
-LONGEST_QUEUE = 256
-PLACE_SECONDS = 12.0
+TRIES_BEFORE_FALLBACK = 2
+STANDSTILL_PART = 0.4  # of the stall deadline: 8 s
 
-OnWait = Callable[[Waiting], None]
+Pieces = AsyncGenerator[TextChunk | Usage, None]
 
 
 class Stream:
@@ -38,12 +46,13 @@ class Stream:
     server.
     """
 
-    def __init__(self, lane: Lane, first: TextChunk | Usage, rest: AsyncGenerator[TextChunk | Usage, None]) -> None:
-        self.worker_id: uuid.UUID = lane.target.id
+    def __init__(self, place: Place, first: TextChunk | Usage, rest: Pieces) -> None:
+        self.worker_id: uuid.UUID = place.target.id
+        self.model: str = place.target.model
         self._first: TextChunk | Usage | None = first
         self._rest = rest
 
-    def __aiter__(self) -> "Stream":
+    def __aiter__(self) -> Stream:
         return self
 
     async def __anext__(self) -> TextChunk | Usage:
@@ -57,7 +66,7 @@ class Stream:
         self._first = None
         await self._rest.aclose()
 
-    async def __aenter__(self) -> "Stream":
+    async def __aenter__(self) -> Stream:
         return self
 
     async def __aexit__(
@@ -66,161 +75,181 @@ class Stream:
         await self.aclose()
 
 
-@dataclass(order=True)
-class _Ticket:
-    """A request that waits for a place; the smallest goes first."""
+@dataclass
+class _Tries:
+    """What has been tried for one request, and the seconds that went by in line and with workers asked."""
 
-    priority: int
-    number: int
-    turn: asyncio.Event = field(default_factory=asyncio.Event, compare=False)
+    request: CompletionRequest
+    on_wait: OnWait | None
+    count: int = 0
+    failed: set[uuid.UUID] = field(default_factory=set)
+    by_model: dict[str, int] = field(default_factory=dict)
+    waited: float = 0.0
+    asked: float = 0.0
+
+    def note(self, place: Place, error: UpstreamError) -> None:
+        """A worker that is only busy may be asked again after its pause."""
+        self.count += 1
+        self.by_model[place.target.model] = self.by_model.get(place.target.model, 0) + 1
+        if not isinstance(error, BusyError):
+            self.failed.add(place.target.id)
+
+    def models(self) -> tuple[str, ...]:
+        """Those to ask, in order. A model that failed twice makes room for its fallbacks."""
+        chain = tuple(dict.fromkeys((self.request.model, *self.request.fallbacks)))
+        left = tuple(model for model in chain if self.by_model.get(model, 0) < TRIES_BEFORE_FALLBACK)
+        return left or chain[-1:]
+
+    def may_go_on(self) -> bool:
+        return self.count < MOST_TRIES + bool(self.request.fallbacks)
 
 
 class Pool:
-    def __init__(self, directory: Directory | None = None, deadlines: Deadlines | None = None) -> None:
+    def __init__(
+        self, directory: Directory | None = None, deadlines: Deadlines | None = None, places: Places | None = None
+    ) -> None:
         self._directory = directory or Directory()
         self._deadlines = deadlines or Deadlines()
-        self._session: aiohttp.ClientSession | None = None
-        self._lanes: dict[uuid.UUID, Lane] = {}
-        self._queues: dict[str, list[_Ticket]] = {}
-        self._numbers = itertools.count()
+        self._places = places or Places(settings.VALKEY_URL)
+        self._finder = Finder(self._directory, self._places)
+        self._progress = Progress()
+        self._session: Session | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def stream(self, request: CompletionRequest, on_wait: OnWait | None = None) -> Stream:
-        """Ask a worker of ``request.model``; returns when the first text is there.
+        """Ask a worker of ``request.model``, or of its fallbacks; returns when the first text is there.
 
         ``on_wait`` is called, on the event loop and at most once a second, while the request waits for a place.
         Raises NoWorkerError, PoolFullError, or the last worker's UpstreamError when none gave a first token.
         """
-        asked_at = _now()
-        tried: set[uuid.UUID] = set()
-        lane = await self._wait_for_lane(request, asked_at, on_wait)
+        self._start()
+        tries = _Tries(request, on_wait)
+        place = await self._find(tries)
         while True:
-            tried.add(lane.target.id)
+            began_at = time.monotonic()
             try:
-                return await self._begin(lane, request, asked_at, is_last=not self._others(request, tried))
+                return await self._begin(place, tries)
             except UpstreamError as error:
-                others = self._others(request, tried) if error.elsewhere else []
-                next_lane = choose(others, request.affinity, _now())
-                if next_lane is None or len(tried) >= MOST_TRIES:
-                    raise
-                next_lane.take()
-                lane = next_lane
+                tries.asked += time.monotonic() - began_at
+                tries.note(place, error)
+                place = await self._find_other(tries, error)
 
     async def refresh(self) -> None:
         """Read the registry now, instead of within some seconds."""
         await self._directory.refresh()
+        self._finder.kick()
 
     async def close(self) -> None:
         """Close every connection, streams under way too."""
         _pools.pop(asyncio.get_running_loop(), None)
-        await self._directory.close()
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        await self._finder.close()
         if self._session:
             await self._session.close()
+        await self._directory.close()
+        await self._places.close()
 
-    async def _begin(self, lane: Lane, request: CompletionRequest, asked_at: float, *, is_last: bool) -> Stream:
+    async def _find(self, tries: _Tries) -> Place:
+        began_at = time.monotonic()
+        left = self._deadlines.place - tries.waited
+        try:
+            return await self._finder.find(Search(tries.request, tries.models(), tries.failed, left, tries.on_wait))
+        finally:
+            seconds = time.monotonic() - began_at
+            tries.waited += seconds
+            pool_metrics.WAITED.labels(tries.request.model).observe(seconds)
+
+    async def _find_other(self, tries: _Tries, error: UpstreamError) -> Place:
+        """A place to try again after ``error``, which is raised where there is none."""
+        is_over = tries.asked >= self._deadlines.first_token
+        if not error.elsewhere or is_over or not tries.may_go_on():
+            raise error
+        try:
+            return await self._find(tries)
+        except (NoWorkerError, PoolFullError):
+            raise error from None
+
+    async def _begin(self, place: Place, tries: _Tries) -> Stream:
         """Wait for the first piece. A worker that is not the last hope gets half of the time that is left."""
         deadlines = self._deadlines
-        if not is_last:
-            spent = _now() - asked_at
-            deadlines = replace(deadlines, first_token=(spent + deadlines.first_token) / 2)
-        rest = self._attempt(lane, request, deadlines, asked_at)
+        without = {*tries.failed, place.target.id}
+        if tries.count + 1 < MOST_TRIES and self._finder.has_other(tries.models(), without):
+            deadlines = replace(deadlines, first_token=(tries.asked + deadlines.first_token) / 2)
+        asked_at = asyncio.get_running_loop().time() - tries.asked
+        rest = self._attempt(place, tries.request, deadlines, asked_at)
         try:
             first = await rest.__anext__()
         except BaseException:
             await rest.aclose()
             raise
-        return Stream(lane, first, rest)
+        return Stream(place, first, rest)
 
-    async def _attempt(
-        self, lane: Lane, request: CompletionRequest, deadlines: Deadlines, asked_at: float
-    ) -> AsyncGenerator[TextChunk | Usage, None]:
-        """One worker's stream; the place taken on its lane is given back however this ends."""
+    async def _attempt(self, place: Place, request: CompletionRequest, deadlines: Deadlines, asked_at: float) -> Pieces:
+        """One worker's stream; its place is given back however this ends."""
         if self._session is None:
             self._session = new_session(self._deadlines)
-        began_at = _now()
-        pieces = stream_completion(self._session, lane.target, request, deadlines, asked_at=asked_at)
+        running = self._progress.begin(place.target.id)
+        pieces = stream_completion(self._session, place.target, request, deadlines, asked_at=asked_at)
         try:
             async with contextlib.aclosing(pieces):
                 async for piece in pieces:
-                    lane.note_progress(_now())
+                    self._note_piece(place, running, piece)
                     yield piece
+                    running.silent_since = time.monotonic()
         except UpstreamError as error:
-            lane.note_failure(error, began_at=began_at, now=_now())
-            logger.warning("worker %s of %s failed: %s", lane.target.id, lane.target.model, error)
+            self._note_failure(place, running, error)
             raise
         finally:
-            lane.give_back()
-            self._call_next(request.model)
+            self._progress.end(running)
+            self._finder.release(place, was_answer=running.has_text)
 
-    def _others(self, request: CompletionRequest, tried: set[uuid.UUID]) -> list[Lane]:
-        now = _now()
-        return [
-            lane
-            for lane in self._lanes.values()
-            if lane.target.model == request.model and lane.target.id not in tried and lane.has_place(now)
-        ]
+    def _note_piece(self, place: Place, running: Running, piece: TextChunk | Usage) -> None:
+        self._progress.moved(running)
+        lane = self._places.local.lane(place.target.id)
+        if lane.failures and lane.is_healed_by(place.taken_at):
+            self._places.heal(place.target.id)
+        if isinstance(piece, Usage):
+            pool_metrics.note_usage(piece)
 
-    async def _wait_for_lane(self, request: CompletionRequest, asked_at: float, on_wait: OnWait | None) -> Lane:
-        """A lane with a place taken on it, as soon as it is this request's turn."""
-        queue = self._queues.setdefault(request.model, [])
-        if len(queue) >= LONGEST_QUEUE:
-            raise PoolFullError
-        ticket = _Ticket(request.priority, next(self._numbers))
-        bisect.insort(queue, ticket)
-        until = asked_at + min(PLACE_SECONDS, self._deadlines.first_token / 2)
+    def _note_failure(self, place: Place, running: Running, error: UpstreamError) -> None:
+        target = place.target
+        logger.warning("worker %s of %s failed: %s", target.id, target.model, error)
+        pool_metrics.FAILURES.labels(str(target.id), error.code).inc()
+        pause = pause_after(error)
+        if pause and not (isinstance(error, StalledError) and self._progress.is_slow(running)):
+            self._places.fail(target.id, pause)
+
+    def _start(self) -> None:
+        """Begin what goes on beside the streams, with the first of them."""
+        if not self._tasks:
+            loop = asyncio.get_running_loop()
+            listener = Listener(settings.VALKEY_URL)
+            self._tasks = [
+                loop.create_task(self._keep()),
+                loop.create_task(listener.listen(self._finder.kick, self._hear_of_registry)),
+            ]
+
+    async def _keep(self) -> None:
+        """Every two seconds: say what is held, and leave workers alone whose streams stand still."""
+        while True:
+            await asyncio.sleep(self._places.timing.renew)
+            for worker in self._progress.standing(STANDSTILL_PART * self._deadlines.stall):
+                self._places.fail(worker, failure_pause(was_silent=True))
+            workers = self._directory.workers()
+            await self._places.renew(workers)
+            pool_metrics.note_state(self._places, self._progress.count(), self._finder.waiting())
+
+    async def _hear_of_registry(self) -> None:
         try:
-            while True:
-                lanes = await self._current_lanes(request.model)
-                now = _now()
-                if queue[0] is ticket and (lane := choose(lanes, request.affinity, now)):
-                    lane.take()
-                    return lane
-                wake_at = _next_try(lanes, now, until)
-                if on_wait:
-                    on_wait(Waiting(queue.index(ticket) + 1, None))
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout_at(wake_at):
-                        await ticket.turn.wait()
-                ticket.turn.clear()
-        finally:
-            queue.remove(ticket)
-            self._call_next(request.model)
-
-    def _call_next(self, model: str) -> None:
-        if queue := self._queues.get(model):
-            queue[0].turn.set()
-
-    async def _current_lanes(self, model: str) -> list[Lane]:
-        targets = await self._directory.targets(model)
-        if not targets:
-            raise NoWorkerError
-        for target in targets:
-            lane = self._lanes.get(target.id)
-            if lane is None:
-                self._lanes[target.id] = Lane(target)
-            elif lane.target != target:
-                lane.target = target
-        current = {target.id for target in targets}
-        for lane in [lane for lane in self._lanes.values() if lane.target.model == model]:
-            if lane.target.id not in current:
-                del self._lanes[lane.target.id]
-        return [self._lanes[target.id] for target in targets]
+            await self.refresh()
+        except Exception as error:  # noqa: BLE001 - the database may be away; the next look at the registry comes
+            logger.warning("the model registry cannot be read: %r", error)
 
 
-def _now() -> float:
-    return asyncio.get_running_loop().time()
-
-
-def _next_try(lanes: list[Lane], now: float, until: float) -> float:
-    """When to look again. Raises when nothing can come before ``until``."""
-    openings = [lane.closed_until for lane in lanes if lane.closed_until > now]
-    if len(openings) == len(lanes) and min(openings) > until:
-        raise NoWorkerError
-    if now >= until:
-        raise PoolFullError
-    return min([until, *openings])
-
-
-_pools: "WeakKeyDictionary[asyncio.AbstractEventLoop, Pool]" = WeakKeyDictionary()
+_pools: WeakKeyDictionary[asyncio.AbstractEventLoop, Pool] = WeakKeyDictionary()
 
 
 def get_pool() -> Pool:

@@ -92,10 +92,11 @@ class Target:
 class Deadlines:
     """How long, in seconds, the pool waits for what.
 
-    ``first_token`` counts from the request and covers waiting for a free place and tries on other workers, so
-    it is also the longest that a reader waits for nothing; ``stall`` is between two pieces of text.
+    ``place`` is the longest in line, where a reader is told how it goes on. ``first_token`` counts while a worker has
+    been asked, over all tries together; ``stall`` is between two pieces of text.
     """
 
+    place: float = 60.0
     connect: float = 5.0
     first_token: float = 28.0
     stall: float = 20.0

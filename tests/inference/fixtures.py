@@ -4,14 +4,16 @@ import uuid
 from collections.abc import Callable, Iterator
 
 import pytest
+from django.conf import settings
 
 from app.inference.directory import Directory
+from app.inference.places import Places
 from app.inference.pool import Pool
 from app.inference.scripted_server import ScriptedServer
 from app.inference.types import ChatMessage, CompletionRequest, Deadlines, Target
 
 StartServer = Callable[[], ScriptedServer]
-QUICK = Deadlines(connect=0.5, first_token=0.6, stall=0.3, total=2.0)
+QUICK = Deadlines(place=0.5, connect=0.5, first_token=0.6, stall=0.3, total=2.0)
 
 
 @pytest.fixture
@@ -45,6 +47,14 @@ def question(text: str = "How many days?", **fields: object) -> CompletionReques
     return CompletionRequest(**(defaults | fields))  # type: ignore[arg-type]
 
 
-def pool_of(*targets: Target, deadlines: Deadlines = QUICK) -> Pool:
-    """A pool over these workers of model "m"; needs a running event loop."""
-    return Pool(Directory(lambda: {"m": list(targets)}), deadlines)
+def pool_of(*targets: Target, deadlines: Deadlines = QUICK, root: str = "") -> Pool:
+    """A pool over these workers, by their models; needs a running event loop. Pools of one ``root`` count together."""
+    by_model: dict[str, list[Target]] = {}
+    for each in targets:
+        by_model.setdefault(each.model, []).append(each)
+    return Pool(Directory(lambda: by_model), deadlines, Places(settings.VALKEY_URL, root=root or new_root()))
+
+
+def new_root() -> str:
+    """The beginning of keys that no other test uses."""
+    return f"parley:{{test-{uuid.uuid4()}}}:"

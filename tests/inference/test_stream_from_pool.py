@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 
 import pytest
 
@@ -15,10 +16,12 @@ from app.inference.errors import (
     UnreachableError,
     UpstreamError,
 )
+from app.inference.lanes import Pause
+from app.inference.local_places import CLOSED_PATIENCE
 from app.inference.pool import Pool
 from app.inference.scripted_server import WORDS, ScriptedServer
-from app.inference.types import CompletionRequest, TextChunk, Usage
-from tests.inference.fixtures import pool_of, question, target
+from app.inference.types import CompletionRequest, Deadlines, TextChunk, Usage
+from tests.inference.fixtures import QUICK, pool_of, question, target
 
 ANSWER = "".join(WORDS)
 StartServer = Callable[[], ScriptedServer]
@@ -43,7 +46,7 @@ async def read(pool: Pool, request: CompletionRequest | None = None) -> tuple[st
 
 
 def outstanding(pool: Pool) -> int:
-    return sum(lane.outstanding for lane in pool._lanes.values())
+    return sum(len(lane.held) for lane in pool._places.local.lanes.values())
 
 
 async def test_an_answer_arrives_and_its_place_is_given_back(scripted_server: ScriptedServer) -> None:
@@ -219,20 +222,17 @@ async def test_cancelling_before_the_first_token_frees_the_place(scripted_server
 
 
 async def test_a_worker_that_recovers_is_used_again(scripted_server: ScriptedServer) -> None:
-    async with using(pool_of(target(scripted_server.url))) as pool:
+    async with using(pool_of(target(scripted_server.url), deadlines=replace(QUICK, place=3))) as pool:
         scripted_server.then("broken")
         with pytest.raises(UpstreamError):
             await pool.stream(question())
-        (lane,) = pool._lanes.values()
-        lane.closed_until = asyncio.get_running_loop().time() + 0.1
         assert (await read(pool))[0] == ANSWER, "the next request waits for the end of the pause"
 
 
 async def test_a_long_pause_is_said_at_once(scripted_server: ScriptedServer) -> None:
     async with using(pool_of(target(scripted_server.url))) as pool:
         await read(pool)
-        (lane,) = pool._lanes.values()
-        lane.closed_until = asyncio.get_running_loop().time() + 60
+        pool._places.fail(next(iter(pool._places.local.lanes)), Pause(CLOSED_PATIENCE + 1, is_failure=False))
         with pytest.raises(NoWorkerError):
             await pool.stream(question())
 
@@ -240,7 +240,7 @@ async def test_a_long_pause_is_said_at_once(scripted_server: ScriptedServer) -> 
 async def test_two_hundred_streams_lose_and_mix_nothing(scripted_server: ScriptedServer) -> None:
     scripted_server.script(tokens=lambda body: [f"{body['messages'][0]['content']}-{n} " for n in range(20)])
     async with using(pool_of(target(scripted_server.url, capacity=64))) as pool:
-        pool._deadlines = pool._deadlines.__class__()
+        pool._deadlines = Deadlines()
         answers = await asyncio.gather(*(read(pool, question(f"q{n}")) for n in range(200)))
     for number, (text, _) in enumerate(answers):
         assert text == "".join(f"q{number}-{n} " for n in range(20))
