@@ -6,3 +6,6 @@ class InferenceConfig(AppConfig):
 
     name = "app.inference"
     label = "inference"
+
+    def ready(self) -> None:
+        from app.inference import receivers  # noqa: F401 - connects them; models are there only now

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -55,7 +55,7 @@ class Listener:
         self._url = url
         self._root = root
 
-    async def listen(self, on_free: Callable[[], None], on_registry: Callable[[], Awaitable[None]]) -> None:
+    async def listen(self, on_free: Callable[[], None], on_registry: Callable[[], None]) -> None:
         """Call ``on_free`` when somewhere a place is free and ``on_registry`` when the registry has changed, or may
         have while nobody listened. Runs until it is cancelled.
         """
@@ -64,13 +64,13 @@ class Listener:
                 await self._listen(on_free, on_registry)
             await asyncio.sleep(PAUSE_SECONDS)
 
-    async def _listen(self, on_free: Callable[[], None], on_registry: Callable[[], Awaitable[None]]) -> None:
+    async def _listen(self, on_free: Callable[[], None], on_registry: Callable[[], None]) -> None:
         client = redis.asyncio.from_url(self._url, socket_connect_timeout=PATIENCE_SECONDS, socket_timeout=None)
         async with client, client.pubsub(ignore_subscribe_messages=True) as pubsub:
             await pubsub.subscribe(REGISTRY, f"{self._root}free")
-            await on_registry()
+            on_registry()
             async for message in pubsub.listen():
                 if message["channel"] == REGISTRY.encode():
-                    await on_registry()
+                    on_registry()
                 else:
                     on_free()

@@ -46,7 +46,7 @@ class Places:
         self.local = LocalPlaces()
         self.outstanding: dict[UUID, int] = {}  # over all processes, as of the last renewal
         self.timing = timing or Timing()
-        self._root = root
+        self.root = root
         self._name = secrets.token_hex(6)
         self._numbers = itertools.count(1)
         self._valkey = OrderedConnection(url)
@@ -161,7 +161,7 @@ class Places:
             self._script = (await self._valkey.ask("SCRIPT", "LOAD", SCRIPT)).decode()
 
     def _command(self, operation: str, *arguments: Part) -> tuple[Part, ...]:
-        return ("EVALSHA", self._script, 1, self._root, operation, *arguments)
+        return ("EVALSHA", self._script, 1, self.root, operation, *arguments)
 
     def _post(self, operation: str, *arguments: Part) -> None:
         if self._valkey.is_open:

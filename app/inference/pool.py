@@ -36,6 +36,7 @@ logger = logging.getLogger(__name__)
 
 MOST_TRIES = 3
 TRIES_BEFORE_FALLBACK = 2
+BREATH_SECONDS = 0.2
 STANDSTILL_PART = 0.4  # of the stall deadline: 8 s
 
 Pieces = AsyncGenerator[TextChunk | Usage, None]
@@ -114,6 +115,7 @@ class Pool:
         self._finder = Finder(self._directory, self._places)
         self._progress = Progress()
         self._session: Session | None = None
+        self._registry_changed = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
     async def stream(self, request: CompletionRequest, on_wait: OnWait | None = None) -> Stream:
@@ -226,10 +228,11 @@ class Pool:
         """Begin what goes on beside the streams, with the first of them."""
         if not self._tasks:
             loop = asyncio.get_running_loop()
-            listener = Listener(settings.VALKEY_URL)
+            listener = Listener(settings.VALKEY_URL, self._places.root)
             self._tasks = [
                 loop.create_task(self._keep()),
-                loop.create_task(listener.listen(self._finder.kick, self._hear_of_registry)),
+                loop.create_task(listener.listen(self._finder.kick, self._registry_changed.set)),
+                loop.create_task(self._follow_registry()),
             ]
 
     async def _keep(self) -> None:
@@ -242,11 +245,16 @@ class Pool:
             await self._places.renew(workers)
             pool_metrics.note_state(self._places, self._progress.count(), self._finder.waiting())
 
-    async def _hear_of_registry(self) -> None:
-        try:
-            await self.refresh()
-        except Exception as error:  # noqa: BLE001 - the database may be away; the next look at the registry comes
-            logger.warning("the model registry cannot be read: %r", error)
+    async def _follow_registry(self) -> None:
+        """Read the registry whenever it changes; many changes at once are read once."""
+        while True:
+            await self._registry_changed.wait()
+            self._registry_changed.clear()
+            try:
+                await self.refresh()
+            except Exception as error:  # noqa: BLE001 - the database may be away; the registry is read again anyway
+                logger.warning("the model registry cannot be read: %r", error)
+            await asyncio.sleep(BREATH_SECONDS)
 
 
 _pools: WeakKeyDictionary[asyncio.AbstractEventLoop, Pool] = WeakKeyDictionary()

@@ -9,30 +9,31 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 
 from django.db import DatabaseError
 
 from app.errors import ParleyError
-from app.inference.directory import target_of
-from app.inference.models import Role, Worker, WorkerState
+from app.inference.directory import load_targets, target_of
+from app.inference.models import Role, Worker
 from app.inference.types import Target
 
 FRESH_SECONDS = 3.0
 
 log = logging.getLogger(__name__)
 _lock = threading.Lock()
-_copies: dict[tuple[str, str], tuple[float, list[Target]]] = {}
+_copies: dict[str, tuple[float, list[Target]]] = {}
 
 
 def workers_of_role(role: Role) -> list[Target]:
     """The healthy workers of the first model (by name) of this role that has any; empty when nobody plays it."""
-    targets = _known("model__role", role)
+    targets = _known(f"role {role}", lambda: _read(model__role=role))
     return [target for target in targets if target.model == targets[0].model]
 
 
 def workers_of_model(name: str) -> list[Target]:
-    """The healthy workers of the model of this name."""
-    return _known("model__name", name)
+    """The healthy workers of the model of this name, which may be an adapter."""
+    return _known(f"model {name}", lambda: _read(model__name=name) or load_targets().get(name, []))
 
 
 def forget() -> None:
@@ -41,14 +42,13 @@ def forget() -> None:
         _copies.clear()
 
 
-def _known(column: str, value: str) -> list[Target]:
-    key = (column, str(value))
+def _known(key: str, read: Callable[[], list[Target]]) -> list[Target]:
     with _lock:
         read_at, targets = _copies.get(key, (float("-inf"), []))
     if time.monotonic() - read_at < FRESH_SECONDS:
         return targets
     try:
-        targets = _read(column, value)
+        targets = read()
     except DatabaseError as error:
         log.warning("the model registry cannot be read, the last copy stays in use: %s", error)
     with _lock:
@@ -56,8 +56,8 @@ def _known(column: str, value: str) -> list[Target]:
     return targets
 
 
-def _read(column: str, value: str) -> list[Target]:
-    found = Worker.objects.filter(**{column: value}, state=WorkerState.HEALTHY).select_related("model")
+def _read(**columns: str) -> list[Target]:
+    found = Worker.objects.taking_requests().filter(**columns).select_related("model")
     targets = []
     for worker in found.order_by("model__name", "address"):
         try:

@@ -48,7 +48,8 @@ class OrderedConnection:
             return
         options: dict[str, Any] = {"socket_timeout": None, "socket_connect_timeout": self._patience_seconds}
         options |= {"retry": Retry(NoBackoff(), 0), "protocol": 2, "driver_info": None}
-        connection = ConnectionPool.from_url(self._url, **options).make_connection()
+        pool: Any = ConnectionPool.from_url(self._url, **options)
+        connection = pool.make_connection()
         try:
             async with asyncio.timeout(self._patience_seconds):
                 await connection.connect()
@@ -61,13 +62,14 @@ class OrderedConnection:
     def send(self, *command: Part) -> asyncio.Future[Any]:
         """Hand the command to the kernel now; the reply comes later, or ValkeyGoneError or ResponseError does."""
         reply: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        # Past the connection's own way to send: that one may wait, and then what comes later goes first.
         writer = self._connection._writer if self._connection else None
         if writer is None or writer.transport.get_write_buffer_size() > MOST_UNSENT:
             self._lose(ValkeyGoneError("not connected"))
             reply.set_exception(ValkeyGoneError("not connected"))
             return reply
         self._replies.append(reply)
-        writer.write(hiredis.pack_command(command))
+        writer.write(hiredis.pack_command(command))  # type: ignore[arg-type]  # its own types know commands of one part
         return reply
 
     async def ask(self, *command: Part) -> Any:
