@@ -48,7 +48,26 @@ def lock_folder(folder: DataFolder, note: str) -> int:
 
     Waits while an earlier run that was killed is still being cleaned up. Raises EmbeddedError when one runs.
     """
-    lock = os.open(folder.run / "supervisor.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        return hold(folder.run / "supervisor.lock", note)
+    except HeldError as error:
+        raise EmbeddedError(
+            f"Parley already runs on {folder.root} ({error}). Stop it, or give this one a folder and a port of "
+            "its own with PARLEY_DATA_DIR and PORT."
+        ) from None
+
+
+class HeldError(Exception):
+    """Somebody else holds a lock; the text says who."""
+
+
+def hold(file: Path, note: str) -> int:
+    """Take the lock that is this file, and leave in it who holds it and `note`; returns the descriptor, which is the
+    lock.
+
+    Waits while only the guardian of a process that was killed still holds it. Raises HeldError when one lives.
+    """
+    lock = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     deadline = time.monotonic() + _CLEANING_SECONDS
     while True:
         try:
@@ -59,10 +78,7 @@ def lock_folder(folder: DataFolder, note: str) -> int:
             if running or time.monotonic() > deadline:
                 os.close(lock)
                 about = f"process {words[0]}, {words[1].strip()}" if len(words) == 2 else "just starting"
-                raise EmbeddedError(
-                    f"Parley already runs on {folder.root} ({about}). Stop it, or give this one a folder and a port of "
-                    "its own with PARLEY_DATA_DIR and PORT."
-                ) from None
+                raise HeldError(about) from None
             time.sleep(0.1)
             continue
         os.ftruncate(lock, 0)

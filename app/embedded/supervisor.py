@@ -7,18 +7,16 @@ outlives this process.
 
 import asyncio
 import contextlib
-import json
 import signal
 import subprocess
-import sys
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable
-from pathlib import Path
 from typing import Any
 
 from app.embedded.console import Console
 from app.embedded.errors import EmbeddedError
+from app.embedded.guarding import Guard
 from app.embedded.processes import Part, describe_exit, kill_group, spawn
 
 _CRASHES_TOLERATED = 5  # within _CRASH_WINDOW seconds
@@ -46,19 +44,18 @@ class Supervisor:
 
     def __init__(self, console: Console, lock: int) -> None:
         self._console = console
-        self._lock = lock
         self._running: dict[str, _Running] = {}
         self._keepers: list[asyncio.Task[None]] = []
         self._stop = asyncio.Event()
         self._reason: EmbeddedError | None = None
-        self._guardian: subprocess.Popen[bytes] | None = None
+        self._guard = Guard(lock)
 
     async def __aenter__(self) -> "Supervisor":
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self._asked_to_stop)
         loop.add_signal_handler(signal.SIGCHLD, self._reap)
-        self._start_guardian()
+        self._guard.start()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -67,11 +64,7 @@ class Supervisor:
             keeper.cancel()
         await asyncio.gather(*self._keepers, return_exceptions=True)
         await self._stop_all()
-        guardian, self._guardian = self._guardian, None
-        if guardian is not None and guardian.stdin is not None:
-            with contextlib.suppress(OSError):
-                guardian.stdin.close()
-            guardian.wait()
+        self._guard.close()
 
     async def start(self, *parts: Part) -> None:
         """Start these at once and wait until all answer; from then on they are kept running.
@@ -188,8 +181,8 @@ class Supervisor:
                 kill_group(running.process.pid)
                 running.ended.set()
                 self._tell_guardian()
-        if self._guardian is not None and self._guardian.poll() is not None and not self._stop.is_set():
-            self._start_guardian()
+        if not self._stop.is_set():
+            self._guard.start()
 
     def _asked_to_stop(self) -> None:
         if self._stop.is_set():  # asked twice: no more patience
@@ -219,23 +212,8 @@ class Supervisor:
     def _live(self) -> list[_Running]:
         return [running for running in self._running.values() if not running.ended.is_set()]
 
-    def _start_guardian(self) -> None:
-        program = Path(__file__).with_name("guardian.py")
-        self._guardian = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(program)],
-            stdin=subprocess.PIPE,
-            pass_fds=[self._lock],
-            start_new_session=True,
-        )
-        self._tell_guardian()
-
     def _tell_guardian(self) -> None:
-        if self._guardian is None or self._guardian.stdin is None:
-            return
-        entries = [(each.process.pid, int(each.part.stop_signal), each.part.stop_seconds) for each in self._live()]
-        with contextlib.suppress(BrokenPipeError):  # it died; a new one is started when that is noticed
-            self._guardian.stdin.write(json.dumps(entries).encode() + b"\n")
-            self._guardian.stdin.flush()
+        self._guard.tell((running.process, running.part) for running in self._live())
 
 
 class _Lines(asyncio.Protocol):

@@ -14,6 +14,7 @@ from django.utils import timezone
 from app.embedded import paths
 from app.errors import BadInputError, ConflictError
 from app.inference.models import Model, Worker, WorkerKind, WorkerState, check_address
+from app.inference.news import tell_registry_changed
 
 DEMONSTRATION_MODEL = "smollm2-135m"
 DEMONSTRATION_CONTEXT_TOKENS = 4096
@@ -28,7 +29,12 @@ class ModelFields(TypedDict, total=False):
     revision: str
     licence: str
     context_tokens: int | None
+    query_prefix: str
+    passage_prefix: str
     files: dict[str, str]
+    base: Model | None
+    tensor_parallel: int
+    pipeline_parallel: int
     is_demonstration: bool
 
 
@@ -53,19 +59,22 @@ def ensure_model(*, name: str, **fields: Unpack[ModelFields]) -> Model:
 
 class WorkerFields(TypedDict, total=False):
     """What can be said of a worker beside its model and address. ``api_key``: None keeps the one it has, ""
-    forgets it.
+    forgets it. Without a ``state`` it takes requests.
     """
 
     api_key: str | None
     capacity: int
     kind: str
     is_embedded: bool
+    is_managed: bool
     upstream_name: str | None
+    state: WorkerState
+    state_reason: str
 
 
 @transaction.atomic
 def register_worker(*, model_name: str, address: str, **fields: Unpack[WorkerFields]) -> Worker:
-    """The worker at ``address`` (base URL ending in /v1), taking requests from now on.
+    """The worker at ``address`` (base URL ending in /v1), taking requests from now on unless another state is given.
 
     The same address and model twice is the same worker, brought up to date. Makes the model if there is none
     of that name, and sets its ``upstream_name`` if one is given. Raises BadInputError when the address cannot
@@ -84,17 +93,18 @@ def register_worker(*, model_name: str, address: str, **fields: Unpack[WorkerFie
     api_key = fields.pop("api_key", None)
     if api_key is not None:
         worker.set_api_key(api_key)
+    worker.state, worker.state_reason = WorkerState.HEALTHY, ""
     for field, value in fields.items():
         setattr(worker, field, value)
-    worker.state, worker.state_reason = WorkerState.HEALTHY, ""
     worker.save()
     return worker
 
 
 def set_worker_state(worker: Worker, state: WorkerState, reason: str = "") -> None:
-    """Let the worker take requests, or not, and why. Running answers go on; every process knows within seconds."""
+    """Let the worker take requests, or not, and why. Running answers go on; every process knows at once."""
     worker.state, worker.state_reason = state, reason[:300]
     Worker.objects.filter(id=worker.id).update(state=state, state_reason=worker.state_reason)
+    tell_registry_changed()
 
 
 def note_seen(worker: Worker, *, is_healthy: bool, reason: str = "") -> None:
@@ -104,7 +114,15 @@ def note_seen(worker: Worker, *, is_healthy: bool, reason: str = "") -> None:
     state = WorkerState.HEALTHY if is_healthy else WorkerState.SICK
     waking = Worker.objects.filter(id=worker.id, state__in=[WorkerState.HEALTHY, WorkerState.SICK])
     seen = {"last_seen_at": timezone.now()} if is_healthy else {}
-    waking.update(state=state, state_reason=reason[:300], **seen)
+    if waking.exclude(state=state).update(state=state, state_reason=reason[:300], **seen):
+        tell_registry_changed()
+    else:
+        waking.update(state_reason=reason[:300], **seen)
+
+
+def note_alive(worker: Worker) -> None:
+    """A sign of life that changes nothing else."""
+    Worker.objects.filter(id=worker.id).update(last_seen_at=timezone.now())
 
 
 @transaction.atomic
@@ -121,6 +139,7 @@ def connect_configured_worker() -> Worker | None:
         if not settings.MODEL_NAME:
             raise BadInputError("MODEL_URL is set; MODEL_NAME must say which of its models to use.")
         embedded.update(state=WorkerState.OFF)
+        tell_registry_changed()
         return register_worker(
             model_name=settings.MODEL_NAME, address=settings.MODEL_URL, api_key=settings.MODEL_API_KEY
         )

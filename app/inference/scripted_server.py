@@ -78,6 +78,7 @@ class ScriptedServer:
         self.url = ""
         self.dimensions = dimensions
         self.requests: list[Recorded] = []
+        self.models = ["scripted"]
         self.ranks: Ranker = rank_by_words
         self._host, self._port = host, port
         self._base = Script()
@@ -128,7 +129,7 @@ class ScriptedServer:
         app.router.add_post("/v1/chat/completions", self._complete)
         app.router.add_post("/v1/embeddings", self._embed)
         app.router.add_post("/v1/rerank", self._rerank)
-        app.router.add_get("/v1/models", _list_models)
+        app.router.add_get("/v1/models", self._list_models)
         app.router.add_get("/health", _say_healthy)
         app.router.add_get("/metrics", self._count)
         runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=0.0)
@@ -147,6 +148,9 @@ class ScriptedServer:
         """The one gauge of vLLM's that Parley reads."""
         running = sum(recorded.ended_at is None for recorded in self.requests)
         return web.Response(text=f'vllm:num_requests_running{{engine="0"}} {running}.0\n')
+
+    async def _list_models(self, _request: web.Request) -> web.Response:
+        return web.json_response({"object": "list", "data": [{"id": name, "object": "model"} for name in self.models]})
 
     async def _receive(self, request: web.Request) -> tuple[Recorded, Script]:
         body = orjson.loads(await request.read())
@@ -349,10 +353,6 @@ ACTS: dict[str, Act] = {
     "huge-line": _Turn.huge_line,
     "endless": _Turn.endless,
 }
-
-
-async def _list_models(_request: web.Request) -> web.Response:
-    return web.json_response({"object": "list", "data": [{"id": "scripted", "object": "model"}]})
 
 
 async def _say_healthy(_request: web.Request) -> web.Response:

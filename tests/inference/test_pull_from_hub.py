@@ -1,20 +1,29 @@
 """A commit of a hub: only safe kinds of files are fetched, and nothing stays of what is refused."""
 
 import hashlib
+import os
+import signal
+import subprocess
+import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import ClassVar
 
+import numpy as np
 import orjson
 import pytest
 from django.core.management import CommandError, call_command
+from safetensors.numpy import save
 
+from app.embedded.paths import CLONE, data_folder
 from app.inference.models import Model
-from app.inference.pulling import model_folder, verify
+from app.inference.weights.pulling import model_folder, verify
 
 pytestmark = pytest.mark.django_db
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
+PATH = f"/org/m/resolve/{COMMIT}"
 
 
 class Hub(BaseHTTPRequestHandler):
@@ -23,11 +32,14 @@ class Hub(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     files: ClassVar[dict[str, bytes]] = {}
     asked: ClassVar[list[str]] = []
+    fetched: ClassVar[list[str]] = []
+    goes_on = threading.Event()  # while it is not set, more.safetensors stops coming in the middle
 
     def do_HEAD(self) -> None:
         self._answer(with_body=False)
 
     def do_GET(self) -> None:
+        type(self).fetched.append(self.path)
         self._answer(with_body=True)
 
     def _answer(self, *, with_body: bool) -> None:
@@ -49,6 +61,11 @@ class Hub(BaseHTTPRequestHandler):
         self.send_header("X-Repo-Commit", COMMIT)
         self.send_header("ETag", f'"{hashlib.sha256(body).hexdigest()}"')
         self.end_headers()
+        if with_body and name == "more.safetensors" and not type(self).goes_on.is_set():
+            self.wfile.write(body[: len(body) // 2])
+            self.wfile.flush()
+            type(self).goes_on.wait(30)
+            return
         if with_body:
             self.wfile.write(body)
 
@@ -60,11 +77,12 @@ class Hub(BaseHTTPRequestHandler):
 def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Hub]]:
     Hub.files = {
         "config.json": b'{"max_position_embeddings": 512}',
-        "model.safetensors": b"weights" * 5000,
+        "model.safetensors": save({"layer": np.arange(100_000, dtype=np.float32)}),
         "pytorch_model.bin": b"\x80\x04pickle",
         "modeling_m.py": b"print()",
     }
-    Hub.asked = []
+    Hub.asked, Hub.fetched = [], []
+    Hub.goes_on.set()
     server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
@@ -93,9 +111,48 @@ def test_a_model_whose_code_is_named_in_its_configuration_is_refused(hub: type[H
         pull("with-code")
     assert not Model.objects.exists()
     assert not model_folder("with-code").exists()
-    assert not list(model_folder("with-code").parent.glob(".pull-*"))
+    assert not list(model_folder("with-code").parent.glob(".pull-with-code"))
 
 
 def test_a_repository_that_is_not_there_is_said_plainly(hub: type[Hub]) -> None:
-    with pytest.raises(CommandError, match="org/other"):
+    with pytest.raises(CommandError, match=r"org/other.*goes on with it"):
         call_command("models", "pull", "other", "--repo", "org/other", "--revision", COMMIT)
+
+
+def test_a_killed_download_goes_on_with_the_file_it_was_at(hub: type[Hub]) -> None:
+    hub.files["more.safetensors"] = hub.files["model.safetensors"]
+    hub.goes_on.clear()
+    draft = data_folder().models / ".pull-in-two"
+    command = ["models", "pull", "in-two", "--repo", "org/m", "--revision", COMMIT]
+    with subprocess.Popen([sys.executable, "manage.py", *command], cwd=CLONE, stderr=subprocess.DEVNULL) as first:
+        assert _eventually(lambda: (draft / "model.safetensors").exists() and f"{PATH}/more.safetensors" in hub.asked)
+        with pytest.raises(CommandError, match="by another command"):
+            pull("in-two")
+        os.kill(first.pid, signal.SIGKILL)
+    assert list(draft.rglob("*.incomplete")) and not model_folder("in-two").exists() and not Model.objects.exists()
+    hub.goes_on.set()
+    hub.fetched.clear()
+    pull("in-two")
+    assert [path for path in hub.fetched if path.startswith(PATH)] == [f"{PATH}/more.safetensors"]
+    assert verify("in-two") == Model.objects.get().files
+    assert not draft.exists()
+
+
+def test_what_does_not_fit_on_the_disk_is_not_begun(hub: type[Hub], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.inference.weights.folders.SPARE_BYTES", 2**60)
+    with pytest.raises(CommandError, match="are free"):
+        pull("too-big")
+    assert not list((data_folder().models / ".pull-too-big").rglob("*.safetensors"))
+
+
+def test_a_known_model_without_a_commit_is_not_guessed(hub: type[Hub]) -> None:
+    with pytest.raises(CommandError, match="--revision"):
+        call_command("models", "pull", "gpt-oss-120b")
+    assert not hub.asked
+
+
+def _eventually(true: Callable[[], bool], seconds: float = 20.0) -> bool:
+    end = time.monotonic() + seconds
+    while not true() and time.monotonic() < end:
+        time.sleep(0.02)
+    return true()

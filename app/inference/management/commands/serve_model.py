@@ -9,8 +9,10 @@ from django.core.management.base import BaseCommand, CommandError
 
 from app.embedded.errors import EmbeddedError
 from app.errors import ParleyError
-from app.inference.pulling import model_folder
-from app.inference.serving import Plan, Service, check_plan, check_weights
+from app.inference.serving import Service, check_weights
+from app.inference.vllm import Plan, check_plan
+from app.inference.weights.pulling import model_folder
+from app.inference.weights.signatures import Signer
 
 
 class Command(BaseCommand):
@@ -21,13 +23,14 @@ class Command(BaseCommand):
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("name", help="The model's name in the registry; assistants name it so.")
         parser.add_argument("--path", help="Folder of the weights (default: models/NAME of the data folder).")
-        parser.add_argument("--vllm", default="vllm", help="The vllm program.")
+        parser.add_argument("--program", "--vllm", default="vllm", help="The vllm program.")
         parser.add_argument("--host", default="127.0.0.1", help="Loopback or private IP address to bind to.")
         parser.add_argument("--port", type=int, default=8001)
-        parser.add_argument("--tensor-parallel", type=int, default=1, help="GPUs that share each layer.")
-        parser.add_argument("--pipeline-parallel", type=int, default=1, help="Groups of layers on different machines.")
+        parser.add_argument("--key-file", type=Path, help="File with the key it answers to (default: one is made).")
+        parser.add_argument("--tensor-parallel", type=int, help="GPUs that share each layer (default: the registry's).")
+        parser.add_argument("--pipeline-parallel", type=int, help="Groups of GPUs that take the layers in turn.")
         parser.add_argument("--context", type=int, help="Longest question and answer, in tokens.")
-        parser.add_argument("--capacity", type=int, default=64, help="Requests at once from each Parley process.")
+        parser.add_argument("--capacity", type=int, default=64, help="Requests that Parley may have there at once.")
         parser.add_argument(
             "--queue", type=int, default=256, help="Requests vLLM holds before it says 503; 0: no limit."
         )
@@ -35,6 +38,8 @@ class Command(BaseCommand):
         parser.add_argument(
             "--drain-seconds", type=float, default=60.0, help="How long running answers may take at the end."
         )
+        parser.add_argument("--signature-key", type=Path, help="Public key (PEM) that must have signed every file.")
+        parser.add_argument("--signature-certificate", type=Path, action="append", help="Or a certificate; repeatable.")
         parser.epilog = "What follows -- is passed on to vllm serve."
 
     def run_from_argv(self, argv: list[str]) -> None:
@@ -48,13 +53,18 @@ class Command(BaseCommand):
             plan = _plan(options, self.more)
             check_plan(plan)
             self.stdout.write(f"Verifying {plan.folder} …")
-            check_weights(plan)
-            service = Service(plan)
+            served = check_weights(plan, _signer(options))
+            service = Service(plan, served)
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: service.ask_to_stop())
             service.run()
         except (ParleyError, EmbeddedError) as error:
             raise CommandError(str(error)) from error
+
+
+def _signer(options: dict[str, Any]) -> Signer | None:
+    key, certificates = options["signature_key"], options["signature_certificate"] or []
+    return Signer(key, tuple(certificates)) if key or certificates else None
 
 
 def _plan(options: dict[str, Any], more: list[str]) -> Plan:
@@ -63,7 +73,8 @@ def _plan(options: dict[str, Any], more: list[str]) -> Plan:
         folder=Path(options["path"]).resolve() if options["path"] else model_folder(options["name"]),
         port=options["port"],
         host=options["host"],
-        program=options["vllm"],
+        program=options["program"],
+        key_file=options["key_file"],
         tensor_parallel=options["tensor_parallel"],
         pipeline_parallel=options["pipeline_parallel"],
         context_tokens=options["context"],
