@@ -28,6 +28,7 @@ from accounts.periods import begin_of, end_of
 
 log = logging.getLogger(__name__)
 
+EACH = Limit.Subject.EACH
 TOLD = frozenset({Limit.Period.DAY, Limit.Period.MONTH})
 SHARED = frozenset({Limit.Subject.GROUP, Limit.Subject.ASSISTANT, Limit.Subject.ALL})
 KEPT_SHORT, KEPT_LONG = timedelta(days=2), timedelta(days=100)
@@ -88,6 +89,31 @@ def standings_of_limits(limits: Sequence[Limit], *, now: datetime | None = None)
     counts = LimitCount.objects.filter(limit__in=limits, began_at__in=set(began.values())).order_by("used")
     fullest = {count.limit_id: count for count in counts if count.began_at == began[count.limit_id]}
     return [_standing(limit, fullest.get(limit.pk), now) for limit in limits]
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Somebody, or something, that is near to a limit."""
+
+    name: str
+    standing: Standing
+
+
+def near_holders(*, now: datetime | None = None, most: int = 50) -> list[Holder]:
+    """Who is near to a limit in the period at hand, the fullest first."""
+    now = now or timezone.now()
+    begun = Q()
+    for period in Limit.Period:
+        begun |= Q(limit__period=period, began_at=begin_of(period, now))
+    counts = LimitCount.objects.filter(begun, limit__removed_at=None).select_related("limit")
+    full = counts.filter(used__gte=F("limit__amount") * F("limit__warn_percent") / 100, used__gt=0)
+    standings = [(count, _standing(count.limit, count, now)) for count in full.order_by("-used")[: 4 * most]]
+    standings.sort(key=lambda one: -one[1].percent)
+    people = User.objects.in_bulk([count.holder_id for count, _ in standings if count.limit.subject == EACH])
+    return [
+        Holder(str(people.get(count.holder_id, "")) or whose(count.limit), standing)
+        for count, standing in standings[:most]
+    ]
 
 
 def notices_for(person: User, *, assistant_id: UUID | None = None, now: datetime | None = None) -> list[Standing]:

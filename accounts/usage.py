@@ -6,7 +6,7 @@ Sums by group go by today's members: somebody in two groups counts in both, so g
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, Literal, get_args
@@ -56,9 +56,9 @@ class Line:
     sums: Sums = field(default_factory=Sums)
 
 
-_FIELDS = ("answers", "tokens_in", "tokens_cached", "tokens_out", "seconds", "cost", "watt_hours")
+_NOTHING = asdict(Sums())
 # Named apart from the columns, so that none of them is summed twice.
-_TOTALS = {f"sum_{name}": Sum(name) for name in _FIELDS}
+_TOTALS = {f"sum_{name}": Sum(name) for name in _NOTHING}
 
 
 def check_span(begin: date, end: date) -> None:
@@ -106,7 +106,7 @@ def _rows(begin: date, end: date, user: User | None) -> QuerySet[Spending]:
 
 
 def _sums(row: dict[str, Any]) -> Sums:
-    return Sums(**{name: row[f"sum_{name}"] or 0 for name in _FIELDS})
+    return Sums(**{name: row[f"sum_{name}"] or nothing for name, nothing in _NOTHING.items()})
 
 
 def _names(by: str, keys: Sequence[Any]) -> dict[Any, str]:

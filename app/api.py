@@ -17,6 +17,8 @@ from accounts.api import router as accounts_router
 from accounts.authentication import ApiAuth
 from app.bodies import ObjectParser
 from app.errors import BadInputError, NotAllowedError, NotSignedInError, ParleyError
+from app.operations.pool.api import router as pool_router
+from app.operations.usage_api import router as usage_router
 from app.web.middleware import error_body
 from chat.api import router as chat_router
 from chat.openai_api import router as openai_router
@@ -35,7 +37,7 @@ api = NinjaAPI(
     parser=ObjectParser(),
     urls_namespace="api",
 )
-for router in (chat_router, knowledge_router, moderation_router, accounts_router):
+for router in (chat_router, knowledge_router, moderation_router, accounts_router, usage_router, pool_router):
     api.add_router("", router)
 
 openai_api = NinjaAPI(

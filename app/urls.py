@@ -12,6 +12,8 @@ urlpatterns = [
     path("review/", include("moderation.urls")),
     path("account/", include("accounts.urls")),
     path("account/", include("accounts.sign_in_urls")),
+    path("", include("app.operations.usage_urls")),
+    path("operations/pool/", include("app.operations.pool.urls")),
     path("admin/", admin.site.urls),
     path("api/v1/", api.urls),
     path("v1/", openai_api.urls),

@@ -14,7 +14,7 @@ from typing import Any
 from django.utils import timezone
 
 from accounts.models import ApiKey, Group, Limit, Role, User
-from chat.models import Assistant, Citation, Conversation, Message
+from chat.models import Assistant, Citation, Conversation, Generation, Message
 from knowledge.models import Document, Gap, GapQuestion, Passage, Source, Version
 from moderation.models import Case, Policy, PolicyVersion
 
@@ -155,6 +155,13 @@ def make_answer(*, conversation: Conversation, text: str = "You have 28 days. [1
     return make_message(
         conversation=conversation, text=text, role=Message.Role.ASSISTANT, parent=question, **{"seq": 3, **fields}
     )
+
+
+def make_broken_answer(*, conversation: Conversation, text: str = "You have 28 da", **fields: Any) -> Message:
+    """An answer that a model wrote until it was stopped."""
+    answer = make_answer(conversation=conversation, text=text, **{"state": Message.State.STOPPED, "fence": 1, **fields})
+    Generation.objects.create(message=answer, fence=answer.fence, mode=Assistant.Mode.GENERATE)
+    return answer
 
 
 def make_citation(*, message: Message, passage: Passage, number: int = 1) -> Citation:

@@ -57,6 +57,7 @@ PASSAGE = {"passage_id": "passage"}
 GENERATION = {"generation_id": "generation"}
 GAP = {"gap_id": "gap"}
 CASE = {"case_id": "case"}
+LIMIT = {"limit_id": "limit"}
 CLAIMED_CASE = {"case_id": "claimed_case"}
 DECISION = {"action": "approve", "reason": "", "fence": 1}
 
@@ -73,6 +74,7 @@ PAGES = [
     Row("chat:restore", ALICE, "POST", args={"conversation_id": "deleted_conversation"}),
     Row("chat:stop", ALICE, "POST", args={"message_id": "running_answer"}),
     Row("chat:regenerate", ALICE, "POST", args=ANSWER),
+    Row("chat:continue", ALICE, "POST", args={"message_id": "broken_answer"}),
     Row("chat:feedback", ALICE, "POST", args=ANSWER, data={"value": "1"}),
     Row("chat:leaving", SIGNED_IN, query={"to": "https://example.org/page"}),
     Row("knowledge:sources", SIGNED_IN),
@@ -161,6 +163,24 @@ PAGES = [
     Row("accounts:keys", SIGNED_IN),
     Row("accounts:keys", SIGNED_IN, "POST", data={"name": "script"}),
     Row("accounts:revoke_key", ALICE, "POST", args={"key_id": "key"}),
+    Row("usage:everybody", ADMINS | AUDITORS, refusal=403),
+    Row("usage:csv", ADMINS | AUDITORS, refusal=403, query={"by": "user"}),
+    Row("usage:limits", ADMINS | AUDITORS, refusal=403),
+    Row("usage:new_limit", ADMINS, refusal=403, args={"subject": "=each"}),
+    Row(
+        "usage:new_limit",
+        ADMINS,
+        "POST",
+        refusal=403,
+        args={"subject": "=each"},
+        data={"measure": "questions", "amount": "5", "period": "day", "warn_percent": "80"},
+    ),
+    Row("usage:change_limit", ADMINS, refusal=403, args=LIMIT),
+    Row("usage:change_limit", ADMINS, "POST", refusal=403, args=LIMIT, data={"amount": "7", "warn_percent": "90"}),
+    Row("usage:remove_limit", ADMINS, "POST", refusal=403, args=LIMIT),
+    Row("usage:restore_limit", ADMINS, "POST", refusal=403, args={"limit_id": "removed_limit"}),
+    Row("usage:own", SIGNED_IN),
+    Row("usage:notices", SIGNED_IN),
     Row("account_login", ANYBODY),
     Row("account_logout", ANYBODY),
     Row("account_signup", ANYBODY),
@@ -185,6 +205,7 @@ API = [
     Row("/api/v1/messages/{answer}/events", ALICE, commits=True),
     Row("/api/v1/messages/{running_answer}/stop", ALICE, "POST"),
     Row("/api/v1/messages/{answer}/regenerate", ALICE, "POST"),
+    Row("/api/v1/messages/{broken_answer}/continue", ALICE, "POST"),
     Row("/api/v1/messages/{answer}/feedback", ALICE, "POST", data={"value": 1}),
     Row("/api/v1/sources", SIGNED_IN),
     Row("/api/v1/sources", KEEPERS, "POST", refusal=403, data={"name": "New", "kind": "upload", "groups": []}),
@@ -236,10 +257,24 @@ API = [
     Row("/api/v1/cases/{claimed_case}/decide", REVIEWERS, "POST", data=DECISION),
     Row("/api/v1/groups", SIGNED_IN),
     Row("/api/v1/audit/events", AUDITORS, refusal=403),
+    Row("/api/v1/usage", ADMINS | AUDITORS, refusal=403, query={"by": "user"}),
+    Row("/api/v1/usage/mine", SIGNED_IN),
+    Row("/api/v1/limits", ADMINS | AUDITORS, refusal=403),
+    Row("/api/v1/limits/mine", SIGNED_IN),
+    Row(
+        "/api/v1/limits",
+        ADMINS,
+        "POST",
+        refusal=403,
+        data={"subject": "each", "measure": "questions", "amount": 5, "period": "day"},
+    ),
+    Row("/api/v1/limits/{limit}", ADMINS, "PATCH", refusal=403, data={"amount": 7}),
+    Row("/api/v1/limits/{limit}", ADMINS, "DELETE", refusal=403),
+    Row("/api/v1/limits/{removed_limit}/restore", ADMINS, "POST", refusal=403),
     Row("/v1/models", SIGNED_IN),
     Row("/v1/chat/completions", SIGNED_IN, "POST", data=COMPLETION, commits=True),
     Row("/v1/embeddings", SIGNED_IN, "POST", data={"input": "leave"}),
 ]
 
 # Of a conversation's socket: alice's own conversation, to which everybody else is refused before any action.
-SOCKET_ACTIONS = {"ask": ALICE, "stop": ALICE, "regenerate": ALICE}
+SOCKET_ACTIONS = {"ask": ALICE, "stop": ALICE, "regenerate": ALICE, "continue": ALICE}

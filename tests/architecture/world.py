@@ -46,6 +46,7 @@ def _chat(people: dict[str, User]) -> dict[str, uuid.UUID]:
         "deleted_conversation": factories.make_conversation(owner=alice, deleted_at=now).id,
         "question": answer.parent_id,
         "answer": answer.id,
+        "broken_answer": factories.make_broken_answer(conversation=conversation).id,
         "running_answer": factories.make_answer(conversation=conversation, text="", state=Message.State.QUEUED).id,
         "case": case.id,
         "claimed_case": claimed.id,
@@ -126,4 +127,8 @@ def _printed(source: Source) -> Document:
 
 def _accounts(people: dict[str, User]) -> dict[str, uuid.UUID]:
     factories.make_key(people["alice"])
-    return {"key": ApiKey.objects.get(user=people["alice"]).id}
+    return {
+        "key": ApiKey.objects.get(user=people["alice"]).id,
+        "limit": factories.make_limit(amount=1000).id,
+        "removed_limit": factories.make_limit(subject="each", period="hour", removed_at=timezone.now()).id,
+    }
