@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+from collections.abc import Sequence
 from contextvars import ContextVar
 from functools import partial
 from typing import Any
@@ -21,9 +22,11 @@ from django.db import connection, models, transaction
 from psycopg.types.json import Jsonb
 
 from accounts.models import User
+from app.web.statements import Write, together
 
 SHARDS = 64
 SYSTEM = "system"
+_APPEND = "audit_append(%s, %s, %s, %s, %s, %s)"
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 
@@ -40,18 +43,35 @@ def record(
 
     Raises TransactionManagementError outside a transaction: an event without its deed's transaction proves nothing.
     """
+    _require_transaction()
+    values: list[Any] = [_named(actor), action, label(obj), outcome, request_id.get()[:64], _packed(payload)]
+    with connection.cursor() as cursor:
+        cursor.execute(f"select {_APPEND}", values)
+
+
+def record_with(
+    writes: Sequence[Write], *, actor: User | str, action: str, obj: models.Model, payload: dict[str, Any] | None = None
+) -> bool:
+    """Do ``writes`` and append their event in one statement; whether each of them touched a row.
+
+    When one did not there is no event, and the caller leaves the transaction with an error. Else as ``record``.
+    """
+    _require_transaction()
+    values = [_named(actor), action, label(obj), "ok", request_id.get()[:64], _packed(payload)]
+    return together(writes, _APPEND, values)
+
+
+def _require_transaction() -> None:
     if not connection.in_atomic_block:
         raise transaction.TransactionManagementError("an audit event is written in the transaction of its deed")
-    values: list[Any] = [
-        str(actor.pk) if isinstance(actor, models.Model) else actor,
-        action,
-        label(obj),
-        outcome,
-        request_id.get()[:64],
-        Jsonb(payload or {}, dumps=partial(json.dumps, default=str)),
-    ]
-    with connection.cursor() as cursor:
-        cursor.execute("select audit_append(%s, %s, %s, %s, %s, %s)", values)
+
+
+def _named(actor: User | str) -> str:
+    return str(actor.pk) if isinstance(actor, models.Model) else actor
+
+
+def _packed(payload: dict[str, Any] | None) -> Jsonb:
+    return Jsonb(payload or {}, dumps=partial(json.dumps, default=str))
 
 
 def label(obj: models.Model | str | None) -> str:

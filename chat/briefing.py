@@ -1,42 +1,82 @@
-"""What a run needs to know before it writes: read once, in one thread call, then no database until evidence."""
+"""What a run needs to know before it writes: handed over by who asked, or read once by who takes the answer over."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from accounts import audit
 from accounts.models import User
 from app.inference.types import ChatMessage
-from chat import prompts
+from app.web.statements import prepared_cursor
 from chat.models import Assistant, Conversation, Message
+from chat.setups import Setup, load_setup
 from knowledge.retrieval.followups import standalone
 from moderation.models import PolicyVersion
-from moderation.rules import Rule, rules_of
+from moderation.rules import Rule
 
-HISTORY_ROWS = 60
+_NEWEST = """
+select id, parent_id, role, text, client_id from chat_message
+where conversation_id = %s and created_at <= %s order by created_at desc, id desc limit 60
+"""
+_EVER = datetime.max.replace(tzinfo=UTC)
+
+
+class Said(NamedTuple):
+    """A message of a conversation, as far as a brief needs it. Held text is never in it."""
+
+    id: UUID
+    parent_id: UUID | None
+    role: str
+    text: str
+    client_id: str | None
+
+    @classmethod
+    def of(cls, message: Message) -> Said:
+        return cls(message.id, message.parent_id, message.role, message.text, message.client_id)
 
 
 @dataclass(frozen=True)
 class Brief:
-    """A question with all that governs its answer."""
+    """A question with all that governs its answer. ``models`` may write it, the first one first."""
 
     message: Message
-    reader: User
-    assistant: Assistant
+    setup: Setup
     question: str
     history: tuple[ChatMessage, ...]
-    source_ids: tuple[UUID, ...]
-    model_name: str
-    system: str
+    models: tuple[str, ...]
     cache_salt: str
-    policy_version: PolicyVersion | None
-    rules: Sequence[Rule]
 
     @property
     def conversation(self) -> Conversation:
         return self.message.conversation
+
+    @property
+    def reader(self) -> User:
+        return self.message.conversation.owner
+
+    @property
+    def assistant(self) -> Assistant:
+        return self.setup.assistant
+
+    @property
+    def source_ids(self) -> tuple[UUID, ...]:
+        return self.setup.source_ids
+
+    @property
+    def system(self) -> str:
+        return self.setup.system
+
+    @property
+    def policy_version(self) -> PolicyVersion | None:
+        return self.setup.policy_version
+
+    @property
+    def rules(self) -> Sequence[Rule]:
+        return self.setup.rules
 
     @property
     def searched(self) -> str:
@@ -44,44 +84,46 @@ class Brief:
         return standalone(self.question, [turn.content for turn in self.history if turn.role == Message.Role.USER])
 
 
-def load(message: Message) -> Brief:
-    """Read what the run of ``message`` needs."""
-    conversation = Conversation.objects.select_related(
-        "owner", "assistant__model", "assistant__prompt", "assistant__policy__current"
-    ).get(pk=message.conversation_id)
-    message.conversation = conversation
-    assistant = conversation.assistant
-    policy_version = assistant.policy.current if assistant.policy else None
-    turns = _turns_before(message)
-    default = prompts.DEFAULT if assistant.searches else prompts.FREE
-    template = assistant.prompt.template if assistant.prompt else default
+def make(message: Message, *, setup: Setup, group_ids: Sequence[UUID], said: Sequence[Said]) -> Brief:
+    """The brief of an answer, which has its conversation and the owner at hand, from the newest messages there."""
+    branch = _branch_to(message.parent_id, said)
     return Brief(
         message=message,
-        reader=conversation.owner,
-        assistant=assistant,
-        question=turns[-1].text if turns else "",
-        history=tuple(ChatMessage(turn.role, turn.text) for turn in turns[:-1] if turn.text),
-        source_ids=tuple(assistant.sources.values_list("pk", flat=True)),
-        model_name=assistant.model.name if assistant.model else "",
-        system=prompts.instructions(template, assistant.name),
-        cache_salt=_salt_of(conversation.owner),
-        policy_version=policy_version,
-        rules=rules_of(policy_version) if policy_version else (),
+        setup=setup,
+        question=branch[-1].text if branch else "",
+        history=tuple(ChatMessage(one.role, one.text) for one in branch[:-1] if one.text),
+        models=setup.models_for(message.conversation_id),
+        cache_salt=_salt_of(group_ids),
     )
 
 
-def _salt_of(reader: User) -> str:
-    """Keeps prefix caches of other groups apart: how quick a prompt is must not tell that others asked the same."""
-    return audit.digest("groups:" + ",".join(sorted(str(group_id) for group_id in reader.group_ids())))
+def load(message: Message) -> Brief:
+    """Read what the run of ``message`` needs."""
+    conversation = Conversation.objects.select_related("owner").get(pk=message.conversation_id)
+    setup = load_setup(conversation.assistant_id)
+    conversation.assistant = setup.assistant
+    message.conversation = conversation
+    said = newest(conversation.id, until=message.created_at)
+    return make(message, setup=setup, group_ids=conversation.owner.group_ids(), said=said)
 
 
-def _turns_before(message: Message) -> list[Message]:
-    """The branch that leads to ``message``, oldest first; its own question is last. Held text is never in it."""
-    rows = message.conversation.messages.filter(created_at__lte=message.created_at).order_by("-created_at", "-id")
-    by_id = {row.id: row for row in rows[:HISTORY_ROWS]}
-    branch: list[Message] = []
-    at = message.parent_id
-    while at in by_id:
-        branch.append(by_id[at])
-        at = by_id[at].parent_id
+def newest(conversation_id: UUID, until: datetime = _EVER) -> list[Said]:
+    """The last 60 messages of a conversation, the newest first. One statement."""
+    with prepared_cursor() as cursor:
+        cursor.execute(_NEWEST, [conversation_id, until])
+        return [Said(*row) for row in cursor.fetchall()]
+
+
+def _branch_to(message_id: UUID | None, said: Sequence[Said]) -> list[Said]:
+    """The branch that ends with a message, oldest first."""
+    by_id = {one.id: one for one in said}
+    branch: list[Said] = []
+    while message_id in by_id:
+        branch.append(by_id[message_id])
+        message_id = by_id[message_id].parent_id
     return branch[::-1]
+
+
+def _salt_of(group_ids: Sequence[UUID]) -> str:
+    """Keeps prefix caches of other groups apart: how quick a prompt is must not tell that others asked the same."""
+    return audit.digest("groups:" + ",".join(sorted(str(group_id) for group_id in group_ids)))

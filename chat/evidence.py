@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from chat import telling
 from knowledge.retrieval.found import Found
 from knowledge.retrieval.quoting import Quote
 
-PLACE = ("document_id", "document_title", "source", "heading_path", "page")
+PLACE = ("document_id", "document_title", "version", "source", "heading_path", "page")
 MARKER = re.compile(r"\[(\d{1,2})\]")
 
 
@@ -29,16 +30,22 @@ class Card:
     end: int
     quote: str
     place: dict[str, Any]
-    """Where it stands, for people: document, source, heading path, page."""
+    """Where it stands, for people: document and its version, source, heading path, page."""
 
     def as_json(self) -> dict[str, Any]:
         """As it is told and kept in the answer's row."""
         span = {"start": self.start, "end": self.end, "quote": self.quote}
-        return {"number": self.number, "passage_id": str(self.passage_id), **self.place, **span}
+        return telling.as_kept({"number": self.number, "passage_id": str(self.passage_id), **self.place, **span})
+
+    def as_citation(self) -> dict[str, Any]:
+        """As ``telling.citation_data`` tells it later from the row."""
+        named = {name: self.place[name] for name in ("document_id", "document_title", "version", "page")}
+        span = {"start": self.start, "end": self.end, "quote": self.quote}
+        return {"number": self.number, "passage_id": str(self.passage_id), **named, **span}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Card:
-        place = {name: data[name] for name in PLACE}
+        place = {name: data.get(name) for name in PLACE}
         span = (data["start"], data["end"], data["quote"])
         return cls(data["number"], UUID(data["passage_id"]), *span, place)
 
@@ -58,6 +65,7 @@ def _card(number: int, found: Found, start: int, end: int, quote: str) -> Card:
     place = {
         "document_id": str(found.document_id),
         "document_title": found.document_title,
+        "version": found.version_number,
         "source": found.source,
         "heading_path": list(part.heading_path),
         "page": part.page,

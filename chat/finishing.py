@@ -14,7 +14,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts import audit
-from chat import telling
+from app.web.statements import Write, changing, inserting
+from chat import metering, telling
 from chat.events import Event, LogEntry
 from chat.evidence import Card
 from chat.leases import LeaseLostError
@@ -45,40 +46,62 @@ class Outcome:
     usage: dict[str, Any] = field(default_factory=dict)
     timings: dict[str, float] = field(default_factory=dict)
     support: str = ""
+    meter: metering.Meter = field(default_factory=metering.Meter)
 
 
 def finish(message: Message, outcome: Outcome, policy_version: PolicyVersion | None) -> list[Event]:
-    """Write the end of this run and return the events that tell it. Raises LeaseLostError to a former owner."""
+    """Write the end of this run and return the events that tell it. Raises LeaseLostError to a former owner.
+
+    One statement writes the row, the run, its citations and the audit event, so that a former owner changes nothing.
+    """
+    begin = len(outcome.log)
+    bill = metering.bill(outcome.meter, outcome.model_name, outcome.usage)
+    generation = _generation(message, outcome, policy_version, bill)
     with transaction.atomic():
-        if outcome.error:
-            telling.append(outcome.log, "error")
-        _write_citations(message, outcome)
-        _write_generation(message, outcome, policy_version)
         if outcome.state == Message.State.HELD:
-            told = _hold(message, outcome, policy_version)
+            _hold(message, outcome, policy_version)
         else:
-            told = _settle(message, outcome)
-        _write_row(message, outcome)
-        audit.record(
+            _settle(outcome)
+        writes = [_row(message, outcome), inserting([generation])]
+        if outcome.cited:
+            writes.append(inserting(_citations(message, outcome)))
+        metering.settle(message, bill)
+        is_own = audit.record_with(
+            writes,
             actor=message.conversation.owner,
             action=f"message.{outcome.state}",
             obj=message,
             payload={"characters": len(outcome.text), "citations": len(outcome.cited), **outcome.usage},
         )
-    first_new = min((entry[0] for entry in told), default=0)
-    whole = telling.load(message.id)
-    return [event for event in telling.retell(whole) if first_new and event.seq >= first_new]
+        if not is_own:
+            raise LeaseLostError(str(message.pk))
+    message.state, message.error = outcome.state, outcome.error
+    return [
+        Event(message.id, seq, kind, _data(kind, value, message, outcome, generation))
+        for seq, kind, value in outcome.log[begin:]
+    ]
 
 
-def _settle(message: Message, outcome: Outcome) -> list[LogEntry]:
-    begin = len(outcome.log) - (1 if outcome.error else 0)
+def _settle(outcome: Outcome) -> None:
+    if outcome.error:
+        telling.append(outcome.log, "error")
     if outcome.cited:
         telling.append(outcome.log, "citations")
     telling.append(outcome.log, "done")
-    return outcome.log[begin:]
 
 
-def _hold(message: Message, outcome: Outcome, policy_version: PolicyVersion | None) -> list[LogEntry]:
+def _data(kind: str, value: Any, message: Message, outcome: Outcome, generation: Generation) -> dict[str, Any]:
+    """What ``telling.facts`` will say of the same event when it is retold from the rows."""
+    if kind == "error":
+        return telling.error_data(outcome.error_code, outcome.error)
+    if kind == "citations":
+        return {"citations": [card.as_citation() for card in outcome.cited]}
+    if kind == "done":
+        return telling.end_data(message, generation)
+    return dict(value)
+
+
+def _hold(message: Message, outcome: Outcome, policy_version: PolicyVersion | None) -> None:
     """Keep the text back and ask a person."""
     if outcome.verdict is None or policy_version is None:
         raise ValueError("an answer can only be held by a rule of a policy")
@@ -96,30 +119,30 @@ def _hold(message: Message, outcome: Outcome, policy_version: PolicyVersion | No
         shown=len(outcome.text),
         context=message.evidence,
     )
-    return outcome.log[-1:]
 
 
-def _write_row(message: Message, outcome: Outcome) -> None:
-    settled = outcome.state != Message.State.HELD
-    written = Message.objects.filter(pk=message.pk, fence=message.fence, state=Message.State.RUNNING).update(
-        state=outcome.state,
-        text=outcome.text,
-        held_text=outcome.held_text,
-        evidence=message.evidence,
-        error_code=outcome.error_code,
-        error=outcome.error,
-        log=outcome.log,
-        seq=outcome.log[-1][0],
-        lease_until=None,
-        lease_owner="",
-        finished_at=timezone.now() if settled else None,
-    )
-    if not written:
-        raise LeaseLostError(str(message.pk))
+def _row(message: Message, outcome: Outcome) -> Write:
+    """The answer's row at its end, if this run still owns it."""
+    own = {"id": message.pk, "fence": message.fence, "state": Message.State.RUNNING}
+    is_settled = outcome.state != Message.State.HELD
+    columns = {
+        "state": outcome.state,
+        "text": outcome.text,
+        "held_text": outcome.held_text,
+        "evidence": message.evidence,
+        "error_code": outcome.error_code,
+        "error": outcome.error,
+        "log": outcome.log,
+        "seq": outcome.log[-1][0],
+        "lease_until": None,
+        "lease_owner": "",
+        "finished_at": timezone.now() if is_settled else None,
+    }
+    return changing(Message, own, columns)
 
 
-def _write_citations(message: Message, outcome: Outcome) -> None:
-    Citation.objects.bulk_create(
+def _citations(message: Message, outcome: Outcome) -> list[Citation]:
+    return [
         Citation(
             message=message,
             number=card.number,
@@ -129,11 +152,13 @@ def _write_citations(message: Message, outcome: Outcome) -> None:
             quote=card.quote,
         )
         for card in outcome.cited
-    )
+    ]
 
 
-def _write_generation(message: Message, outcome: Outcome, policy_version: PolicyVersion | None) -> None:
-    Generation.objects.create(
+def _generation(
+    message: Message, outcome: Outcome, policy_version: PolicyVersion | None, bill: metering.Bill
+) -> Generation:
+    return Generation(
         message=message,
         fence=message.fence,
         mode=outcome.mode,
@@ -141,7 +166,9 @@ def _write_generation(message: Message, outcome: Outcome, policy_version: Policy
         policy_version=policy_version,
         model_name=outcome.model_name,
         worker_id=outcome.worker_id,
-        usage=outcome.usage,
-        timings=outcome.timings,
+        usage=telling.as_kept(outcome.usage),
+        timings=telling.as_kept(outcome.timings),
         support=outcome.support,
+        cost=bill.cost,
+        watt_hours=bill.watt_hours,
     )

@@ -43,7 +43,7 @@ NOTHING_FOUND = (
 class Run:
     """The writing of one answer by this process."""
 
-    def __init__(self, message: Message, stream: Stream) -> None:
+    def __init__(self, message: Message, stream: Stream, brief: Brief | None = None) -> None:
         self.message = message
         self.outlet = Outlet(message, stream, on_stop=self.stop)
         self.outcome = Outcome(state=State.DONE, text="", log=self.outlet.log)
@@ -54,7 +54,7 @@ class Run:
         self._writing: asyncio.Task[None] | None = None
         self._stopped = False
         self._said = ""
-        self.brief: Brief | None = None
+        self.brief = brief
 
     def stop(self) -> None:
         """End the writing now and keep the text; closes the request to the model server."""
@@ -88,7 +88,9 @@ class Run:
         await self.settle()
 
     async def _write(self) -> None:
-        brief = self.brief = await in_thread(briefing.load, self.message)
+        if self.brief is None:
+            self.brief = await in_thread(briefing.load, self.message)
+        brief = self.brief
         self.outcome.mode, self.outcome.prompt_id = brief.assistant.mode, brief.assistant.prompt_id
         verdict = screen(brief.question, brief.rules, "question")
         if verdict.action != "block" and brief.assistant.searches:
@@ -133,7 +135,8 @@ class Run:
         """Let a model of the pool write."""
         await self.outlet.status("writing")
         request = CompletionRequest(
-            model=brief.model_name,
+            model=brief.models[0],
+            fallbacks=brief.models[1:],
             messages=prompts.build(
                 system=brief.system, history=brief.history, question=brief.question, found=self.found
             ),
@@ -142,11 +145,13 @@ class Run:
             session_id=str(brief.conversation.id),
             cache_salt=brief.cache_salt,
         )
-        self.outcome.model_name = brief.model_name
-        async with await get_pool().stream(request) as stream:
+        self.outcome.model_name = request.model
+        meter = self.outcome.meter
+        async with await get_pool().stream(request) as stream, meter.on(stream.worker_id, request.messages):
             self.outcome.worker_id = stream.worker_id
             async for piece in stream:
                 if isinstance(piece, TextChunk):
+                    meter.written += len(piece.text)
                     await self._say(window, piece.text)
                 else:
                     self._note_usage(piece)
@@ -226,11 +231,13 @@ class Run:
         self.outcome.timings[name] = round(asyncio.get_running_loop().time() - self._begun_at, 4)
 
     def _note_usage(self, usage: Usage) -> None:
+        self.outcome.model_name = usage.model
         self.outcome.usage = {
             "tokens_in": usage.tokens_in,
             "tokens_cached": usage.tokens_cached,
             "tokens_out": usage.tokens_out,
             "finish_reason": usage.finish_reason,
+            "model": usage.model,
         }
         self.outcome.timings["first_token"] = round(usage.first_token_seconds, 4)
 

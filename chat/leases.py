@@ -13,20 +13,26 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from django.db import connection
-from django.db.models import F, Q
+from django.db.models import F
 from django.utils import timezone
 from psycopg.types.json import Jsonb
 
+from app.web.statements import changing, together
 from chat import telling
 from chat.models import Message
 
 LEASE_SECONDS = 10.0
-FRESH_SECONDS = 1.5  # so long a new question is left to the process that took it
 PROCESS = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
 
 
 class LeaseLostError(Exception):
     """Another process owns this answer now; whatever this one still has is void."""
+
+
+def take_first(answer: Message) -> None:
+    """Make a new answer, not yet written to the database, this process's own."""
+    answer.state, answer.fence, answer.lease_owner = Message.State.RUNNING, 1, PROCESS
+    answer.lease_until = timezone.now() + timedelta(seconds=LEASE_SECONDS)
 
 
 def claim(message_id: UUID) -> Message | None:
@@ -42,16 +48,15 @@ def claim(message_id: UUID) -> Message | None:
 
 def find_waiting(limit: int = 20) -> list[UUID]:
     """Answers that a sweeper should take: their process died, or none ever came."""
-    old_enough = timezone.now() - timedelta(seconds=FRESH_SECONDS)
-    waiting = Message.objects.waiting_for_a_process().filter(created_at__lt=old_enough)
+    waiting = Message.objects.waiting_for_a_process()
     return list(waiting.order_by("created_at").values_list("pk", flat=True)[:limit])
 
 
 def write(message_id: UUID, fence: int, **columns: Any) -> None:
     """Change the row as its owner. Raises LeaseLostError when that is over."""
     lease = timezone.now() + timedelta(seconds=LEASE_SECONDS)
-    owned = Message.objects.filter(Q(state="queued") | Q(state="running"), pk=message_id, fence=fence)
-    if not owned.update(lease_until=lease, **columns):
+    own = {"id": message_id, "fence": fence, "state": Message.State.RUNNING}
+    if not together([changing(Message, own, {"lease_until": lease, **columns})], "true", []):
         raise LeaseLostError(str(message_id))
 
 

@@ -1,4 +1,4 @@
-"""What chat does when something happens: begin writing, stop, tell who watches, and follow moderators' decisions."""
+"""What chat does when something happens: stop, tell who watches, and follow moderators' decisions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from accounts.signals import access_ended
 from chat.finishing import CONTENT_KIND
 from chat.releasing import apply_decision
 from chat.runner import runner
-from chat.signals import answer_queued, conversation_changed, stop_asked
+from chat.signals import conversation_changed, stop_asked
 from moderation.models import Case, Decision
 from moderation.signals import case_decided
 
@@ -31,11 +31,6 @@ def watchers_of(conversation_id: UUID) -> str:
 def lines_of(user_id: UUID) -> str:
     """The channel group of all sockets that a person has open."""
     return f"person.{user_id}"
-
-
-@receiver(answer_queued)
-def begin(message_id: UUID, **_: Any) -> None:
-    runner.start_soon(message_id)
 
 
 @receiver(stop_asked)

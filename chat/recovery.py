@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from app.web.threads import in_thread
-from chat import briefing
+from chat import briefing, metering
 from chat.events import Event
 from chat.evidence import Card
 from chat.generation import Run
@@ -28,6 +28,7 @@ async def take_over(message: Message, stream: Stream) -> bool:
     run.brief = await in_thread(briefing.load, message)
     run.cards = [Card.from_json(data) for data in message.evidence]
     run.outcome.mode = run.brief.assistant.mode
+    run.outcome.model_name, run.outcome.meter = metering.of_lost(run.brief, message.text)
     run.outcome.state = Message.State.INTERRUPTED
     run.outcome.error_code = "interrupted"
     run.outcome.error = "The server that wrote this went away. What it had written is kept."

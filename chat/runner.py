@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Coroutine
+from typing import Any
 from uuid import UUID
 
 from django.db import DatabaseError
@@ -16,6 +18,7 @@ from app.errors import ParleyError
 from app.inference.pool import get_pool
 from app.web.threads import in_thread
 from chat import leases
+from chat.briefing import Brief
 from chat.generation import Run
 from chat.recovery import take_over
 from chat.streams import Stream, close_stream, find_stream, open_stream
@@ -38,6 +41,11 @@ class Runner:
         self._is_draining = False
 
     @property
+    def takes_answers(self) -> bool:
+        """Whether an answer that is asked for here is written here; from any thread."""
+        return self.loop is not None and not self._is_draining
+
+    @property
     def loop(self) -> asyncio.AbstractEventLoop | None:
         """The event loop that writes answers in this process, if there is one."""
         return self._loop if self._loop and self._loop.is_running() else None
@@ -54,25 +62,30 @@ class Runner:
 
     def warm_up(self) -> None:
         """Load the embedding model beside the first requests, so that the first question does not wait for it."""
-        task = asyncio.get_running_loop().create_task(_load_embedding())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._keep(_load_embedding())
 
-    def start_soon(self, message_id: UUID) -> None:
-        """Begin writing an answer; from any thread. Does nothing in a process without an event loop."""
+    def begin_soon(self, brief: Brief) -> None:
+        """Write an answer that is this process's already; from any thread. If it ends before, another takes it over."""
         if self._loop and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self.start, message_id)
+            self._loop.call_soon_threadsafe(self._begin, brief)
 
     def stop_soon(self, message_id: UUID) -> None:
         """Stop an answer if it is written here; elsewhere its writer sees the request in the row."""
         if self._loop and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._stop, message_id)
 
-    def start(self, message_id: UUID) -> None:
-        if self._is_draining or find_stream(message_id):
-            return
-        stream = open_stream(message_id)
-        task = asyncio.get_running_loop().create_task(self._write(message_id, stream))
+    def _begin(self, brief: Brief) -> None:
+        if not self._is_draining:
+            stream = open_stream(brief.message.id)
+            self._keep(self._write(Run(brief.message, stream, brief)))
+
+    def _take(self, message_id: UUID) -> None:
+        """Try to become the owner of an answer that nobody writes."""
+        if not self._is_draining and not find_stream(message_id):
+            self._keep(self._claim(message_id, open_stream(message_id)))
+
+    def _keep(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -93,27 +106,30 @@ class Runner:
         if run := self._runs.get(message_id):
             run.stop()
 
-    async def _write(self, message_id: UUID, stream: Stream) -> None:
+    async def _claim(self, message_id: UUID, stream: Stream) -> None:
         try:
             message = await in_thread(leases.claim, message_id)
-            if message is None:
-                return
-            if message.fence > 1 and not await take_over(message, stream):
-                return
-            run = self._runs[message_id] = Run(message, stream)
-            if message.stop_requested:
+            if message is not None and (message.fence == 1 or await take_over(message, stream)):
+                await self._write(Run(message, stream))
+        finally:
+            close_stream(stream)
+
+    async def _write(self, run: Run) -> None:
+        self._runs[run.message.id] = run
+        try:
+            if run.message.stop_requested:
                 run.stop()
             await run.write()
         finally:
-            self._runs.pop(message_id, None)
-            close_stream(stream)
+            self._runs.pop(run.message.id, None)
+            close_stream(run.outlet.stream)
 
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
             try:
                 for message_id in await in_thread(leases.find_waiting):
-                    self.start(message_id)
+                    self._take(message_id)
             except Exception as error:  # noqa: BLE001 - the database may be restarting; sweeping must outlive that
                 log.warning("looking for answers nobody writes failed, trying again: %r", error)
 

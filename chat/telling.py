@@ -11,7 +11,7 @@ from uuid import UUID
 
 from app.inference.errors import NoWorkerError, PoolFullError, UpstreamError
 from chat.events import Event, LogEntry
-from chat.models import Citation, Message
+from chat.models import Citation, Generation, Message
 
 
 def retell(message: Message, after: int = 0) -> list[Event]:
@@ -43,7 +43,7 @@ def facts(message: Message, kind: str) -> dict[str, Any]:
     if kind == "citations":
         return {"citations": [citation_data(citation) for citation in message.citations.all()]}
     if kind == "error":
-        return {"code": message.error_code, "message": message.error, "retry": message.error_code in RETRY}
+        return error_data(message.error_code, message.error)
     if kind == "done":
         return done_data(message)
     return {}
@@ -55,8 +55,21 @@ _UPSTREAM: list[type[UpstreamError]] = [UpstreamError, *UpstreamError.__subclass
 RETRY |= {kind.code for kind in _UPSTREAM if kind.retry}
 
 
+def error_data(code: str, reason: str) -> dict[str, Any]:
+    return {"code": code, "message": reason, "retry": code in RETRY}
+
+
 def done_data(message: Message) -> dict[str, Any]:
-    generation = max(message.generations.all(), key=attrgetter("fence"), default=None)
+    return end_data(message, max(message.generations.all(), key=attrgetter("fence"), default=None))
+
+
+def as_kept(data: dict[str, Any]) -> dict[str, Any]:
+    """With the keys in the order in which PostgreSQL will give them back, so that an event is retold byte for byte."""
+    return {key: data[key] for key in sorted(data, key=lambda key: (len(key.encode()), key.encode()))}
+
+
+def end_data(message: Message, generation: Generation | None) -> dict[str, Any]:
+    """What "done" tells of an answer and its last run."""
     return {
         "state": message.state,
         "reason": message.error,
