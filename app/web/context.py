@@ -40,6 +40,7 @@ AREAS = [
     ("Chat", "/", "chat", ""),
     ("Knowledge", "/knowledge/", "book", ""),
     ("Review", "/review/", "review", "moderator"),
+    ("Pool", "/operations/pool/", "server", "admin"),
     ("Admin", "/admin/", "settings", "admin"),
 ]
 

@@ -42,9 +42,13 @@ if (region) {
   region.addEventListener("htmx:afterRequest", (event) => event.detail.successful && event.target.closest(".toast")?.remove());
 }
 
-document.addEventListener("htmx:afterRequest", ({ detail }) => {
+/* What a page asks by itself, every few seconds, complains to nobody: the next time may do. */
+const isQuiet = (target) => target?.closest?.("[data-quiet]");
+
+document.addEventListener("htmx:afterRequest", ({ target, detail }) => {
+  if (isQuiet(target)) return;
   const message = detail.xhr?.getResponseHeader("X-Parley-Message");
   if (message) toast(decodeURIComponent(message), "bad");
   else if (detail.failed && detail.xhr?.status) toast("That did not work. Reload the page and try again.", "bad");
 });
-document.addEventListener("htmx:sendError", () => toast("Parley cannot be reached. Check your connection and try again.", "bad"));
+document.addEventListener("htmx:sendError", ({ target }) => isQuiet(target) || toast("Parley cannot be reached. Check your connection and try again.", "bad"));

@@ -1,0 +1,1 @@
+"""The model pool, as administrators see and steer it."""

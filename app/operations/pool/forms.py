@@ -1,0 +1,185 @@
+"""The forms of the pool's pages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.http import QueryDict
+
+from app.inference.models import Model, Role, Worker, WorkerKind
+from app.operations.pool.setting_models import CHANGEABLE
+from app.operations.pool.steering import KINDS, MOST_CAPACITY, Change, Server
+from chat.models import Assistant
+
+FALLBACKS = 3
+
+
+def _key(help_text: str) -> forms.CharField:
+    return forms.CharField(
+        label="Key",
+        required=False,
+        max_length=2000,
+        widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
+        help_text=help_text,
+    )
+
+
+def _capacity() -> forms.IntegerField:
+    return forms.IntegerField(
+        label="Requests at once",
+        min_value=1,
+        max_value=MOST_CAPACITY,
+        initial=32,
+        help_text="How many Parley, all its processes together, may have there at the same time.",
+    )
+
+
+def _despite() -> forms.BooleanField:
+    return forms.BooleanField(label="Keep it so although the test failed", required=False)
+
+
+class ServerForm(forms.Form):
+    """A server to connect."""
+
+    address = forms.CharField(
+        max_length=400,
+        widget=forms.TextInput(
+            attrs={"placeholder": "http://10.0.0.5:8000/v1", "autocomplete": "off", "spellcheck": "false"}
+        ),
+        help_text="Of its OpenAI-compatible interface, ending in /v1.",
+    )
+    api_key = _key("If it wants one. Kept encrypted, and never shown again.")
+    upstream_name = forms.CharField(
+        label="Model, as the server calls it",
+        required=False,
+        max_length=300,
+        widget=forms.TextInput(attrs={"list": "offered", "autocomplete": "off", "spellcheck": "false"}),
+        help_text="Leave it empty if the server has only one.",
+    )
+    name = forms.CharField(
+        label="Name in Parley",
+        required=False,
+        max_length=200,
+        help_text="Servers of the same name share its work. Empty: as the server calls it.",
+    )
+    role = forms.ChoiceField(label="What it does", choices=Role.choices, initial=Role.GENERATE)
+    kind = forms.ChoiceField(label="Kind of server", required=False, choices=KINDS)
+    capacity = _capacity()
+    despite = _despite()
+
+    def server(self) -> Server:
+        """What the form describes. Only for a valid form."""
+        cleaned = self.cleaned_data
+        return Server(**{name: cleaned[name] for name in Server.__dataclass_fields__})
+
+
+class ChangeServerForm(forms.Form):
+    """A server's entry."""
+
+    address = forms.CharField(max_length=400, widget=forms.TextInput(attrs={"spellcheck": "false"}))
+    api_key = _key("")
+    forget_api_key = forms.BooleanField(label="Forget the key that is kept", required=False)
+    kind = forms.ChoiceField(label="Kind of server", choices=WorkerKind.choices)
+    capacity = _capacity()
+    despite = _despite()
+
+    def __init__(self, data: QueryDict | None = None, *, worker: Worker) -> None:
+        super().__init__(data, initial={"address": worker.address, "kind": worker.kind, "capacity": worker.capacity})
+        if worker.has_api_key():
+            self.fields["api_key"].help_text = "One is kept, and is never shown again. Write here only to replace it."
+        else:
+            self.fields["api_key"].help_text = "If it wants one. Kept encrypted, and never shown again."
+            del self.fields["forget_api_key"]
+
+    def change(self) -> Change:
+        """What the form says. Only for a valid form."""
+        cleaned = self.cleaned_data
+        key = cleaned["api_key"] or ("" if cleaned.get("forget_api_key") else None)
+        return Change(cleaned["address"], key, cleaned["kind"], cleaned["capacity"])
+
+
+class ModelForm(forms.ModelForm):  # type: ignore[type-arg]
+    """What administrators may say of a model."""
+
+    class Meta:
+        model = Model
+        fields = CHANGEABLE
+
+    SECTIONS = (
+        ("What it is", ("upstream_name", "role", "licence", "context_tokens", "is_demonstration")),
+        ("What it costs", ("price_in", "price_cached", "price_out", "watts")),
+        ("If it embeds text", ("query_prefix", "passage_prefix")),
+        ("If serve_model runs it", ("tensor_parallel", "pipeline_parallel")),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        labels = {
+            "price_in": f"A million tokens read, in {settings.CURRENCY}",
+            "price_cached": f"A million tokens read from the cache, in {settings.CURRENCY}",
+            "price_out": f"A million tokens written, in {settings.CURRENCY}",
+            "watts": "Watts of one fully used server",
+            "is_demonstration": "A demonstration: the first capable model takes its place",
+            "upstream_name": "Name at its servers",
+            "context_tokens": "Tokens it takes",
+        }
+        for name, label in labels.items():
+            self.fields[name].label = label
+            if name.startswith("price"):
+                self.fields[name].help_text = ""
+        for name in ("query_prefix", "passage_prefix"):
+            self.fields[name].strip = False  # type: ignore[attr-defined]  # the space at the end is part of it
+
+    def sections(self) -> list[tuple[str, list[forms.BoundField]]]:
+        return [(title, [self[name] for name in names]) for title, names in self.SECTIONS]
+
+
+class AssistantModelsForm(forms.Form):
+    """Who writes for an assistant."""
+
+    mode = forms.ChoiceField(label="How it answers", choices=Assistant.Mode.choices)
+    model = forms.ModelChoiceField(Model.objects.none(), required=False, empty_label="None")
+    canary = forms.ModelChoiceField(
+        Model.objects.none(),
+        label="On trial",
+        required=False,
+        empty_label="None",
+        help_text="Writes in the share of conversations below; where it cannot, the model above does.",
+    )
+    canary_percent = forms.IntegerField(
+        label="Share of conversations on trial, in percent", min_value=0, max_value=100, required=False
+    )
+    repeats_answers = forms.BooleanField(
+        label="Repeat an answer when the very same question is asked again, with the same knowledge", required=False
+    )
+
+    def __init__(self, data: QueryDict | None = None, *, assistant: Assistant) -> None:
+        chain = [one.model for one in assistant.fallbacks.select_related("model")]
+        initial = {
+            name: getattr(assistant, name) for name in ("mode", "model", "canary", "canary_percent", "repeats_answers")
+        }
+        initial |= {f"fallback_{number}": model for number, model in enumerate(chain, start=1)}
+        super().__init__(data, initial=initial)
+        writing = Model.objects.filter(role=Role.GENERATE)
+        fallbacks = {
+            f"fallback_{number}": forms.ModelChoiceField(
+                writing, label=f"{number}. in its place", required=False, empty_label="None"
+            )
+            for number in range(1, max(FALLBACKS, len(chain) + 1) + 1)
+        }
+        mode, model, *others = self.fields.items()
+        self.fields = dict([mode, model, *fallbacks.items(), *others])
+        for name in ("model", "canary"):
+            self.fields[name].queryset = writing  # type: ignore[attr-defined]
+
+    def fallbacks(self) -> list[Model]:
+        """In order; empty places are left out."""
+        names = [name for name in self.fields if name.startswith("fallback_")]
+        return [model for name in names if (model := self.cleaned_data[name])]
+
+    def columns(self) -> dict[str, Any]:
+        cleaned = self.cleaned_data
+        columns = {name: cleaned[name] for name in ("mode", "model", "canary", "repeats_answers")}
+        return columns | {"canary_percent": cleaned["canary_percent"] or 0}

@@ -1,0 +1,185 @@
+"""The pool's state in the words and shapes of a page."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from hashlib import blake2b
+
+from app.inference.models import WorkerState
+from app.operations.pool.plots import LinePlot, Spark, line_plot, spark, stretches
+from app.operations.pool.state import Group, PoolState, Server
+
+TONES = {
+    WorkerState.HEALTHY: ("Healthy", "check", "good"),
+    WorkerState.SICK: ("Sick", "warning", "bad"),
+    WorkerState.DRAINING: ("Draining", "clock", "waiting"),
+    WorkerState.OFF: ("Off", "pause", ""),
+}
+UNKNOWN = "–"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One server as a row of the overview."""
+
+    server: Server
+    state: str
+    icon: str
+    tone: str
+    reason: str
+    running: str
+    waiting: str
+    cache: str
+    prefix: str
+    first_token: str
+    failed: str
+    tokens: str
+    tokens_spark: Spark | None
+    running_spark: Spark | None
+
+
+@dataclass(frozen=True)
+class Section:
+    group: Group
+    rows: list[Row]
+
+
+@dataclass(frozen=True)
+class Page:
+    """``mark`` changes when models come or go, so that a page knows that it must be drawn anew."""
+
+    sections: list[Section]
+    totals: list[tuple[str, str]]
+    mark: str
+    are_figures_known: bool
+
+
+def page_of(state: PoolState) -> Page:
+    now = time.time()
+    sections = [Section(group, [row_of(server, now) for server in group.servers]) for group in state.groups]
+    names = " ".join(str(group.model.id) + ("+" if group.servers else "-") for group in state.groups)
+    return Page(sections, _totals(state), blake2b(names.encode(), digest_size=6).hexdigest(), state.are_figures_known)
+
+
+def row_of(server: Server, now: float) -> Row:
+    worker, figures = server.worker, server.figures
+    label, icon, tone = TONES[WorkerState(worker.state)]
+    reason = worker.state_reason or server.warning
+    if server.closed_seconds and worker.state == WorkerState.HEALTHY:
+        label, icon, tone = "Resting", "clock", "waiting"
+        reason = f"Its answers failed. It is tried again in {max(1, round(server.closed_seconds))} s."
+    running = server.running
+    rate = figures.tokens_out_rate if figures else None
+    return Row(
+        server=server,
+        state=label,
+        icon=icon,
+        tone=tone,
+        reason=reason,
+        running=f"{UNKNOWN if running is None else running} of {worker.capacity}",
+        waiting=count(figures.waiting if figures else None),
+        cache=share(figures.cache_used if figures else None),
+        prefix=share(figures.prefix_share if figures else None),
+        first_token=seconds(figures.first_token_seconds if figures else None),
+        failed=count(figures.failed if figures and figures.ended else None),
+        tokens=number(rate),
+        tokens_spark=_spark(server, now, "tokens_out_rate", "Tokens written a second"),
+        running_spark=_spark(server, now, "running", "Answers being written"),
+    )
+
+
+def _spark(server: Server, now: float, name: str, title: str) -> Spark | None:
+    if not server.figures:
+        return None
+    values = [getattr(one, name) if one else None for one in stretches(server.samples, now)]
+    known = [value for value in values if value is not None]
+    if not known:
+        return None
+    return spark(values, f"{title}, last half hour: {number(known[-1])} at last, at most {number(max(known))}.")
+
+
+def plots_of(server: Server) -> list[LinePlot]:
+    """Everything a server tells, as plots with axes; without those it tells nothing for."""
+    samples, now = server.samples, time.time()
+
+    def has(name: str) -> bool:
+        return any(getattr(sample, name) is not None for sample in samples)
+
+    plots = [
+        line_plot(
+            samples,
+            lambda one: one.tokens_out_rate,
+            title="Tokens written",
+            unit="a second",
+            now=now,
+            show=number,
+        ),
+        line_plot(samples, lambda one: one.tokens_in_rate, title="Tokens read", unit="a second", now=now, show=number),
+    ]
+    if has("running"):
+        plots.append(
+            line_plot(samples, lambda one: one.running, title="Answers written", unit="", now=now, show=number)
+        )
+    if has("waiting"):
+        plots.append(line_plot(samples, lambda one: one.waiting, title="Waiting there", unit="", now=now, show=number))
+    if has("cache_used"):
+        plots.append(line_plot(samples, lambda one: one.cache_used, title="Cache in use", unit="", now=now, show=share))
+    if any(sample.prefix_asked for sample in samples):
+        plots.append(
+            line_plot(
+                samples, lambda one: one.prefix_share, title="Prompt found in the cache", unit="", now=now, show=share
+            )
+        )
+    if any(sample.first_token for sample in samples):
+        plots.append(
+            line_plot(
+                samples,
+                lambda one: one.first_token_seconds,
+                title="First token, half of them within",
+                unit="",
+                now=now,
+                show=seconds,
+            )
+        )
+    return plots
+
+
+def _totals(state: PoolState) -> list[tuple[str, str]]:
+    servers = state.servers
+    healthy = sum(server.worker.state == WorkerState.HEALTHY for server in servers)
+    told = [server.figures for server in servers if server.figures]
+    running = sum(server.running or 0 for server in servers)
+    waiting = sum(figures.waiting or 0 for figures in told)
+    rate = sum(figures.tokens_out_rate or 0 for figures in told)
+    return [
+        ("Healthy servers", f"{healthy} of {len(servers)}"),
+        ("Answers written now", str(running)),
+        ("Waiting at servers", str(round(waiting))),
+        ("Tokens a second", number(rate)),
+    ]
+
+
+# --- how figures are written -------------------------------------------------------------------------------------
+
+
+def number(value: float | None) -> str:
+    if value is None:
+        return UNKNOWN
+    return f"{value:,.0f}" if value >= 10 or value == round(value) else f"{value:.1f}"
+
+
+def count(value: float | None) -> str:
+    return UNKNOWN if value is None else f"{value:,.0f}"
+
+
+def share(value: float | None) -> str:
+    if value is None:
+        return UNKNOWN
+    return f"{100 * value:.0f} %" if value >= 0.0995 or value == 0 else f"{100 * value:.1f} %"
+
+
+def seconds(value: float | None) -> str:
+    if value is None:
+        return UNKNOWN
+    return f"{1000 * value:.0f} ms" if value < 0.9995 else f"{value:.1f} s"
