@@ -8,9 +8,11 @@ resume from any number, long after the process that spoke is gone.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 from uuid import UUID
+
+import orjson
 
 EventType = Literal["accepted", "status", "evidence", "delta", "citations", "done", "error"]
 EVENT_TYPES: tuple[str, ...] = get_args(EventType)
@@ -20,18 +22,23 @@ DELTA_CHARACTERS = 8_000
 MAX_DIGITS = 18  # of an event's number; Valkey's ids have 64 bits
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Event:
-    """One telling. ``data`` is JSON-ready and never holds more than its reader may see."""
+    """One telling. ``data`` is JSON-ready and never holds more than its reader may see. Nobody changes one."""
 
     message_id: UUID
     seq: int
     type: EventType
     data: dict[str, Any]
+    _frame: str | None = field(default=None, init=False, repr=False, compare=False)
 
-    def as_json(self) -> dict[str, Any]:
-        """The frame a program gets."""
-        return {"type": self.type, "message_id": str(self.message_id), "seq": self.seq, **self.data}
+    @property
+    def frame(self) -> str:
+        """What a program gets, as JSON; encoded once, however many read it."""
+        if self._frame is None:
+            frame = {"type": self.type, "message_id": str(self.message_id), "seq": self.seq, **self.data}
+            self._frame = orjson.dumps(frame).decode()
+        return self._frame
 
 
 def read_number(text: str) -> int | None:

@@ -13,9 +13,10 @@ from uuid import UUID
 
 from app.web.threads import in_thread
 from chat import telling
+from chat.copies import read_copies
 from chat.events import Event
 from chat.models import Message
-from chat.streams import find_stream, read_tail
+from chat.streams import find_stream
 
 ELSEWHERE_SECONDS = 0.1
 HELD_SECONDS = 3.0
@@ -31,10 +32,9 @@ async def follow(message_id: UUID, after: int = 0, wake: asyncio.Event | None = 
     while True:
         if stream := find_stream(message_id):
             async for batch in stream.read(last):
-                if batch:
-                    last = batch[-1].seq
-                    yield batch
-                if batch and batch[-1].type == "done":
+                last = batch[-1].seq
+                yield batch
+                if batch[-1].type == "done":
                     return
         batch, state = await _catch_up(message_id, last)
         if batch:
@@ -59,20 +59,13 @@ async def _pause(seconds: float, wake: asyncio.Event | None) -> None:
 
 async def _catch_up(message_id: UUID, last: int) -> tuple[list[Event], str]:
     """What Valkey has, made whole from the row; or what the row has when Valkey has nothing."""
-    tail = _without_gaps(await read_tail(message_id, last), last)
+    tail = await read_copies(message_id, last)
     if tail and not any(event.type in FROM_ROW for event in tail):
         return tail, Message.State.RUNNING
     message = await in_thread(telling.load, message_id)
     if tail:
         return [_whole(message, event) for event in tail], message.state
     return telling.retell(message, after=last), message.state
-
-
-def _without_gaps(events: list[Event], last: int) -> list[Event]:
-    """The events, if they follow directly on ``last``; a gap means that Valkey lost some and the row must answer."""
-    if events and events[0].seq != last + 1:
-        return []
-    return events
 
 
 def _whole(message: Message, event: Event) -> Event:

@@ -39,7 +39,7 @@ class JsonRendering:
     replays = False
 
     async def frames(self, batch: list[Event], after: int) -> list[str]:
-        return [orjson.dumps(event.as_json()).decode() for event in batch if event.seq > after]
+        return [event.frame for event in batch if event.seq > after]
 
     def refusal(self, error: ParleyError, frame: dict[str, Any]) -> str:
         body = {

@@ -1,15 +1,18 @@
 """Resuming: every event after a number, exactly once, from the process, from Valkey or from the row."""
 
 import asyncio
+import socket
 
 import pytest
 import redis.asyncio
-from django.conf import settings
+from django.conf import settings as real_settings
 
 from app.web.ids import new_id
-from chat import streams, telling
+from chat import copies, streams, telling
+from chat.copies import copier, read_copies
 from chat.events import Event
 from chat.models import Message
+from tests.chat.lines import HeldLine
 from tests.chat.reading import Reader, seqs_of, text_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -22,7 +25,7 @@ def slow(scripted_server):
 
 
 async def forget_in_valkey():
-    client = redis.asyncio.from_url(settings.VALKEY_URL)
+    client = redis.asyncio.from_url(real_settings.VALKEY_URL)
     await client.flushall()
     await client.aclose()
 
@@ -78,15 +81,16 @@ async def test_another_process_reads_it_from_valkey(running, slow, conversation,
     assert elsewhere.frames == first.frames
 
 
-async def test_an_answer_survives_the_loss_of_valkey(running, slow, conversation, alice_key, monkeypatch):
-    async def refuse(*args, **kwargs):
-        raise redis.exceptions.ConnectionError("gone")
-
-    monkeypatch.setattr(redis.asyncio.client.Pipeline, "execute", refuse)
-    async with Reader(conversation.id, key=alice_key) as reader:
-        await reader.ask("Go on")
-        await reader.until("done")
-    monkeypatch.setattr(streams, "_down_until", 0.0)
+@pytest.mark.parametrize("how", ["refuses", "hangs"])
+async def test_an_answer_survives_the_loss_of_valkey(running, slow, conversation, alice_key, settings, how):
+    with socket.socket() as mute:
+        mute.bind(("127.0.0.1", 0))
+        if how == "hangs":
+            mute.listen(1)
+        settings.VALKEY_URL = f"redis://127.0.0.1:{mute.getsockname()[1]}/0"
+        async with Reader(conversation.id, key=alice_key) as reader:
+            await reader.ask("Go on")
+            await reader.until("done")
     assert text_of(reader.frames) == "".join(WORDS)
 
 
@@ -133,43 +137,86 @@ async def test_an_answer_nobody_began_is_swept_up(running, alice, writer):
 async def test_a_reader_who_is_ahead_of_a_new_owner_hears_nothing_twice():
     """Whoever takes an answer over tells its story from the start; a reader may know some of it from Valkey already."""
     stream = streams.open_stream(new_id())
-    reader = stream.read(2)
-    assert await anext(reader) == []
+    batches = aiter(stream.read(2))
+    waiting = asyncio.ensure_future(anext(batches))
+    await asyncio.sleep(0)
     for seq in range(1, 5):
-        await stream.publish(Event(stream.message_id, seq, "status", {"state": "running"}))
-    assert [event.seq for event in await anext(reader)] == [3, 4]
+        stream.publish(Event(stream.message_id, seq, "status", {"state": "running"}))
+    assert [event.seq for event in await waiting] == [3, 4]
     streams.close_stream(stream)
 
 
-async def test_valkey_dying_between_frames_delays_nobody(running, slow, conversation, alice_key, monkeypatch):
-    """Copies of all answers share a pipeline: one that fails must release everybody who waits for it."""
-    calls, execute = [], redis.asyncio.client.Pipeline.execute
-
-    async def fail_later(self, *args, **kwargs):
-        calls.append(1)
-        if len(calls) > 5:
-            raise redis.exceptions.ConnectionError("gone")
-        return await execute(self, *args, **kwargs)
-
-    monkeypatch.setattr(redis.asyncio.client.Pipeline, "execute", fail_later)
-    async with Reader(conversation.id, key=alice_key) as one, Reader(conversation.id, key=alice_key) as two:
-        await one.ask("Go on")
-        await two.ask("And on")
-        await asyncio.gather(one.until("done"), two.until("done"))
-    monkeypatch.setattr(streams, "_down_until", 0.0)
-    by_answer: dict[str, list] = {}
-    for frame in one.frames:
-        by_answer.setdefault(frame["message_id"], []).append(frame)
-    assert "".join(WORDS) in {text_of(frames) for frames in by_answer.values()}
+async def test_a_reader_elsewhere_gets_nothing_across_a_gap():
+    """Valkey was away for an event: what follows it is no answer to what comes next."""
+    message_id = new_id()
+    await copier().open()
+    for seq in (1, 2, 4, 5):
+        copier().copy(Event(message_id, seq, "delta", {"text": str(seq)}))
+    assert [event.seq for event in await read_copies(message_id, 0)] == [1, 2]
+    assert await read_copies(message_id, 2) == []
+    assert [event.seq for event in await read_copies(message_id, 3)] == [4, 5]
 
 
-async def test_hanging_valkey_costs_half_a_second_once(running, slow, conversation, alice_key, monkeypatch):
-    async def hang(*args, **kwargs):
-        await asyncio.sleep(30)
+async def test_an_event_is_with_valkey_before_anybody_here_hears_of_it():
+    """Not its reply but its bytes: the process may be killed at once, and Valkey has it all the same."""
+    stream = streams.open_stream(new_id())
+    await stream.prepare()
+    stream.publish(Event(stream.message_id, 1, "delta", {"text": "shown"}))
+    copier().close()  # as a killed process would
+    assert [event.data["text"] for event in await read_copies(stream.message_id, 0)] == ["shown"]
+    streams.close_stream(stream)
 
-    monkeypatch.setattr(redis.asyncio.client.Pipeline, "execute", hang)
+
+@pytest.fixture
+def valkey_that_stops(settings):
+    """Valkey behind a line that can be held up, as when it swaps or is suspended."""
+    with HeldLine(settings.VALKEY_URL) as line:
+        settings.VALKEY_URL = line.url
+        yield line
+
+
+async def test_valkey_that_stops_in_between_delays_nobody(
+    running, slow, conversation, alice_key, valkey_that_stops, caplog
+):
     async with Reader(conversation.id, key=alice_key) as reader:
         await reader.ask("Go on")
+        await reader.until("delta")
+        valkey_that_stops.is_held.set()
+        began_at = asyncio.get_running_loop().time()
         await reader.until("done")
-    monkeypatch.setattr(streams, "_down_until", 0.0)
+    assert asyncio.get_running_loop().time() - began_at < 3
     assert text_of(reader.frames) == "".join(WORDS)
+    assert "going on without it" in caplog.text
+
+
+async def test_valkey_that_comes_back_is_written_to_again(valkey_that_stops, monkeypatch):
+    monkeypatch.setattr(copies, "DOWN_SECONDS", 0.1)
+    message_id = new_id()
+    await copier().open()
+    valkey_that_stops.cut()
+    await asyncio.sleep(0.15)
+    copier().copy(Event(message_id, 1, "delta", {"text": "lost"}))
+    assert not copier().is_open
+    await asyncio.sleep(0.15)
+    await copier().open()
+    copier().copy(Event(message_id, 2, "delta", {"text": "kept"}))
+    for _ in range(50):
+        if kept := await read_copies(message_id, 1):
+            break
+        await asyncio.sleep(0.05)
+    assert [event.data["text"] for event in kept] == ["kept"]
+
+
+async def test_a_reader_who_does_not_read_costs_a_place_in_the_list():
+    """Its memory is the answer's own, others hear at once, and it gets everything exactly once when it reads on."""
+    stream = streams.open_stream(new_id())
+    asleep, awake = aiter(stream.read(0)), aiter(stream.read(0))
+    stream.publish(Event(stream.message_id, 1, "status", {"state": "writing"}))
+    assert [event.seq for event in await anext(asleep)] == [1]
+    assert [event.seq for event in await anext(awake)] == [1]
+    for seq in range(2, 5_000):
+        stream.publish(Event(stream.message_id, seq, "delta", {"text": "x"}))
+        assert [event.seq for event in await anext(awake)] == [seq]
+    assert [event.seq for event in await anext(asleep)] == list(range(2, 5_000))
+    streams.close_stream(stream)
+    assert [event async for event in asleep] == [event async for event in awake] == []
