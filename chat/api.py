@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
 
-import orjson
 from django.http import HttpRequest, StreamingHttpResponse
 from ninja import Router, Status
 
@@ -119,7 +118,7 @@ async def _sse(message_id: UUID, after: int) -> AsyncIterator[bytes]:
             yield b"id: %d\nevent: %s\ndata: %s\n\n" % (
                 event.seq,
                 event.type.encode(),
-                orjson.dumps(event.as_json()),
+                event.frame.encode(),
             )
 
 

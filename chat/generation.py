@@ -187,7 +187,6 @@ class Run:
             self._end(State.HELD)
         else:
             await self.outlet.delta(rest)
-            await self.outlet.flush()
             self._end(State.DONE)
 
     async def settle(self) -> None:
