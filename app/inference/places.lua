@@ -22,6 +22,8 @@ local function exact(number)
   return string.format('%.0f', number)
 end
 
+local after_now = '(' .. exact(now)
+
 local function rest(first)
   return { unpack(ARGV, first) }
 end
@@ -31,7 +33,7 @@ local function key_of(kind, name)
 end
 
 local function held_by(worker)
-  return call('ZCOUNT', key_of('places', worker), '(' .. exact(now), '+inf')
+  return call('ZCOUNT', root .. 'places:' .. worker, after_now, '+inf')
 end
 
 local function is_held(worker, place)
@@ -87,6 +89,9 @@ end
 local function load_of(worker, capacity, broken)
   local load = { worker = worker, capacity = capacity, outstanding = held_by(worker), closed = 0, failures = 0 }
   load.room = math.max(capacity - load.outstanding, 0)
+  if not next(broken) then
+    return load
+  end
   load.failures = tonumber(broken[worker .. ':failures'] or '0')
   load.closed = math.max(tonumber(broken[worker .. ':until'] or '0') - now, 0)
   if load.closed > 0 then
@@ -268,7 +273,7 @@ function operations.state(count)
     local usual = tonumber(call('HGET', root .. 'seconds', model) or '-1')
     table.insert(models, { call('ZCARD', key_of('line', model)), usual })
   end
-  return { call('ZCOUNT', root .. 'processes', exact(now), '+inf'), workers, models }
+  return { call('ZCOUNT', root .. 'processes', after_now, '+inf'), workers, models }
 end
 
 return operations[ARGV[1]](unpack(ARGV, 2, 9))

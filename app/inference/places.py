@@ -66,10 +66,7 @@ class Places:
 
     async def take(self, ask: Ask) -> Answer:
         """A place for ``ask``, or where it stands in line. Never waits for Valkey longer than a moment."""
-        if self._opening is None:
-            self._opening = asyncio.get_running_loop().create_task(self._open())
-        if not self._opening.done():
-            await asyncio.wait([self._opening])
+        await self._be_opened()
         if not self.are_shared:
             return self.local.take(ask)
         try:
@@ -123,7 +120,10 @@ class Places:
     async def renew(self, workers: Sequence[UUID]) -> None:
         """Say what this process holds, and hear what all hold on ``workers``. Opens Valkey again when it was gone."""
         self.local.keep(workers)
+        await self._be_opened()
         try:
+            if not self._valkey.is_open:
+                self._note_gone(ValkeyGoneError("the connection was lost"))
             await self._connect()
             held = self.local.lanes
             asked = [*held, *(worker for worker in workers if worker not in held)]
@@ -147,6 +147,13 @@ class Places:
             await asyncio.wait([self._opening])
         self._post("quit", self._name)
         await self._valkey.close()
+
+    async def _be_opened(self) -> None:
+        """Wait until the connection has been tried for the first time."""
+        if self._opening is None:
+            self._opening = asyncio.get_running_loop().create_task(self._open())
+        if not self._opening.done():
+            await asyncio.wait([self._opening])
 
     async def _open(self) -> None:
         try:
