@@ -132,19 +132,23 @@ def sample_of(reading: Reading, before: Reading | None) -> Sample:
         now = getattr(reading, name)
         return 0.0 if now is None else max(0.0, now - (getattr(earlier, name) or 0.0))
 
-    first_token = {
-        limit: count - earlier.first_token.get(limit, 0.0)
-        for limit, count in reading.first_token.items()
-        if count > earlier.first_token.get(limit, 0.0)
-    }
     return Sample(
-        round(reading.at, 1),
-        round(reading.at - earlier.at, 2),
-        reading.running,
-        reading.waiting,
-        reading.cache_used,
-        *(added(name) for name in ("tokens_in", "tokens_out", "prefix_asked", "prefix_found", "ended", "failed")),
-        first_token,
+        at=round(reading.at, 1),
+        seconds=round(reading.at - earlier.at, 2),
+        running=reading.running,
+        waiting=reading.waiting,
+        cache_used=reading.cache_used,
+        tokens_in=added("tokens_in"),
+        tokens_out=added("tokens_out"),
+        prefix_asked=added("prefix_asked"),
+        prefix_found=added("prefix_found"),
+        ended=added("ended"),
+        failed=added("failed"),
+        first_token={
+            limit: count - earlier.first_token.get(limit, 0.0)
+            for limit, count in reading.first_token.items()
+            if count > earlier.first_token.get(limit, 0.0)
+        },
     )
 
 
@@ -243,10 +247,10 @@ def kept(client: redis.Redis, worker_ids: Sequence[UUID]) -> dict[UUID, list[Sam
 
 
 def _unpacked(items: Sequence[bytes]) -> list[Sample]:
-    found = []
-    for *values, first_token in orjson.loads(b"[" + b",".join(items) + b"]"):
-        found.append(Sample(*values, {float(edge): count for edge, count in first_token}))
-    return found
+    return [
+        Sample(*values[:-1], first_token={float(edge): count for edge, count in values[-1]})
+        for values in orjson.loads(b"[" + b",".join(items) + b"]")
+    ]
 
 
 def forget(client: redis.Redis, worker_id: UUID) -> None:

@@ -27,7 +27,7 @@ def _areas(path: str, *roles: str, signed_in: bool = True) -> list[context.Area]
         (["employee"], ["Chat", "Knowledge"]),
         (["employee", "owner"], ["Chat", "Knowledge"]),
         (["employee", "moderator"], ["Chat", "Knowledge", "Review"]),
-        (["employee", "admin"], ["Chat", "Knowledge", "Admin"]),
+        (["employee", "admin"], ["Chat", "Knowledge", "Pool", "Admin"]),
     ],
 )
 def test_areas_follow_from_roles(roles: list[str], names: list[str]) -> None:

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from uuid import UUID
 
 from django.http import HttpRequest
-from ninja import Query, Router, Status
+from ninja import Router, Status
 
 from accounts.callers import caller
 from accounts.rights import require
@@ -94,7 +94,7 @@ def switch_off_worker(request: HttpRequest, worker_id: UUID) -> WorkerOut:
 
 
 @router.delete("/workers/{worker_id}", response={204: None}, summary="Forget a server")
-def remove_worker(request: HttpRequest, worker_id: UUID, despite: bool = Query(False)) -> Status[None]:
+def remove_worker(request: HttpRequest, worker_id: UUID, despite: bool = False) -> Status[None]:
     worker = get_worker(caller(request), worker_id)
     steering.remove_worker(caller(request), worker=worker, despite=despite)
     return Status(204, None)
@@ -195,9 +195,8 @@ def _report(report: Report) -> ReportOut:
 
 
 def _model(model: Model) -> ModelOut:
-    names = ("id", "name", "role", "upstream_name", "revision", "licence", "context_tokens", "price_in")
-    names += ("price_cached", "price_out", "watts", "is_demonstration", "files")
-    return ModelOut(base=model.base.name if model.base else None, **{name: getattr(model, name) for name in names})
+    own = {name: getattr(model, name) for name in ModelOut.model_fields if name != "base"}
+    return ModelOut(base=model.base.name if model.base else None, **own)
 
 
 def _assistant(assistant: Assistant) -> AssistantModelsOut:

@@ -31,8 +31,8 @@ class WorkerOut(Schema):
     id: UUID
     address: str
     model: str
-    kind: Kind
-    state: Literal["healthy", "sick", "draining", "off"]
+    kind: str = Field(description="openai, vllm or llama")
+    state: str = Field(description="healthy, sick, draining or off")
     reason: str
     capacity: int
     running: int | None
@@ -47,7 +47,7 @@ class WorkerOut(Schema):
 
 class GroupOut(Schema):
     model: str
-    role: Role
+    role: str
     waiting: int | None
     assistants: list[str]
     workers: list[WorkerOut]
@@ -107,7 +107,7 @@ class ReportOut(Schema):
 class ModelOut(Schema):
     id: UUID
     name: str
-    role: Role
+    role: str
     upstream_name: str
     revision: str
     licence: str

@@ -12,7 +12,7 @@ from django.db import IntegrityError, transaction
 
 from accounts import audit
 from accounts.models import User
-from accounts.rights import require
+from accounts.rights import Capability, require
 from app.errors import BadInputError, ConflictError
 from app.inference.addresses import tidy_address
 from app.inference.checking import Candidate, Report, check_server
@@ -23,7 +23,7 @@ from app.operations.pool.state import running_on
 from chat.assistants import adopt_model
 from chat.models import Assistant
 
-RIGHT = "pool.administer"
+RIGHT: Capability = "pool.administer"
 MOST_CAPACITY = 10_000
 
 
