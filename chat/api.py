@@ -14,8 +14,10 @@ from app.errors import BadInputError, NotFoundError
 from app.web.threads import in_thread
 from chat import schemas, telling
 from chat.asking import ask, regenerate, start_conversation
+from chat.continuing import continue_answer
 from chat.events import read_number
 from chat.following import follow
+from chat.leaving import reading
 from chat.models import Assistant, Conversation, Message
 from chat.rating import rate_answer
 from chat.stopping import stop_answer
@@ -63,11 +65,11 @@ def get_message(request: HttpRequest, message_id: UUID) -> dict[str, Any]:
 @router.get("/messages/{uuid:message_id}/events")
 async def message_events(request: HttpRequest, message_id: UUID) -> StreamingHttpResponse:
     """The answer's events as they happen (text/event-stream). ``Last-Event-ID`` resumes after that event."""
-    await in_thread(_answer, request, message_id)
+    answer = await in_thread(_answer, request, message_id)
     last = read_number(request.headers.get("Last-Event-ID", "0"))
     if last is None:
         raise BadInputError("Last-Event-ID must be the number of an event.")
-    response = StreamingHttpResponse(_sse(message_id, last), content_type="text/event-stream")
+    response = StreamingHttpResponse(_sse(answer, last), content_type="text/event-stream")
     response["Cache-Control"] = "no-store"
     response["X-Accel-Buffering"] = "no"
     return response
@@ -86,6 +88,12 @@ def regenerate_message(request: HttpRequest, message_id: UUID) -> Any:
     return Status(202, {"id": regenerate(caller(request), answer=_answer(request, message_id)).id})
 
 
+@router.post("/messages/{uuid:message_id}/continue", response={202: schemas.MessageAccepted})
+def continue_message(request: HttpRequest, message_id: UUID) -> Any:
+    """Go on with an answer that broke off: another answer that begins with its text."""
+    return Status(202, {"id": continue_answer(caller(request), answer=_answer(request, message_id)).id})
+
+
 @router.post("/messages/{uuid:message_id}/feedback", response=schemas.Done)
 def rate_message(request: HttpRequest, message_id: UUID, body: schemas.FeedbackIn) -> dict[str, bool]:
     """Say whether an answer helped."""
@@ -102,6 +110,7 @@ def message_data(message: Message) -> dict[str, Any]:
         "id": message.id,
         "conversation_id": message.conversation_id,
         "role": message.role,
+        "continues": message.continues_id,
         "state": message.state,
         "text": message.text,
         "reason": message.error,
@@ -112,14 +121,15 @@ def message_data(message: Message) -> dict[str, Any]:
     }
 
 
-async def _sse(message_id: UUID, after: int) -> AsyncIterator[bytes]:
-    async for batch in follow(message_id, after):
-        for event in batch:
-            yield b"id: %d\nevent: %s\ndata: %s\n\n" % (
-                event.seq,
-                event.type.encode(),
-                event.frame.encode(),
-            )
+async def _sse(answer: Message, after: int) -> AsyncIterator[bytes]:
+    with reading(answer.conversation_id):
+        async for batch in follow(answer.id, after):
+            for event in batch:
+                yield b"id: %d\nevent: %s\ndata: %s\n\n" % (
+                    event.seq,
+                    event.type.encode(),
+                    event.frame.encode(),
+                )
 
 
 def _message(request: HttpRequest, message_id: UUID) -> Message:

@@ -14,7 +14,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from accounts.models import User
 from app.errors import BadInputError, ParleyError
 from app.web.threads import in_thread
-from chat import socket_actions
+from chat import leaving, socket_actions
 from chat.events import MAX_FRAME_BYTES, read_number
 from chat.following import follow
 from chat.models import Conversation
@@ -32,6 +32,7 @@ class ConversationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     conversation: Conversation
     user: User
     rendering: Rendering
+    stays = False  # the reader goes on to another page of Parley
 
     async def connect(self) -> None:
         self._follows: dict[UUID, asyncio.Task[None]] = {}
@@ -66,11 +67,14 @@ class ConversationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             self._follow(message_id)
 
     async def disconnect(self, code: int) -> None:
+        is_reading = any(not task.done() for task in self._follows.values())
         for task in self._follows.values():
             task.cancel()
         if hasattr(self, "conversation"):
             for group in self._groups():
                 await self.channel_layer.group_discard(group, self.channel_name)
+            if code == leaving.GOING_AWAY and is_reading and not self.stays:
+                leaving.leave_soon(self.user, self.conversation.id)
 
     def _groups(self) -> tuple[str, str]:
         return watchers_of(self.conversation.id), lines_of(self.user.id)
@@ -81,7 +85,10 @@ class ConversationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         frame: dict[str, Any] = {}
         try:
             frame = _parse(text_data)
-            message_id = await in_thread(socket_actions.perform, self.user.id, self.conversation, frame)
+            self.stays = frame.get("type") == "stay"
+            if self.stays:
+                return
+            message_id = await in_thread(socket_actions.perform, self.user, self.conversation, frame)
         except ParleyError as error:
             await self.send(self.rendering.refusal(error, frame))
         else:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
@@ -46,6 +47,9 @@ class Outcome:
     usage: dict[str, Any] = field(default_factory=dict)
     timings: dict[str, float] = field(default_factory=dict)
     support: str = ""
+    meter: metering.Meter = field(default_factory=metering.Meter)
+    repeat_key: str = ""
+    repeats_id: UUID | None = None
     meter: metering.Meter = field(default_factory=metering.Meter)
 
 
@@ -169,6 +173,8 @@ def _generation(
         usage=telling.as_kept(outcome.usage),
         timings=telling.as_kept(outcome.timings),
         support=outcome.support,
+        repeat_key=outcome.repeat_key,
+        repeats_id=outcome.repeats_id,
         cost=bill.cost,
         watt_hours=bill.watt_hours,
     )

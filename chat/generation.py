@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from uuid import UUID
 
 from app.errors import ParleyError
 from app.inference.pool import get_pool
 from app.inference.types import CompletionRequest, TextChunk, Usage
 from app.web.threads import in_thread
-from chat import briefing, finishing, leases, prompts, quotation, telling
+from chat import briefing, finishing, leases, prompts, quotation, repeating, telling
 from chat.attribution import supporting
 from chat.briefing import Brief
 from chat.evidence import Card, cited_in, make_cards, numbers_in
@@ -22,6 +23,7 @@ from chat.finishing import Outcome
 from chat.models import Assistant, Message
 from chat.outlet import Outlet
 from chat.streams import Stream
+from chat.taking_up import Kept, take_up
 from chat.tasks import hint
 from knowledge.keeping.support import support_of
 from knowledge.retrieval import search
@@ -39,6 +41,8 @@ NOTHING_FOUND = (
     "Try other words, or ask the people who keep the handbook."
 )
 
+LEFT = "Nobody was reading this any more, so it was stopped."
+
 
 class Run:
     """The writing of one answer by this process."""
@@ -53,12 +57,17 @@ class Run:
         self._begun_at = asyncio.get_running_loop().time()
         self._writing: asyncio.Task[None] | None = None
         self._stopped = False
+        self._why_stopped: tuple[str, str] = ("", "")
         self._said = ""
+        self._kept = Kept()
         self.brief = brief
 
-    def stop(self) -> None:
+    def stop(self, reason: str = "") -> None:
         """End the writing now and keep the text; closes the request to the model server."""
+        if self._stopped:
+            return
         self._stopped = True
+        self._why_stopped = ("left", LEFT) if reason == "left" else ("", "")
         if self._writing and not self._writing.done():
             self._writing.cancel()
 
@@ -72,7 +81,7 @@ class Run:
             await asyncio.shield(self._writing)
         except asyncio.CancelledError:
             if self._stopped:
-                self._end(State.STOPPED)
+                self._end(State.STOPPED, *self._why_stopped)
             else:
                 self._writing.cancel()
                 await asyncio.wait([self._writing])
@@ -93,7 +102,9 @@ class Run:
         brief = self.brief
         self.outcome.mode, self.outcome.prompt_id = brief.assistant.mode, brief.assistant.prompt_id
         verdict = screen(brief.question, brief.rules, "question")
-        if verdict.action != "block" and brief.assistant.searches:
+        if self.message.continues_id:
+            await self._take_up(brief, self.message.continues_id)
+        elif verdict.action != "block" and brief.assistant.searches:
             await self._find(brief)
         quoted = self._quotation() if brief.assistant.mode == Assistant.Mode.QUOTE else ""
         verdict = max(verdict, screen(quoted, brief.rules, "answer"), key=lambda one: STRENGTH[one.action])
@@ -116,6 +127,11 @@ class Run:
         self.cards = make_cards(self.found, self.quotes)
         self._mark_time("evidence")
 
+    async def _take_up(self, brief: Brief, earlier_id: UUID) -> None:
+        """The text and the passages of the answer that this one goes on from."""
+        self._kept = await in_thread(take_up, earlier_id, reader=brief.reader, source_ids=brief.source_ids)
+        self.cards, self.found = list(self._kept.cards), list(self._kept.found)
+
     async def _show_cards(self) -> None:
         """Tell the evidence; of a held answer the row alone has it, since quotes on cards would give it away."""
         evidence = [card.as_json() for card in self.cards]
@@ -134,28 +150,55 @@ class Run:
     async def _generate(self, brief: Brief, window: HoldBack) -> None:
         """Let a model of the pool write."""
         await self.outlet.status("writing")
-        request = CompletionRequest(
+        request = self._request(brief)
+        self.outcome.model_name = request.model
+        await self._say(window, self._kept.text)
+        if await self._repeat(brief, request, window):
+            return
+        meter = self.outcome.meter
+        place = await get_pool().stream(request, self.outlet.waiting)
+        async with place as stream, meter.on(stream.worker_id, request.messages):
+            self.outcome.worker_id = stream.worker_id
+            if self.outlet.is_waiting:
+                await self.outlet.status("writing")
+            async for piece in stream:
+                if isinstance(piece, TextChunk):
+                    meter.written += len(piece.text)
+                    await self._say(window, self._kept.joined(piece.text))
+                else:
+                    self._note_usage(piece)
+        await self._attribute(window)
+
+    def _request(self, brief: Brief) -> CompletionRequest:
+        return CompletionRequest(
             model=brief.models[0],
             fallbacks=brief.models[1:],
             messages=prompts.build(
-                system=brief.system, history=brief.history, question=brief.question, found=self.found
+                system=brief.system,
+                history=brief.history,
+                question=brief.question,
+                found=self.found,
+                numbers=[card.number for card in self.cards],
             ),
+            continues=self._kept.text,
             max_tokens=brief.assistant.max_tokens,
             affinity=str(brief.conversation.id),
             session_id=str(brief.conversation.id),
             cache_salt=brief.cache_salt,
         )
-        self.outcome.model_name = request.model
-        meter = self.outcome.meter
-        async with await get_pool().stream(request) as stream, meter.on(stream.worker_id, request.messages):
-            self.outcome.worker_id = stream.worker_id
-            async for piece in stream:
-                if isinstance(piece, TextChunk):
-                    meter.written += len(piece.text)
-                    await self._say(window, piece.text)
-                else:
-                    self._note_usage(piece)
-        await self._attribute(window)
+
+    async def _repeat(self, brief: Brief, request: CompletionRequest, window: HoldBack) -> bool:
+        """Tell again how the very same question was answered, if it was and that may be; whether it was."""
+        if request.continues or not brief.assistant.repeats_answers:
+            return False
+        same = await in_thread(repeating.find, brief, request, self.found)
+        self.outcome.repeat_key = same.key
+        if same.message_id is None:
+            return False
+        self.outcome.repeats_id, self.outcome.model_name = same.message_id, same.model_name
+        self.outcome.usage = same.usage()
+        await self._say(window, same.text)
+        return True
 
     async def _attribute(self, window: HoldBack) -> None:
         """Cite at the end what the answer rests on, if the model cited nothing itself."""
@@ -215,7 +258,8 @@ class Run:
     def _judge_support(self) -> None:
         """How well knowledge supported the answer, where it was asked and the answer came to its own end."""
         outcome = self.outcome
-        if outcome.state == State.DONE and self.brief and self.brief.assistant.searches:
+        was_asked = self.brief and self.brief.assistant.searches and not self.message.continues_id
+        if outcome.state == State.DONE and was_asked:
             outcome.support = support_of(self.found, is_cited=bool(outcome.cited))
 
     def _end(self, state: str, error_code: str = "", error: str = "") -> None:

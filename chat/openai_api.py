@@ -6,34 +6,39 @@ So rights, screening, audit and moderation hold as in the browser. A held answer
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
 import numpy as np
 import orjson
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.utils import timezone
 from ninja import Router
 
 from accounts import rights
 from accounts.callers import caller
+from accounts.counting import within_limits
 from accounts.models import User
+from accounts.spending import spend_on_embedding
 from app.errors import BadInputError, NotFoundError, ParleyError, UnavailableError
 from app.web.threads import in_thread
 from chat import openai_schemas as schemas
 from chat.asking import Turn, ask, start_conversation
 from chat.events import Event
 from chat.following import follow
+from chat.leaving import leave_soon
 from chat.models import Assistant, Conversation, Message
 from knowledge.index.generations import embed_passages, serving_generation
 
 router = Router(tags=["OpenAI-compatible"])
 
+Events = AsyncGenerator[Event, None]
 MAX_INPUTS = 256
 FINISH = {"done": "stop", "released": "stop", "edited": "stop", "stopped": "stop", "interrupted": "length"}
 
@@ -53,11 +58,13 @@ def list_models(request: HttpRequest) -> dict[str, Any]:
 @router.post("/chat/completions")
 async def complete_chat(request: HttpRequest, body: schemas.ChatCompletionIn) -> HttpResponse | StreamingHttpResponse:
     """Ask an assistant. The last message is the question, the ones before it the conversation so far."""
-    turn = await in_thread(_ask, caller(request), body)
+    user = caller(request)
+    turn = await in_thread(_ask, user, body)
+    events = _events(user, turn)
     if not body.stream:
-        return JsonResponse(await _whole(turn, body.model))
+        return JsonResponse(await _whole(turn, body.model, events))
     with_usage = bool(body.stream_options and body.stream_options.include_usage)
-    response = StreamingHttpResponse(_chunks(turn, body.model, with_usage), content_type="text/event-stream")
+    response = StreamingHttpResponse(_chunks(turn, body.model, events, with_usage), content_type="text/event-stream")
     response["Cache-Control"] = "no-store"
     response["X-Accel-Buffering"] = "no"
     return response
@@ -66,11 +73,13 @@ async def complete_chat(request: HttpRequest, body: schemas.ChatCompletionIn) ->
 @router.post("/embeddings")
 def create_embeddings(request: HttpRequest, body: schemas.EmbeddingIn) -> dict[str, Any]:
     """Vectors of the embedding model that the index uses."""
-    rights.require(caller(request), "knowledge.search")
+    user = caller(request)
+    rights.require(user, "knowledge.search")
     texts = [body.input] if isinstance(body.input, str) else body.input
     if not texts or len(texts) > MAX_INPUTS:
         raise BadInputError(f'"input" can have 1 to {MAX_INPUTS} texts; this has {len(texts)}.')
     generation = serving_generation()
+    used = spend_on_embedding(user, model_name=generation.embedding_name, characters=sum(map(len, texts)))
     vectors = embed_passages(generation, texts)
     return {
         "object": "list",
@@ -79,7 +88,7 @@ def create_embeddings(request: HttpRequest, body: schemas.EmbeddingIn) -> dict[s
             {"object": "embedding", "index": index, "embedding": _encoded(vector, body.encoding_format)}
             for index, vector in enumerate(vectors)
         ],
-        "usage": {"prompt_tokens": 0, "total_tokens": 0},
+        "usage": {"prompt_tokens": used.read, "total_tokens": used.read},
     }
 
 
@@ -97,7 +106,7 @@ def _ask(user: User, body: schemas.ChatCompletionIn) -> Turn:
     turns = [message for message in body.messages if message.role in ("user", "assistant")]
     if not turns or turns[-1].role != "user":
         raise BadInputError("The last of the messages must be the user's question.")
-    with transaction.atomic():
+    with within_limits():
         conversation = start_conversation(user, assistant=assistant, origin=Conversation.Origin.API)
         _import_turns(conversation, turns[:-1])
         return ask(user, conversation=conversation, text=turns[-1].text())
@@ -122,13 +131,17 @@ def _import_turns(conversation: Conversation, turns: list[schemas.ChatMessageIn]
     Message.objects.bulk_create(rows)
 
 
-async def _events(turn: Turn) -> AsyncIterator[Event]:
-    """The answer's events until it is done or waits for a person."""
-    async for batch in follow(turn.answer.id):
-        for event in batch:
-            yield event
-            if event.type == "status" and event.data.get("state") == Message.State.HELD:
-                return
+async def _events(user: User, turn: Turn) -> Events:
+    """The answer's events until it is done or waits for a person. Whoever hangs up before has left for good."""
+    try:
+        async for batch in follow(turn.answer.id):
+            for event in batch:
+                yield event
+                if event.type == "status" and event.data.get("state") == Message.State.HELD:
+                    return
+    except (asyncio.CancelledError, GeneratorExit):
+        leave_soon(user, turn.answer.conversation_id, within=0)
+        raise
 
 
 @dataclass
@@ -165,10 +178,10 @@ class _Answer:
         return {"citations": self.citations, "parley": place}
 
 
-async def _whole(turn: Turn, model: str) -> dict[str, Any]:
+async def _whole(turn: Turn, model: str, events: Events) -> dict[str, Any]:
     """The answer at once. Raises UnavailableError when nothing of it could be written."""
     answer = _Answer()
-    async for event in _events(turn):
+    async for event in events:
         answer.take(event)
     if answer.failure:
         raise answer.failure
@@ -178,14 +191,17 @@ async def _whole(turn: Turn, model: str) -> dict[str, Any]:
     return body | {"choices": [choice], "usage": _usage(answer.usage)} | answer.own_fields(turn)
 
 
-async def _chunks(turn: Turn, model: str, with_usage: bool) -> AsyncIterator[bytes]:
+async def _chunks(turn: Turn, model: str, events: Events, with_usage: bool) -> AsyncIterator[bytes]:
     base = _head(turn, model, "chat.completion.chunk")
     answer = _Answer()
-    yield _sse(base | _delta({"role": "assistant"}))
-    async for event in _events(turn):
-        answer.take(event)
-        if event.type == "delta":
-            yield _sse(base | _delta({"content": event.data["text"]}))
+    async with aclosing(events):
+        yield _sse(base | _delta({"role": "assistant"}))
+        async for event in events:
+            answer.take(event)
+            if event.type == "delta":
+                yield _sse(base | _delta({"content": event.data["text"]}))
+            elif event.type == "status" and event.data.get("state") == "waiting":
+                yield b": waiting, %d in line\n\n" % event.data["place"]
     if answer.failure:
         yield _sse(schemas.error_body(answer.failure))
         return

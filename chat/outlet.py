@@ -11,6 +11,7 @@ import contextlib
 from collections.abc import Callable
 from typing import Any
 
+from app.inference.types import Waiting
 from app.web.threads import in_thread
 from chat import leases, telling
 from chat.events import Event, EventType, in_frames
@@ -18,6 +19,7 @@ from chat.models import Message
 from chat.streams import Stream
 
 CHECKPOINT_SECONDS = 1.5
+TOLD_AGAIN_SECONDS = 10.0
 
 
 class Outlet:
@@ -31,6 +33,7 @@ class Outlet:
         self.first_text_at: float | None = None
         self._on_stop = on_stop
         self._saver: asyncio.Task[None] | None = None
+        self._place, self._told_place_at = 0, 0.0
 
     async def retell(self) -> None:
         """Give this process's readers what earlier owners of the answer already said."""
@@ -40,6 +43,23 @@ class Outlet:
 
     async def status(self, state: str, detail: str = "") -> None:
         data = {"state": state, "detail": detail} if detail else {"state": state}
+        self._place = 0
+        self._tell("status", data, logged=data)
+        self._keep_saving()
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a place in line was the last that was told."""
+        return self._place > 0
+
+    def waiting(self, waiting: Waiting) -> None:
+        """Tell a place in line: the first, every other one, and now and then how long it may still take."""
+        now = asyncio.get_running_loop().time()
+        if waiting.place == self._place and now < self._told_place_at + TOLD_AGAIN_SECONDS:
+            return
+        self._place, self._told_place_at = waiting.place, now
+        seconds = None if waiting.seconds is None else round(waiting.seconds)
+        data = {"state": "waiting", "place": waiting.place, "seconds": seconds}
         self._tell("status", data, logged=data)
 
     async def evidence(self, passages: list[dict[str, Any]]) -> None:
@@ -55,7 +75,7 @@ class Outlet:
             self._tell("delta", {"text": piece}, logged=len(self.text))
         if text and self.first_text_at is None:
             self.first_text_at = asyncio.get_running_loop().time()
-            self._saver = asyncio.create_task(self._save_now_and_then())
+            self._keep_saving()
 
     async def settle(self) -> None:
         """Stop the clockwork; the row's end is written by others."""
@@ -72,6 +92,10 @@ class Outlet:
     def _tell(self, kind: EventType, data: dict[str, Any], logged: object = None) -> None:
         seq = telling.append(self.log, kind, logged)
         self.stream.publish(Event(self.message.id, seq, kind, data))
+
+    def _keep_saving(self) -> None:
+        """From the first word on, be it only that one waits: the lease must not run out meanwhile."""
+        self._saver = self._saver or asyncio.create_task(self._save_now_and_then())
 
     async def _save_now_and_then(self) -> None:
         while True:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 from uuid import UUID
 
+from django.conf import settings
 from django.urls import reverse
 from django.utils import timezone
 
@@ -16,6 +18,9 @@ from chat import telling
 from chat.events import Event
 from chat.models import Assistant, Feedback, Message
 from knowledge.text.wording import plain
+
+UNDER_WAY = ("queued", "searching", "waiting", "writing", "running")
+SMALL_SUM = Decimal("0.01")
 
 
 @dataclass
@@ -31,6 +36,9 @@ class AnswerView:
     role: str = "assistant"
     state: str = "queued"
     detail: str = ""
+    place: int = 0
+    wait_seconds: float | None = None
+    continues: bool = False
     text: str = ""
     html_closed: str = ""
     seq: int = 0
@@ -57,7 +65,42 @@ class AnswerView:
 
     @property
     def is_under_way(self) -> bool:
-        return self.state in ("queued", "searching", "writing", "running")
+        return self.state in UNDER_WAY
+
+    @property
+    def wait_words(self) -> str:
+        """How long the wait may be, in words; empty while nobody knows."""
+        if not self.wait_seconds:
+            return ""
+        return f"{self.wait_seconds:.0f} s" if self.wait_seconds < 90 else f"{self.wait_seconds / 60:.0f} min"
+
+    @property
+    def may_continue(self) -> bool:
+        """Whether it broke off in what a model wrote: see ``continuing.continue_answer``."""
+        is_cut = self.state == Message.State.DONE and self.usage.get("finish_reason") == "length"
+        return bool(self.text) and self.mode == Assistant.Mode.GENERATE and (self.state in Message.BROKEN_OFF or is_cut)
+
+    @property
+    def written_by(self) -> str:
+        """The model that wrote it: of a chain, or on trial, it may be another than the assistant's."""
+        return str(self.usage.get("model") or self.model_name)
+
+    @property
+    def is_by_another(self) -> bool:
+        return bool(self.model_name) and self.written_by != self.model_name
+
+    @property
+    def repeated_from(self) -> datetime | None:
+        """When the same question was answered in these very words, if they were told again."""
+        at = self.usage.get("repeated_from")
+        return datetime.fromisoformat(at) if at else None
+
+    @property
+    def cost(self) -> str:
+        """What it cost, with as many digits as a small sum needs; empty when that is not known, or was nothing."""
+        amount = Decimal(str(self.usage.get("cost") or 0))
+        digits = 2 if amount >= SMALL_SUM else 6
+        return f"{amount:.{digits}f} {settings.CURRENCY}" if amount else ""
 
     def apply(self, event: Event) -> str:
         """Take an event in; return the HTML of the blocks it closed."""
@@ -65,6 +108,7 @@ class AnswerView:
         data = event.data
         if event.type == "status":
             self.state, self.detail = data["state"], data.get("detail", "")
+            self.place, self.wait_seconds = data.get("place", 0), data.get("seconds")
         elif event.type == "evidence":
             self._show(data["passages"])
         elif event.type == "delta":
@@ -80,7 +124,7 @@ class AnswerView:
         return ""
 
     def _grow(self, text: str) -> str:
-        if self.state in ("queued", "searching"):
+        if self.state in ("queued", "searching", "waiting"):
             self.state = "writing"
         self.text += text
         closed = self.growing.add(text)
@@ -126,6 +170,7 @@ def empty_view(message: Message, assistant: Assistant) -> AnswerView:
         model_name=model.name if model else "",
         is_demonstration=bool(model and model.is_demonstration),
         created_at=message.created_at,
+        continues=message.continues_id is not None,
     )
 
 

@@ -14,6 +14,7 @@ from django.dispatch import receiver
 
 from accounts.signals import access_ended
 from chat.finishing import CONTENT_KIND
+from chat.hearing import WRITERS
 from chat.releasing import apply_decision
 from chat.runner import runner
 from chat.signals import conversation_changed, stop_asked
@@ -34,8 +35,10 @@ def lines_of(user_id: UUID) -> str:
 
 
 @receiver(stop_asked)
-def stop(message_id: UUID, **_: Any) -> None:
-    runner.stop_soon(message_id)
+def stop(message_id: UUID, reason: str = "", **_: Any) -> None:
+    """Here at once, elsewhere as soon as the hint arrives; should it be lost, the writer looks into the row."""
+    runner.stop_soon(message_id, reason)
+    _tell(WRITERS, {"type": "stop.asked", "message_id": str(message_id), "reason": reason})
 
 
 @receiver(conversation_changed)

@@ -20,6 +20,7 @@ from app.web.threads import in_thread
 from chat import leases
 from chat.briefing import Brief
 from chat.generation import Run
+from chat.hearing import hear_stops
 from chat.recovery import take_over
 from chat.streams import Stream, close_stream, find_stream, open_stream
 from knowledge.index.generations import warm_up
@@ -38,6 +39,7 @@ class Runner:
         self._runs: dict[UUID, Run] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._sweeper: asyncio.Task[None] | None = None
+        self._hearer: asyncio.Task[None] | None = None
         self._is_draining = False
 
     @property
@@ -58,6 +60,7 @@ class Runner:
         self._loop, self._is_draining = loop, False
         self._runs, self._tasks = {}, set()
         self._sweeper = loop.create_task(self._sweep())
+        self._hearer = loop.create_task(hear_stops(self._stop))
         return True
 
     def warm_up(self) -> None:
@@ -69,10 +72,10 @@ class Runner:
         if self._loop and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._begin, brief)
 
-    def stop_soon(self, message_id: UUID) -> None:
+    def stop_soon(self, message_id: UUID, reason: str = "") -> None:
         """Stop an answer if it is written here; elsewhere its writer sees the request in the row."""
         if self._loop and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._stop, message_id)
+            self._loop.call_soon_threadsafe(self._stop, message_id, reason)
 
     def _begin(self, brief: Brief) -> None:
         if not self._is_draining:
@@ -99,12 +102,14 @@ class Runner:
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
+        if self._hearer:
+            self._hearer.cancel()
         await get_pool().close()
         self._loop = None
 
-    def _stop(self, message_id: UUID) -> None:
+    def _stop(self, message_id: UUID, reason: str) -> None:
         if run := self._runs.get(message_id):
-            run.stop()
+            run.stop(reason)
 
     async def _claim(self, message_id: UUID, stream: Stream) -> None:
         try:

@@ -44,6 +44,7 @@ class MessageOut(Schema):
     id: UUID
     conversation_id: UUID
     role: Literal["user", "assistant"]
+    continues: UUID | None = Field(description="The answer that broke off, whose text this one begins with.")
     state: str
     text: str
     reason: str = Field(description="Why it ended so, in words for its reader; empty when it is done.")

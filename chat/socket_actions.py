@@ -8,10 +8,11 @@ from uuid import UUID
 from accounts.models import User
 from app.errors import BadInputError, NotFoundError, NotSignedInError
 from chat.asking import ask, regenerate
+from chat.continuing import continue_answer
 from chat.models import Conversation, Message
 from chat.stopping import stop_answer
 
-ACTIONS = ("ask", "stop", "regenerate")
+ACTIONS = ("ask", "stop", "regenerate", "continue")
 UNDER_WAY = [Message.State.QUEUED, Message.State.RUNNING, Message.State.HELD]
 
 
@@ -26,19 +27,24 @@ def open_conversation(user: User, conversation_id: UUID) -> tuple[Conversation, 
     return conversation, list(under_way), newest
 
 
-def perform(user_id: UUID, conversation: Conversation, frame: dict[str, Any]) -> UUID | None:
-    """Do what ``frame`` asks and return the answer to follow, if there is one."""
-    user = User.objects.filter(pk=user_id, is_active=True).first()
-    if user is None:
-        raise NotSignedInError()
+def perform(user: User, conversation: Conversation, frame: dict[str, Any]) -> UUID | None:
+    """Do what ``frame`` asks and return the answer to follow, if there is one. ``user`` opened the socket, perhaps
+    long ago: what they may do now is asked anew.
+    """
     kind = frame.get("type")
     if kind == "ask":
-        return _ask(user, conversation, frame)
+        return _ask(user, conversation, frame)  # where they stand is asked with the rest
+    stands = User.objects.filter(pk=user.pk, is_active=True).values_list("roles", flat=True).first()
+    if stands is None:
+        raise NotSignedInError()
+    user.roles = stands
     if kind == "stop":
         stop_answer(user, answer=_answer(user, conversation, frame))
         return None
     if kind == "regenerate":
         return regenerate(user, answer=_answer(user, conversation, frame)).id
+    if kind == "continue":
+        return continue_answer(user, answer=_answer(user, conversation, frame)).id
     raise BadInputError(f"Unknown type {str(kind)[:40]!r}; it must be one of: {', '.join(ACTIONS)}.")
 
 

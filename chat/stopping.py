@@ -19,9 +19,7 @@ def stop_answer(actor: User, *, answer: Message) -> None:
     """Ask the process that writes ``answer`` to stop. One that has ended, or waits for a person, stays as it is."""
     rights.require(actor, "chat.ask")
     with transaction.atomic():
-        under_way = Message.objects.filter(
-            pk=answer.pk, state__in=UNDER_WAY, stop_requested=False
-        )
+        under_way = Message.objects.filter(pk=answer.pk, state__in=UNDER_WAY, stop_requested=False)
         if under_way.update(stop_requested=True):
             audit.record(actor=actor, action="message.stop", obj=answer)
             transaction.on_commit(partial(stop_asked.send, sender=Message, message_id=answer.pk))

@@ -15,6 +15,7 @@ urlpatterns = [
     path("c/<uuid:conversation_id>/restore", views.restore, name="restore"),
     path("m/<uuid:message_id>/stop", views.stop, name="stop"),
     path("m/<uuid:message_id>/regenerate", views.again, name="regenerate"),
+    path("m/<uuid:message_id>/continue", views.go_on, name="continue"),
     path("m/<uuid:message_id>/feedback", views.feedback, name="feedback"),
     path("leaving/", views.leaving, name="leaving"),
 ]

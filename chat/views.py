@@ -12,8 +12,12 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.callers import reader
+from accounts.counting import within_limits
+from accounts.errors import LimitReachedError
+from accounts.limit_notices import Standing, notices_for
+from accounts.models import User
 from app.errors import BadInputError
-from chat import asking, keeping, queries, rating, stopping
+from chat import asking, continuing, keeping, queries, rating, stopping
 from chat.models import Assistant, Conversation, Message
 
 
@@ -21,18 +25,26 @@ from chat.models import Assistant, Conversation, Message
 @require_GET
 def home(request: HttpRequest) -> HttpResponse:
     """The empty page one starts from."""
+    return render(request, "chat/page.html", _new_page(request, request.GET.get("assistant")))
+
+
+def _new_page(request: HttpRequest, slug: str | None) -> dict[str, object]:
     user = reader(request)
     assistants = list(Assistant.objects.visible_to(user).select_related("model"))
-    wanted = request.GET.get("assistant")
-    assistant = next((one for one in assistants if one.slug == wanted), assistants[0] if assistants else None)
+    assistant = next((one for one in assistants if one.slug == slug), assistants[0] if assistants else None)
     context = {"conversation": None, "turns": [], "assistant": assistant, "assistants": assistants}
-    return render(request, "chat/page.html", context | _sidebar(request))
+    return context | _sidebar(request) | {"notices": _notices(user, assistant)}
 
 
 @login_required
 @require_GET
 def conversation(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
-    mine = Conversation.objects.visible_to(reader(request)).select_related("assistant__model")
+    return render(request, "chat/page.html", _page_of(request, conversation_id))
+
+
+def _page_of(request: HttpRequest, conversation_id: UUID) -> dict[str, object]:
+    user = reader(request)
+    mine = Conversation.objects.visible_to(user).select_related("assistant__model")
     found = get_object_or_404(mine, pk=conversation_id)
     context = {
         "conversation": found,
@@ -40,7 +52,12 @@ def conversation(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
         "assistants": [],
         "turns": queries.turns_of(found),
     }
-    return render(request, "chat/page.html", context | _sidebar(request, found.id))
+    return context | _sidebar(request, found.id) | {"notices": _notices(user, found.assistant)}
+
+
+def _notices(user: User, assistant: Assistant | None) -> list[Standing]:
+    """The limits that a reader should know to be near."""
+    return notices_for(user, assistant_id=assistant.pk if assistant else None)
 
 
 @login_required
@@ -59,20 +76,35 @@ def ask_first(request: HttpRequest) -> HttpResponse:
     assistant = get_object_or_404(Assistant.objects.visible_to(user), slug=slug) if slug else None
     if not request.POST.get("text", "").strip():
         raise BadInputError("Write a question first.")
-    found = asking.start_conversation(user, assistant=assistant)
-    return _ask(request, found)
+    try:
+        with within_limits():
+            return _ask(request, asking.start_conversation(user, assistant=assistant))
+    except LimitReachedError as error:
+        return _refused(request, _new_page(request, slug), error)
 
 
 @login_required
 @require_POST
 def ask_here(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
-    return _ask(request, _mine(request, conversation_id))
+    try:
+        return _ask(request, _mine(request, conversation_id))
+    except LimitReachedError as error:
+        return _refused(request, _page_of(request, conversation_id), error)
 
 
 def _ask(request: HttpRequest, found: Conversation) -> HttpResponse:
     client_id = request.POST.get("client_id", "")[:64] or None
     asking.ask(reader(request), conversation=found, text=request.POST.get("text", ""), client_id=client_id)
     return redirect("chat:conversation", found.id)
+
+
+def _refused(request: HttpRequest, page: dict[str, object], error: LimitReachedError) -> HttpResponse:
+    """The page it was asked on, with the question where it was written and the reason above it."""
+    page |= {"refused": error, "text": request.POST.get("text", "")}
+    response = render(request, "chat/page.html", page, status=error.status)
+    for name, value in error.headers().items():
+        response[name] = value
+    return response
 
 
 @login_required
@@ -118,6 +150,14 @@ def stop(request: HttpRequest, message_id: UUID) -> HttpResponse:
 def again(request: HttpRequest, message_id: UUID) -> HttpResponse:
     answer = _answer(request, message_id)
     asking.regenerate(reader(request), answer=answer)
+    return _done(request, answer)
+
+
+@login_required
+@require_POST
+def go_on(request: HttpRequest, message_id: UUID) -> HttpResponse:
+    answer = _answer(request, message_id)
+    continuing.continue_answer(reader(request), answer=answer)
     return _done(request, answer)
 
 

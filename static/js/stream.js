@@ -144,9 +144,14 @@ function ask(event) {
   scrollToEnd();
 }
 
-export function stopRunning() {
-  const running = newestAnswer();
-  if (running) send({ type: "stop", message_id: running.id.slice(2) });
+/* Whoever goes on to another page of Parley has not left: what is being written for them is written to its end. */
+function stay(event) {
+  if (event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+  const goes = event.type === "submit" ? event.target : event.target.closest("a[href]");
+  if (!goes || (goes.target && goes.target !== "_self") || goes.hasAttribute("download")) return;
+  const url = new URL(event.type === "submit" ? goes.action : goes.href, location.href);
+  const isHere = url.pathname === location.pathname && url.hash;
+  if (url.origin === location.origin && !isHere && socket?.readyState === WebSocket.OPEN) socket.send('{"type":"stay"}');
 }
 
 if (address && messages && composer) {
@@ -158,6 +163,8 @@ if (address && messages && composer) {
     const article = button.closest("article.answer") || newestAnswer();
     if (article) send({ type: button.dataset.socketAction, message_id: article.id.slice(2) });
   });
+  addEventListener("click", stay);
+  addEventListener("submit", stay);
   window.addEventListener("pagehide", () => { isLeaving = true; });
   window.addEventListener("pageshow", (event) => {
     if (event.persisted) { isLeaving = false; if (!socket) open(); }
