@@ -47,7 +47,6 @@ class Outcome:
     usage: dict[str, Any] = field(default_factory=dict)
     timings: dict[str, float] = field(default_factory=dict)
     support: str = ""
-    meter: metering.Meter = field(default_factory=metering.Meter)
     repeat_key: str = ""
     repeats_id: UUID | None = None
     meter: metering.Meter = field(default_factory=metering.Meter)

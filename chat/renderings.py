@@ -51,6 +51,8 @@ class JsonRendering:
             "message": error.message,
             "retry": error.retry,
         }
+        if error.retry_after is not None:
+            body["retry_after"] = error.retry_after
         return orjson.dumps(body).decode()
 
 

@@ -82,7 +82,7 @@ def own(request: HttpRequest) -> HttpResponse:
 @require_GET
 def notices(request: HttpRequest) -> HttpResponse:
     """The limits one is near to, as a fragment for the chat page."""
-    return render(request, "operations/_limit_notices.html", {"notices": notices_for(reader(request))})
+    return render(request, "accounts/_limit_notices.html", {"notices": notices_for(reader(request))})
 
 
 def _way(request: HttpRequest, ways: dict[str, str]) -> str:
