@@ -158,7 +158,7 @@ class Run:
         meter = self.outcome.meter
         place = await get_pool().stream(request, self.outlet.waiting)
         async with place as stream, meter.on(stream.worker_id, request.messages):
-            self.outcome.worker_id = stream.worker_id
+            self.outcome.worker_id, self.outcome.model_name = stream.worker_id, stream.model
             if self.outlet.is_waiting:
                 await self.outlet.status("writing")
             async for piece in stream:
