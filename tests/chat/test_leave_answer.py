@@ -177,6 +177,6 @@ async def read_events(message_id: str, key: str) -> ApplicationCommunicator:
     }
     line = ApplicationCommunicator(application, scope | {"headers": headers})
     await line.send_input({"type": "http.request", "body": b""})
-    while b"event: delta" not in (await line.receive_output(5)).get("body", b""):
+    while b"event: delta" not in (await line.receive_output(20)).get("body", b""):
         pass
     return line

@@ -104,7 +104,7 @@ def _make_assistants(server: ScriptedServer) -> None:
     register_worker(model_name="scripted", address=server.url)
     policy = factories.make_policy(slug="house-rules", rules=RULES)
     factories.make_assistant(slug="handbook", policy=policy, is_default=True)
-    writes = {"mode": Assistant.Mode.GENERATE, "model": model, "policy": policy}
+    writes = {"mode": Assistant.Mode.GENERATE, "model": model, "policy": policy, "repeats_answers": False}
     factories.make_assistant(slug="writer", searches=False, **writes)
     factories.make_assistant(slug="researcher", **writes)
 
