@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import os
 import subprocess
@@ -14,9 +15,12 @@ from app.errors import ParleyError
 from bench.harness import machine, save, show
 from bench.house import open_house
 
-# Name and what it measures. Each is the module of that name, with a function ``run(house)``.
+# Name and what it measures. Each is the module of that name, with a function ``run(house)``;
+# those that only compute get no house.
 BENCHMARKS = {
     "stream": "tokens through the web process, under each web server, against nginx and a direct call",
+    "pool": "two real vLLM servers: prefix-cache hits, one killed under load, stopping",
+    "routing": "which of 100 simulated model servers gets a conversation: affinity, least outstanding, round robin, …",
     "retrieval": "questions of every set there is: words alone, vectors alone, both",
     "search-acl": "100,000 passages, of which a reader may see 0.1 % to 100 %: against comparing all, and no rights",
     "ingest": "bringing documents in, against the embedder's own ceiling",
@@ -24,6 +28,7 @@ BENCHMARKS = {
     "history": "a page deep in 100,000 conversations, against the first one",
     "page": "what the first chat page weighs and how long it takes to make",
 }
+WITHOUT_HOUSE = ("routing",)
 
 
 def main() -> int:
@@ -49,7 +54,7 @@ def run_one(name: str, output: Path) -> None:
     """Run one benchmark in a Parley of its own."""
     about = machine()
     os.environ.setdefault("BENCH_CACHE", str(output / "cache"))
-    with open_house() as house:
+    with contextlib.nullcontext() if name in WITHOUT_HOUSE else open_house() as house:
         module = importlib.import_module(f"bench.{name.replace('-', '_')}")
         rows = module.run(house)
     show(f"{name}: {BENCHMARKS[name]}", rows)

@@ -94,6 +94,17 @@ def repeats() -> int:
     return max(1, int(os.environ.get("BENCH_REPEATS", "3")))
 
 
+def wanted_parts(names: Sequence[str]) -> list[str]:
+    """Which parts of a long benchmark to measure: BENCH_PARTS, as ``hits,losing``; all unless told otherwise.
+
+    Raises BenchError for a name there is not.
+    """
+    wanted = os.environ.get("BENCH_PARTS", ",".join(names)).split(",")
+    if unknown := set(wanted) - set(names):
+        raise BenchError(f"BENCH_PARTS names {', '.join(sorted(unknown))}; there are {', '.join(names)}.")
+    return [name for name in names if name in wanted]
+
+
 def interleaved(subjects: Mapping[str, Callable[[], T]], times: int | None = None) -> dict[str, list[T]]:
     """Measure every subject in turn, round after round, so that what the machine does meanwhile hits all alike.
 

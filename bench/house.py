@@ -119,3 +119,12 @@ def cpu_seconds(pid: int) -> float:
         return sum(int(entry.split()[0]) for entry in entries) / 1e9
     times = psutil.Process(pid).cpu_times()
     return float(times.user + times.system)
+
+
+def cpu_of_group(pid: int) -> float:
+    """The same for a process and all it has started."""
+    try:
+        children = psutil.Process(pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        children = []
+    return cpu_seconds(pid) + sum(cpu_seconds(child.pid) for child in children if child.is_running())

@@ -17,10 +17,11 @@ import aiohttp
 import orjson
 
 from bench.harness import BenchError
-from bench.upstream import TOKEN_CHARACTERS, age_of
+from bench.people import Line
+from bench.talking import JSON_PROTOCOL
+from bench.upstream import MODEL, TOKEN_CHARACTERS, age_of
 
-JSON_PROTOCOL = "parley.v1+json"
-LONGEST_SECONDS = 90.0
+LONGEST_SECONDS = 240.0
 SETTLE_SECONDS = 0.2
 SPREAD_SECONDS = 0.02  # asking in step, readers would be answered in step, which is cheaper than life
 QUESTION = "Please tell me about the rules for travelling by train."
@@ -82,9 +83,11 @@ class Crowd:
 
 @dataclass(frozen=True)
 class Streamed:
-    """One run of many readers. CPU figures are seconds of the process under test."""
+    """One run of many readers. CPU figures are seconds of the process under test; ``window`` is the time (monotonic)
+    in which all of them were read to."""
 
     readings: Sequence[Reading]
+    window: tuple[float, float]
     window_cpu: float
     window_tokens: float
     whole_cpu: float
@@ -150,7 +153,7 @@ async def read_together(count: int, reader: Reader, cpu: Callable[[], float], *,
         raise failures.exceptions[0] from None
     window_cpu, begin, end = window.result() if window else (0.0, 0.0, 0.0)
     inside = sum(begin <= at < end for reading in crowd.readings for at in reading.arrivals)
-    return Streamed(crowd.readings, window_cpu, inside, cpu() - began_cpu)
+    return Streamed(crowd.readings, (begin, end), window_cpu, inside, cpu() - began_cpu)
 
 
 async def _watch(crowd: Crowd, cpu: Callable[[], float]) -> tuple[float, float, float]:
@@ -168,7 +171,7 @@ async def _watch(crowd: Crowd, cpu: Callable[[], float]) -> tuple[float, float, 
 def sse_reader(session: aiohttp.ClientSession, url: str, max_tokens: int) -> Reader:
     """Asks a model server, or what stands in front of it."""
     body = {
-        "model": "bench",
+        "model": MODEL,
         "messages": [{"role": "user", "content": QUESTION}],
         "max_tokens": max_tokens,
         "stream": True,
@@ -187,14 +190,6 @@ def sse_reader(session: aiohttp.ClientSession, url: str, max_tokens: int) -> Rea
                         crowd.note_text(reading, text)
 
     return read
-
-
-@dataclass(frozen=True)
-class Line:
-    """How to reach one conversation's socket."""
-
-    url: str
-    key: str
 
 
 def json_reader(session: aiohttp.ClientSession, lines: Sequence[Line]) -> Reader:
@@ -264,8 +259,7 @@ def _tokens(html: str) -> list[str]:
 def _open(
     session: aiohttp.ClientSession, line: Line, protocol: str | None
 ) -> AbstractAsyncContextManager[aiohttp.ClientWebSocketResponse]:
-    headers = {"Authorization": f"Bearer {line.key}"}
-    return session.ws_connect(line.url, protocols=(protocol,) if protocol else (), headers=headers)
+    return session.ws_connect(line.url, protocols=(protocol,) if protocol else (), headers=line.headers)
 
 
 async def _spread(crowd: Crowd, number: int) -> None:

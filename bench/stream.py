@@ -1,57 +1,41 @@
 """What a streamed token costs and how late it comes, from a model server through Parley's web process to a socket.
 
-The floor is nginx with its buffering off in front of the same scripted model server, and for the first token a direct
-call to it. Model server, relay and readers share the machine's cores. Each round measures nginx, then Parley under each
-web server, so that every ratio is of figures a minute apart at most.
+Beside Parley stand the relays of ``relays``: nginx with its buffering off is the floor, for the first token a direct
+call to the same model server. Model server, relay and readers share the machine's cores. Each round measures every one
+of them once, so that every ratio is of figures some minutes apart at most. What else a crowd of readers costs (others'
+pages, memory, statements, what a killed process loses) is in ``crowding``, ``answering``
+and ``finding``.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-import shutil
+import contextlib
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
-from typing import Any
 
 import aiohttp
 
-from accounts.keys import create_key
-from accounts.models import User
-from accounts.people import create_person
 from app.embedded import application
 from app.embedded.processes import Part
-from app.inference.registry import ensure_model, register_worker
-from bench import readers
-from bench.harness import BenchError, Goal, Row, interleaved, quantile
-from bench.house import House, cpu_seconds, free_port
-from bench.readers import Line, Streamed, read_together
-from chat.asking import start_conversation
-from chat.models import Assistant
+from bench import answering, crowding, finding, readers
+from bench.cast import FEW_TOKENS, PACE, TOKENS, Cast, crowds
+from bench.harness import BenchError, Goal, Row, interleaved, quantile, wanted_parts
+from bench.house import House, cpu_of_group, free_port
+from bench.people import Line
+from bench.readers import Streamed, read_together
+from bench.relays import LITELLM_PROXY, NGINX, VLLM_ROUTER, Relay, all_relays
 
 SERVERS = ("uvicorn", "daphne")
-TOKENS, PACE = 200, 0.02
-FEW_TOKENS, FIRSTS = 8, 40
+FIRSTS = 40
 WINDOW_MS = 33
-_NGINX = """
-daemon off; master_process off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/error.log warn;
-events {{ worker_connections 4096; }}
-http {{
-  access_log off;
-  client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
-  uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
-  upstream model {{ server 127.0.0.1:{upstream}; keepalive 512; }}
-  server {{
-    listen 127.0.0.1:{port};
-    location / {{
-      proxy_pass http://model; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_buffering off;
-    }}
-  }}
-}}
-"""
+OTHER_PARTS: dict[str, Callable[[House, Cast], list[Row]]] = {
+    "crowd": lambda house, cast: crowding.run(house, cast, SERVERS),
+    "answers": answering.run,
+    "search": lambda house, _cast: finding.run(house),
+}
 
 
 @dataclass
@@ -63,56 +47,21 @@ class Measured:
 
 
 def run(house: House) -> list[Row]:
-    upstream = free_port()
-    nginx = _nginx_part(house, upstream)
-    with house.running(_upstream_part(upstream)), house.running(nginx[0]) as relay:
-        cast = _Cast.make(f"http://127.0.0.1:{upstream}/v1")
-        subjects: dict[str, Callable[[], Measured]] = {
-            "direct": lambda: asyncio.run(_measure_plain(upstream, None)),
-            "nginx": lambda: asyncio.run(_measure_plain(nginx[1], relay.pid)),
-        }
+    upstream, parts = free_port(), wanted_parts(["tokens", *OTHER_PARTS])
+    relays = all_relays(house, upstream)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(house.running(_upstream_part(upstream)))
+        pids = {name: stack.enter_context(house.running(relay.part)).pid for name, relay in relays.items()}
+        cast = Cast.make(f"http://127.0.0.1:{upstream}/v1")
+        subjects: dict[str, Callable[[], Measured]] = {"direct": partial(_measure_plain, upstream)}
+        for name, relay in relays.items():
+            subjects[name] = partial(_measure_relay, relay, pids[name])
         for server in SERVERS:
             subjects[server] = partial(_measure_parley, house, cast, server)
-        measured = interleaved(subjects)
-    return [*_floor_rows(measured), *(row for server in SERVERS for row in _rows(measured, server))]
-
-
-def crowds() -> list[int]:
-    """How many read at once: BENCH_STREAMS, as ``16,64`` unless told otherwise."""
-    return [int(count) for count in os.environ.get("BENCH_STREAMS", "16,64").split(",")]
-
-
-# --- who takes part ------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Cast:
-    """One person for each reader, each with a key; one assistant with long answers and one with short ones."""
-
-    people: list[tuple[User, str]]
-    writer: Assistant
-    brief: Assistant
-
-    @classmethod
-    def make(cls, address: str) -> _Cast:
-        model = ensure_model(name="bench", role="generate")
-        register_worker(model_name="bench", address=address, capacity=1024)
-        people = []
-        for number in range(max(crowds())):
-            user = create_person(actor="system", email=f"reader{number}@example.org", password=None)
-            people.append((user, create_key(actor=user, user=user, name="bench")[1]))
-        columns: dict[str, Any] = {"mode": "generate", "model": model, "searches": False, "is_for_everyone": True}
-        return cls(
-            people,
-            Assistant.objects.create(slug="writer", name="Writer", max_tokens=TOKENS, **columns),
-            Assistant.objects.create(slug="brief", name="Brief", max_tokens=FEW_TOKENS, **columns),
-        )
-
-    def lines(self, port: int, count: int, assistant: Assistant) -> list[Line]:
-        """New conversations, one for each of the first ``count`` people."""
-        base = f"ws://127.0.0.1:{port}/ws/conversations"
-        people = [self.people[number % len(self.people)] for number in range(count)]
-        return [Line(f"{base}/{start_conversation(user, assistant=assistant).id}/", key) for user, key in people]
+        subjects = {name: partial(_named, name, measure) for name, measure in subjects.items()}
+        measured = interleaved(subjects) if "tokens" in parts else {}
+        others = [row for name in parts if name in OTHER_PARTS for row in OTHER_PARTS[name](house, cast)]
+    return [*_token_rows(measured), *others]
 
 
 def _upstream_part(port: int) -> Part:
@@ -120,53 +69,55 @@ def _upstream_part(port: int) -> Part:
     return Part("upstream", command, is_ready=lambda: application.answers(port, "/health"))
 
 
-def _nginx_part(house: House, upstream: int) -> tuple[Part, int]:
-    program = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
-    if program is None:
-        raise BenchError("This compares Parley with nginx, which is not installed: apt-get install nginx-light.")
-    folder: Path = house.folder.run / "nginx"
-    folder.mkdir()
-    port = free_port()
-    configuration = folder / "nginx.conf"
-    configuration.write_text(_NGINX.format(folder=folder, upstream=upstream, port=port))
-    command = [program, "-p", str(folder), "-c", str(configuration), "-e", str(folder / "error.log")]
-    return Part("nginx", command, is_ready=lambda: application.answers(port, "/health")), port
-
-
 # --- measuring -----------------------------------------------------------------------------------------------------
 
 
-async def _measure_plain(port: int, pid: int | None) -> Measured:
-    """A model server's own protocol, directly or through nginx."""
-    url = f"http://127.0.0.1:{port}/v1"
-    cpu = partial(cpu_seconds, pid) if pid else lambda: 0.0
-    async with _session() as session:
-        await read_together(1, readers.sse_reader(session, url, FEW_TOKENS), cpu, needs_window=False)
-        firsts = [
-            (await read_together(1, readers.sse_reader(session, url, FEW_TOKENS), cpu, needs_window=False)).firsts[0]
-            for _ in range(FIRSTS)
-        ]
+def _named(name: str, measure: Callable[[], Measured]) -> Measured:
+    """Let a failure say whose it is."""
+    try:
+        return measure()
+    except BenchError as error:
+        raise BenchError(f"{name}: {error.message}") from error
+
+
+def _measure_relay(relay: Relay, pid: int) -> Measured:
+    return _measure_plain(relay.port, partial(cpu_of_group, pid), dict(relay.headers))
+
+
+def _measure_plain(
+    port: int, cpu: Callable[[], float] = lambda: 0.0, headers: dict[str, str] | None = None
+) -> Measured:
+    """The model server's own protocol, directly or through a relay."""
+    return asyncio.run(_read_plain(f"http://127.0.0.1:{port}/v1", cpu, headers or {}))
+
+
+async def _read_plain(url: str, cpu: Callable[[], float], headers: dict[str, str]) -> Measured:
+    async with _session(headers) as session:
+        brief = readers.sse_reader(session, url, FEW_TOKENS)
+        await read_together(1, brief, cpu, needs_window=False)
+        firsts = [(await read_together(1, brief, cpu, needs_window=False)).firsts[0] for _ in range(FIRSTS)]
         measured = Measured(firsts)
         for count in crowds():
-            reader = readers.sse_reader(session, url, TOKENS)
-            measured.runs[str(count)] = await read_together(count, reader, cpu)
+            measured.runs[str(count)] = await read_together(count, readers.sse_reader(session, url, TOKENS), cpu)
     return measured
 
 
-def _measure_parley(house: House, cast: _Cast, server: str) -> Measured:
+def _measure_parley(house: House, cast: Cast, server: str) -> Measured:
     """Parley's web process, started for this round alone."""
     with house.web(server) as (port, pid):
-        cpu = partial(cpu_seconds, pid)
+        cpu = partial(cpu_of_group, pid)
         lines = partial(cast.lines, port)
-        _read(
-            readers.json_reader, lines(4, cast.brief), cpu, needs_window=False
-        )  # the pool, the templates, the database
+        # The pool, the templates and the database's connections, before anything counts.
+        _read(readers.json_reader, lines(4, cast.brief), cpu, needs_window=False)
         measured = Measured(_firsts(lines(FIRSTS, cast.brief), cpu))
         for count in crowds():
             measured.runs[str(count)] = _read(readers.json_reader, lines(count, cast.writer), cpu)
-        most = max(crowds())
-        measured.runs["html"] = _read(readers.html_reader, lines(most, cast.writer), cpu)
+            measured.runs[_html(count)] = _read(readers.html_reader, lines(count, cast.writer), cpu)
     return measured
+
+
+def _html(count: int) -> str:
+    return f"{count} pages"
 
 
 def _firsts(lines: list[Line], cpu: Callable[[], float]) -> list[float]:
@@ -186,17 +137,37 @@ def _read(
     return asyncio.run(read())
 
 
-def _session() -> aiohttp.ClientSession:
-    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
+def _session(headers: dict[str, str] | None = None) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), headers=headers)
 
 
 # --- rows ----------------------------------------------------------------------------------------------------------
 
 
+def _token_rows(measured: dict[str, list[Measured]]) -> list[Row]:
+    if not measured:
+        return []
+    return [*_floor_rows(measured), *(row for server in SERVERS for row in _rows(measured, server))]
+
+
+def _others(measured: dict[str, list[Measured]]) -> list[str]:
+    return [name for name in (VLLM_ROUTER, LITELLM_PROXY) if name in measured]
+
+
 def _floor_rows(measured: dict[str, list[Measured]]) -> list[Row]:
-    rows = [Row("direct: first token p50, one at a time", _firsts_at(measured["direct"], 0.5), "ms")]
+    direct = _firsts_at(measured["direct"], 0.5)
+    rows = [Row("direct: first token p50, one at a time", direct, "ms")]
     for count in map(str, crowds()):
-        rows.append(Row(f"nginx, {count}: CPU while streaming", _of(measured["nginx"], count, _cpu), "µs/token"))
+        floor = _of(measured[NGINX], count, _cpu)
+        rows.append(Row(f"nginx, {count}: CPU while streaming", floor, "µs/token"))
+        for name in _others(measured):
+            mine = _of(measured[name], count, _cpu)
+            rows.append(Row(f"{name}, {count}: CPU while streaming", mine, "µs/token", "nginx", floor))
+            delays = _of(measured[name], count, lambda run: quantile(run.ages, 0.99))
+            rows.append(Row(f"{name}, {count}: token delay p99", delays, "ms"))
+    for name in (NGINX, *_others(measured)):
+        firsts = _firsts_at(measured[name], 0.5)
+        rows.append(Row(f"{name}: first token p50, one at a time", firsts, "ms", "direct", direct))
     return rows
 
 
@@ -217,12 +188,13 @@ def _rows(measured: dict[str, list[Measured]], server: str) -> list[Row]:
         rows.append(Row(f"{server}: first token p{part * 100:.0f} above direct", added, "ms", "direct call", goal=goal))
     for count in crowds():
         rows += _crowd_rows(measured, server, count)
-    return [*rows, *_html_rows(measured, server)]
+        rows += _html_rows(measured, server, count)
+    return rows
 
 
 def _crowd_rows(measured: dict[str, list[Measured]], server: str, count: int) -> list[Row]:
     key, name = str(count), f"{server}, {count}"
-    mine, floor = measured[server], measured["nginx"]
+    mine, floor = measured[server], measured[NGINX]
     other = measured[SERVERS[0]]
 
     def against_nginx(what: str, figure: Callable[[Streamed], float], unit: str, goal: Goal | None = None) -> Row:
@@ -238,6 +210,10 @@ def _crowd_rows(measured: dict[str, list[Measured]], server: str, count: int) ->
         Row(f"{name}: out of order", _of(mine, key, lambda run: run.out_of_order), "tokens", goal=Goal("value", 0)),
         against_nginx("bytes on the wire over text", lambda run: run.bytes_over_text, "×", Goal("value", 1.6)),
     ]
+    if LITELLM_PROXY in measured:
+        theirs = _of(measured[LITELLM_PROXY], key, _cpu)
+        what = f"{name}: CPU while streaming"
+        rows.append(Row(what, _of(mine, key, _cpu), "µs/token", LITELLM_PROXY, theirs, Goal("ratio", 0.1)))
     if server != SERVERS[0]:
         rows.append(
             Row(f"{name}: CPU while streaming", _of(mine, key, _cpu), "µs/token", SERVERS[0], _of(other, key, _cpu))
@@ -245,18 +221,15 @@ def _crowd_rows(measured: dict[str, list[Measured]], server: str, count: int) ->
     return rows
 
 
-def _html_rows(measured: dict[str, list[Measured]], server: str) -> list[Row]:
-    key, name, mine = str(max(crowds())), f"{server}, {max(crowds())} pages", measured[server]
+def _html_rows(measured: dict[str, list[Measured]], server: str, count: int) -> list[Row]:
+    key, mine = _html(count), measured[server]
+    name, floor = f"{server}, {key}", _of(measured[NGINX], str(count), _cpu)
+    delays = _of(mine, key, lambda run: quantile(run.ages, 0.99))
     return [
-        Row(
-            f"{name}: CPU while streaming",
-            _of(mine, "html", _cpu),
-            "µs/token",
-            "nginx",
-            _of(measured["nginx"], key, _cpu),
-        ),
-        Row(f"{name}: token delay p99", _of(mine, "html", lambda run: quantile(run.ages, 0.99)), "ms"),
-        Row(f"{name}: bytes on the wire over text", _of(mine, "html", lambda run: run.bytes_over_text), "×"),
+        Row(f"{name}: CPU while streaming", _of(mine, key, _cpu), "µs/token", "nginx", floor),
+        Row(f"{name}: token delay p99", delays, "ms", goal=Goal("value", WINDOW_MS + 10.0)),
+        Row(f"{name}: tokens lost", _of(mine, key, lambda run: run.lost(TOKENS)), "tokens", goal=Goal("value", 0)),
+        Row(f"{name}: bytes on the wire over text", _of(mine, key, lambda run: run.bytes_over_text), "×"),
     ]
 
 

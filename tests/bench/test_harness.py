@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from bench import upstream
 from bench.__main__ import BENCHMARKS
-from bench.harness import BenchError, Goal, Row, interleaved, quantile, save
+from bench.harness import BenchError, Goal, Row, interleaved, quantile, save, wanted_parts
 
 
 def test_a_row_is_the_median_of_its_runs_and_the_median_of_their_ratios():
@@ -79,15 +78,11 @@ def test_an_unknown_name_is_refused_with_the_names_there_are():
         assert name in ended.stderr
 
 
-def test_a_token_tells_how_long_it_was_under_way(monkeypatch: pytest.MonkeyPatch):
-    # Said just before the stamps begin again.
-    monkeypatch.setattr(upstream.time, "monotonic", lambda: 3 * upstream.PERIOD - 0.01)
-    token = upstream.Stamped(1)[0]
-    assert len(token) == upstream.TOKEN_CHARACTERS
-    assert upstream.age_of(token, 3 * upstream.PERIOD + 0.01) == pytest.approx(0.02, abs=0.0002)
-
-
-def test_tokens_are_made_when_they_are_said():
-    tokens = upstream.speak({"max_tokens": 5})
-    assert len(tokens) == len(tokens[0:]) == 5
-    assert len(list(tokens[2:])) == 3
+def test_parts_can_be_chosen_and_an_unknown_one_is_refused(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("BENCH_PARTS", raising=False)
+    assert wanted_parts(["hits", "losing"]) == ["hits", "losing"]
+    monkeypatch.setenv("BENCH_PARTS", "losing")
+    assert wanted_parts(["hits", "losing"]) == ["losing"]
+    monkeypatch.setenv("BENCH_PARTS", "losing,speed")
+    with pytest.raises(BenchError, match="speed; there are hits, losing"):
+        wanted_parts(["hits", "losing"])
