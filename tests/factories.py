@@ -14,6 +14,7 @@ from typing import Any
 from django.utils import timezone
 
 from accounts.models import ApiKey, Group, Limit, Role, User
+from app.inference.models import Model, Worker
 from chat.models import Assistant, Citation, Conversation, Generation, Message
 from knowledge.models import Document, Gap, GapQuestion, Passage, Source, Version
 from moderation.models import Case, Policy, PolicyVersion
@@ -117,6 +118,16 @@ def make_gap(
     for text in questions:
         GapQuestion.objects.create(gap=gap, text=text, vector=vector, support="none", source=source, asked_by=asked_by)
     return gap
+
+
+def make_model(*, name: str = "capable", **fields: Any) -> Model:
+    """Writes answers, unless told otherwise."""
+    model, _ = Model.objects.get_or_create(name=name, defaults={"upstream_name": name, **fields})
+    return model
+
+
+def make_worker(*, address: str, model: Model | None = None, **fields: Any) -> Worker:
+    return Worker.objects.create(address=address, model=model or make_model(), **fields)
 
 
 def make_policy(*, slug: str = "default", rules: Sequence[dict[str, Any]] = ()) -> Policy:

@@ -75,8 +75,11 @@ class Report:
     @property
     def problem(self) -> str:
         """What is wrong and what to change, in one line; "" when it is usable."""
-        bad = next((step for step in self.steps if step.outcome == "bad"), None)
-        return f"{bad.message} {bad.advice}".strip() if bad else ""
+        return f"{self.first_bad.message} {self.first_bad.advice}".strip() if self.first_bad else ""
+
+    @property
+    def first_bad(self) -> Step | None:
+        return next((step for step in self.steps if step.outcome == "bad"), None)
 
 
 def check_server(candidate: Candidate) -> Report:

@@ -61,6 +61,20 @@ LIMIT = {"limit_id": "limit"}
 CLAIMED_CASE = {"case_id": "claimed_case"}
 DECISION = {"action": "approve", "reason": "", "fence": 1}
 
+WORKER = {"worker_id": "worker"}
+MODEL = {"model_id": "model"}
+ASSISTANT = {"assistant_id": "assistant"}
+DEAD_SERVER = {"address": "http://127.0.0.1:1/v1", "role": "generate", "capacity": "4"}
+MODEL_FORM = {
+    "upstream_name": "m",
+    "role": "generate",
+    "price_in": "1",
+    "price_cached": "0",
+    "price_out": "2",
+    "tensor_parallel": "1",
+    "pipeline_parallel": "1",
+}
+
 COMPLETION = {"model": "handbook", "messages": [{"role": "user", "content": "How many days?"}], "stream": True}
 
 PAGES = [
@@ -163,6 +177,24 @@ PAGES = [
     Row("accounts:keys", SIGNED_IN),
     Row("accounts:keys", SIGNED_IN, "POST", data={"name": "script"}),
     Row("accounts:revoke_key", ALICE, "POST", args={"key_id": "key"}),
+    Row("pool:servers", ADMINS, refusal=403),
+    Row("pool:live", ADMINS, refusal=403),
+    Row("pool:add_server", ADMINS, refusal=403),
+    Row("pool:add_server", ADMINS, "POST", refusal=403, data=DEAD_SERVER | {"upstream_name": "m", "despite": "on"}),
+    Row("pool:test_server", ADMINS, "POST", refusal=403, data=DEAD_SERVER),
+    Row("pool:server", ADMINS, args=WORKER),
+    Row("pool:server", ADMINS, "POST", args=WORKER, data=DEAD_SERVER | {"kind": "openai"}),
+    Row("pool:drain", ADMINS, "POST", args=WORKER),
+    Row("pool:resume", ADMINS, "POST", args=WORKER),
+    Row("pool:switch_off", ADMINS, "POST", args=WORKER),
+    Row("pool:remove_server", ADMINS, "POST", args=WORKER),
+    Row("pool:models", ADMINS, refusal=403),
+    Row("pool:model", ADMINS, args=MODEL),
+    Row("pool:model", ADMINS, "POST", args=MODEL, data=MODEL_FORM),
+    Row("pool:remove_model", ADMINS, "POST", args=MODEL),
+    Row("pool:assistants", ADMINS, refusal=403),
+    Row("pool:assistant", ADMINS, args=ASSISTANT),
+    Row("pool:assistant", ADMINS, "POST", args=ASSISTANT, data={"mode": "quote"}),
     Row("usage:everybody", ADMINS | AUDITORS, refusal=403),
     Row("usage:csv", ADMINS | AUDITORS, refusal=403, query={"by": "user"}),
     Row("usage:limits", ADMINS | AUDITORS, refusal=403),
@@ -257,6 +289,18 @@ API = [
     Row("/api/v1/cases/{claimed_case}/decide", REVIEWERS, "POST", data=DECISION),
     Row("/api/v1/groups", SIGNED_IN),
     Row("/api/v1/audit/events", AUDITORS, refusal=403),
+    Row("/api/v1/pool", ADMINS, refusal=403),
+    Row("/api/v1/workers", ADMINS, "POST", refusal=403, data=DEAD_SERVER | {"model": "m", "despite_failure": True}),
+    Row("/api/v1/workers/test", ADMINS, "POST", refusal=403, data=DEAD_SERVER),
+    Row("/api/v1/workers/{worker}", ADMINS, "PATCH", data={"capacity": 7}),
+    Row("/api/v1/workers/{worker}", ADMINS, "DELETE"),
+    Row("/api/v1/workers/{worker}/drain", ADMINS, "POST"),
+    Row("/api/v1/workers/{worker}/resume", ADMINS, "POST"),
+    Row("/api/v1/workers/{worker}/off", ADMINS, "POST"),
+    Row("/api/v1/models", ADMINS, refusal=403),
+    Row("/api/v1/models/{model}", ADMINS, "PATCH", data={"price_in": "0.5"}),
+    Row("/api/v1/models/{model}", ADMINS, "DELETE"),
+    Row("/api/v1/assistants/{assistant}/models", ADMINS, "PUT", data={"model": None}),
     Row("/api/v1/usage", ADMINS | AUDITORS, refusal=403, query={"by": "user"}),
     Row("/api/v1/usage/mine", SIGNED_IN),
     Row("/api/v1/limits", ADMINS | AUDITORS, refusal=403),

@@ -61,7 +61,7 @@ class World:
             name: ids.get(value[1:-1], value) if _is_id(value) else value for name, value in (row.data or {}).items()
         }
         if row.name.startswith("/"):
-            send = client.patch if row.method == "PATCH" else client.post
+            send = {"PATCH": client.patch, "PUT": client.put}.get(row.method, client.post)
             return send(address, data, content_type="application/json")
         return client.post(address, data)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-PACKAGES = ("accounts", "moderation", "knowledge", "chat")
+PACKAGES = ("accounts", "moderation", "knowledge", "chat", "app/operations")
 RECORDERS = {"record"}
 WRITES = {"save", "create", "bulk_create", "bulk_update", "update_or_create", "get_or_create", "update", "delete"}
 EDGES = ("views.py", "api.py", "openai_api.py", "consumers.py", "socket_actions.py", "tasks.py", "receivers.py")

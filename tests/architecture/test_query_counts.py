@@ -61,6 +61,14 @@ class Stage:
     def assistants(self, number: int) -> None:
         factories.make_assistant(slug=f"assistant-{number}")
 
+    def servers(self, number: int) -> None:
+        factories.make_worker(
+            address=f"http://10.0.0.{number}/v1", model=factories.make_model(name=f"model-{number // 2}")
+        )
+
+    def models(self, number: int) -> None:
+        factories.make_model(name=f"model-{number}")
+
     def events(self, number: int) -> None:
         audit.record(actor=self.alice, action="test.deed", obj=f"thing:{number}")
 
@@ -86,6 +94,11 @@ LISTS: list[tuple[str, str, Callable[[Stage, int], None]]] = [
     ("dana", "/api/v1/cases", Stage.cases),
     ("aaron", "/api/v1/audit/events", Stage.events),
     ("alice", "/v1/models", Stage.assistants),
+    ("ada", "/operations/pool/", Stage.servers),
+    ("ada", "/operations/pool/models/", Stage.models),
+    ("ada", "/operations/pool/assistants/", Stage.assistants),
+    ("ada", "/api/v1/pool", Stage.servers),
+    ("ada", "/api/v1/models", Stage.models),
     ("ada", "/admin/accounts/group/", Stage.groups),
     ("ada", "/admin/accounts/apikey/", Stage.keys),
 ]

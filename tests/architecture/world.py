@@ -27,7 +27,7 @@ REPORT = {
 
 def make_world(people: dict[str, User], crew: Group) -> dict[str, str]:
     """The ids of everything the matrix speaks of, by name."""
-    ids = {**_chat(people), **_knowledge(people, crew), **_index(), **_accounts(people)}
+    ids = {**_chat(people), **_knowledge(people, crew), **_index(), **_accounts(people), **_pool()}
     return {name: str(value) for name, value in ids.items()}
 
 
@@ -50,6 +50,15 @@ def _chat(people: dict[str, User]) -> dict[str, uuid.UUID]:
         "running_answer": factories.make_answer(conversation=conversation, text="", state=Message.State.QUEUED).id,
         "case": case.id,
         "claimed_case": claimed.id,
+    }
+
+
+def _pool() -> dict[str, uuid.UUID]:
+    """A dead server, a model that nothing uses, and an assistant."""
+    return {
+        "worker": factories.make_worker(address="http://127.0.0.1:1/v1").id,
+        "model": factories.make_model(name="unused").id,
+        "assistant": factories.make_assistant(slug="steered").id,
     }
 
 

@@ -16,6 +16,7 @@ class FailedTestError(BadInputError):
     def __init__(self, report: Report) -> None:
         super().__init__(report.problem)
         self.report = report
+        self.current = {"steps": [vars(step) for step in report.steps]}
 
 
 class StillRunningError(ConflictError):

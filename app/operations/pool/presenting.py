@@ -150,12 +150,12 @@ def _totals(state: PoolState) -> list[tuple[str, str]]:
     healthy = sum(server.worker.state == WorkerState.HEALTHY for server in servers)
     told = [server.figures for server in servers if server.figures]
     running = sum(server.running or 0 for server in servers)
-    waiting = sum(figures.waiting or 0 for figures in told)
+    waiting = sum(figures.waiting or 0 for figures in told) + sum(group.waiting or 0 for group in state.groups)
     rate = sum(figures.tokens_out_rate or 0 for figures in told)
     return [
         ("Healthy servers", f"{healthy} of {len(servers)}"),
         ("Answers written now", str(running)),
-        ("Waiting at servers", str(round(waiting))),
+        ("Waiting", str(round(waiting))),
         ("Tokens a second", number(rate)),
     ]
 

@@ -22,6 +22,7 @@ from django.utils import timezone
 from accounts.models import User
 from accounts.rights import can, require
 from app.errors import NotFoundError
+from app.inference.counts import Counts, pool_counts
 from app.inference.figures import Figures, Sample, kept, summed
 from app.inference.models import Model, Worker, WorkerState
 from app.inference.watching import HEARTBEAT_LATE
@@ -49,10 +50,10 @@ class Server:
 
     @property
     def running(self) -> int | None:
-        """Answers being written there: as the server says, else as Parley counts."""
-        if self.figures and self.figures.running is not None:
-            return round(self.figures.running)
-        return self.outstanding
+        """Answers being written there: as Parley counts now, or as the server said last where that is more."""
+        told = round(self.figures.running) if self.figures and self.figures.running is not None else None
+        known = [count for count in (told, self.outstanding) if count is not None]
+        return max(known, default=None)
 
 
 @dataclass(frozen=True)
@@ -85,21 +86,23 @@ def pool_state(actor: User) -> PoolState:
     writes_for = _assistants_by_model()
     workers = list(Worker.objects.select_related("model").prefetch_related("adapters").order_by("address"))
     samples = _samples([worker.id for worker in workers])
+    counts = pool_counts([worker.id for worker in workers], sorted({worker.model.name for worker in workers}))
     servers: dict[UUID, list[Server]] = defaultdict(list)
     models = {worker.model.id: worker.model for worker in workers}
     for worker in workers:
-        servers[worker.model.id].append(_server(worker, (samples or {}).get(worker.id, [])))
+        servers[worker.model.id].append(_server(worker, (samples or {}).get(worker.id, []), counts))
     missing = Model.objects.filter(id__in=writes_for.keys() - models.keys(), base=None)
     models |= {model.id: model for model in missing}
+    waiting = {name: count.waiting for name, count in counts.models.items()} if counts else {}
     groups = [
-        Group(model, servers[model.id], writes_for.get(model.id, []))
+        Group(model, servers[model.id], writes_for.get(model.id, []), waiting.get(model.name))
         for model in sorted(models.values(), key=lambda model: model.name)
     ]
     return PoolState(groups, samples is not None)
 
 
 def server_state(worker: Worker) -> Server:
-    return _server(worker, (_samples([worker.id]) or {}).get(worker.id, []))
+    return _server(worker, (_samples([worker.id]) or {}).get(worker.id, []), pool_counts([worker.id], []))
 
 
 def running_on(worker: Worker) -> int:
@@ -131,9 +134,17 @@ def get_assistant(actor: User, assistant_id: UUID) -> Assistant:
     return assistant
 
 
-def _server(worker: Worker, samples: Sequence[Sample]) -> Server:
+def _server(worker: Worker, samples: Sequence[Sample], counts: Counts | None) -> Server:
     is_fresh = bool(samples) and time.time() - samples[-1].at < FRESH_SECONDS
-    return Server(worker, samples, summed(samples) if is_fresh else None, warning=_warning(worker))
+    own = counts.workers.get(worker.id) if counts else None
+    return Server(
+        worker=worker,
+        samples=samples,
+        figures=summed(samples) if is_fresh else None,
+        outstanding=own.outstanding if own else None,
+        closed_seconds=own.closed_seconds if own else 0.0,
+        warning=_warning(worker),
+    )
 
 
 def _warning(worker: Worker) -> str:

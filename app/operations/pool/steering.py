@@ -91,8 +91,8 @@ def add_worker(actor: User, *, server: Server, despite: bool = False) -> Added:
             capacity=server.capacity,
             kind=report.kind,
         )
-        if not report.is_usable:
-            set_worker_state(worker, WorkerState.SICK, report.problem)
+        if report.first_bad:
+            set_worker_state(worker, WorkerState.SICK, report.first_bad.message)
         offered = [one.name for one in report.offered if one.parent]
         worker.adapters.set(model.adapters.filter(upstream_name__in=offered))
         payload = {"address": worker.address, "model": model.name, "capacity": worker.capacity, "kind": worker.kind}

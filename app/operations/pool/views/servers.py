@@ -47,7 +47,7 @@ def live(request: HttpRequest) -> HttpResponse:
 def add(request: HttpRequest) -> HttpResponse:
     user = reader(request)
     require(user, steering.RIGHT)
-    form = ServerForm(request.POST or None)
+    form = ServerForm(request.POST or None, initial=_wanted(request))
     report: Report | None = None
     if request.method == "POST" and form.is_valid():
         try:
@@ -171,6 +171,11 @@ def _done(request: HttpRequest, deed: Callable[[], str]) -> HttpResponse:
     if match and request.POST.get("back") == "server":
         return redirect("pool:server", match.kwargs["worker_id"])
     return redirect("pool:servers")
+
+
+def _wanted(request: HttpRequest) -> dict[str, str]:
+    """What the link that led here already says of the server."""
+    return {name: request.GET[name] for name in ("name", "role") if name in request.GET}
 
 
 def _status(request: HttpRequest) -> int:
