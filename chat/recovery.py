@@ -10,16 +10,17 @@ from typing import Any
 
 from app.web.threads import in_thread
 from chat import briefing, metering
+from chat.copies import read_copies
 from chat.events import Event
 from chat.evidence import Card
 from chat.generation import Run
 from chat.models import Message
-from chat.streams import Stream, read_tail
+from chat.streams import Stream
 
 
 async def take_over(message: Message, stream: Stream) -> bool:
     """Mend a claimed answer that had an owner before. True when it has to be written again."""
-    for event in await read_tail(message.id, message.log[-1][0] if message.log else 0):
+    for event in await read_copies(message.id, message.log[-1][0] if message.log else 0):
         _relive(message, event)
     if not message.text:
         return True

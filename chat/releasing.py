@@ -13,11 +13,11 @@ from django.db import transaction
 from django.utils import timezone
 
 from chat import telling
+from chat.copies import copy_from_thread
 from chat.events import LogEntry, in_frames
 from chat.evidence import numbers_in
 from chat.models import Message
 from chat.signals import conversation_changed
-from chat.streams import append_from_thread
 from moderation.models import Decision
 
 State = Message.State
@@ -68,5 +68,5 @@ def _release(message: Message, decision: Decision, log: list[LogEntry]) -> None:
 
 def _tell(message_id: UUID, first_seq: int) -> None:
     message = telling.load(message_id)
-    append_from_thread(telling.retell(message, after=first_seq - 1))
+    copy_from_thread(telling.retell(message, after=first_seq - 1))
     conversation_changed.send(sender=Message, conversation_id=message.conversation_id, message_id=message_id)
