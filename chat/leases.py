@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from django.db import connection
+import orjson
 from django.db.models import F
 from django.utils import timezone
-from psycopg.types.json import Jsonb
 
-from app.web.statements import changing, together
+from app.web.statements import changing, prepared_cursor, together
 from chat import telling
+from chat.events import LogEntry
 from chat.models import Message
 
 LEASE_SECONDS = 10.0
@@ -60,19 +62,32 @@ def write(message_id: UUID, fence: int, **columns: Any) -> None:
         raise LeaseLostError(str(message_id))
 
 
+@dataclass(frozen=True)
+class Draft:
+    """What was said so far of an answer that this process writes."""
+
+    message_id: UUID
+    fence: int
+    text: str
+    log: list[LogEntry]
+
+
 _CHECKPOINT = """
-update chat_message set text = %s, log = %s, seq = %s, lease_until = %s
-where id = %s and fence = %s and state in ('queued', 'running') returning stop_requested
+update chat_message m set text = d.text, log = d.log::jsonb, seq = d.seq, lease_until = %s
+from unnest(%s::uuid[], %s::int[], %s::text[], %s::text[], %s::int[]) as d (id, fence, text, log, seq)
+where m.id = d.id and m.fence = d.fence and m.state in ('queued', 'running') returning m.id, m.stop_requested
 """
 
 
-def checkpoint(message_id: UUID, fence: int, *, text: str, log: list[Any], seq: int) -> bool:
-    """Save what was said so far and renew the lease; whether the reader asked to stop. One statement, written out."""
+def checkpoint(drafts: Sequence[Draft]) -> dict[UUID, bool]:
+    """Save what was said so far and renew the leases, all in one statement.
+
+    For each answer that is still this process's: whether its reader asked to stop.
+    """
     lease = timezone.now() + timedelta(seconds=LEASE_SECONDS)
-    values: list[Any] = [text, Jsonb(log), seq, lease, message_id, fence]
-    with connection.cursor() as cursor:
+    logs = [orjson.dumps(draft.log).decode() for draft in drafts]
+    values = [lease, [draft.message_id for draft in drafts], [draft.fence for draft in drafts]]
+    values += [[draft.text for draft in drafts], logs, [draft.log[-1][0] for draft in drafts]]
+    with prepared_cursor() as cursor:
         cursor.execute(_CHECKPOINT, values)
-        row = cursor.fetchone()
-    if row is None:
-        raise LeaseLostError(str(message_id))
-    return bool(row[0])
+        return dict(cursor.fetchall())

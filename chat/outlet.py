@@ -1,13 +1,11 @@
-"""Where a running answer speaks: numbers its events, tells them, and saves as it goes.
+"""Where a running answer speaks: numbers its events, tells them, and has them saved as it goes (``saving``).
 
-Text comes here at the pace of frames already (``app.inference.client``) and goes out at once. Every 1.5 seconds the
-text so far is saved in the row, which also renews the lease and asks whether the reader wants to stop.
+Text comes here at the pace of frames already (``app.inference.client``) and goes out at once.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -16,9 +14,9 @@ from app.web.threads import in_thread
 from chat import leases, telling
 from chat.events import Event, EventType, in_frames
 from chat.models import Message
+from chat.saving import saver
 from chat.streams import Stream
 
-CHECKPOINT_SECONDS = 1.5
 TOLD_AGAIN_SECONDS = 10.0
 
 
@@ -31,12 +29,12 @@ class Outlet:
         self.text = message.text
         self.log = list(message.log)
         self.first_text_at: float | None = None
-        self._on_stop = on_stop
-        self._saver: asyncio.Task[None] | None = None
+        self.end = on_stop
         self._place, self._told_place_at = 0, 0.0
 
     async def retell(self) -> None:
         """Give this process's readers what earlier owners of the answer already said."""
+        saver().add(self)
         await self.stream.prepare()
         for event in telling.retell(self.message):
             self.stream.publish(event)
@@ -45,7 +43,6 @@ class Outlet:
         data = {"state": state, "detail": detail} if detail else {"state": state}
         self._place = 0
         self._tell("status", data, logged=data)
-        self._keep_saving()
 
     @property
     def is_waiting(self) -> bool:
@@ -75,14 +72,13 @@ class Outlet:
             self._tell("delta", {"text": piece}, logged=len(self.text))
         if text and self.first_text_at is None:
             self.first_text_at = asyncio.get_running_loop().time()
-            self._keep_saving()
+
+    def draft(self) -> leases.Draft:
+        return leases.Draft(self.message.id, self.message.fence, self.text, list(self.log))
 
     async def settle(self) -> None:
-        """Stop the clockwork; the row's end is written by others."""
-        if self._saver:
-            self._saver.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._saver
+        """Save no more; the row's end is written by others."""
+        saver().remove(self)
 
     async def close_with(self, told: list[Event]) -> None:
         """Pass on the last events, which the final transaction numbered and wrote."""
@@ -92,19 +88,3 @@ class Outlet:
     def _tell(self, kind: EventType, data: dict[str, Any], logged: object = None) -> None:
         seq = telling.append(self.log, kind, logged)
         self.stream.publish(Event(self.message.id, seq, kind, data))
-
-    def _keep_saving(self) -> None:
-        """From the first word on, be it only that one waits: the lease must not run out meanwhile."""
-        self._saver = self._saver or asyncio.create_task(self._save_now_and_then())
-
-    async def _save_now_and_then(self) -> None:
-        while True:
-            await asyncio.sleep(CHECKPOINT_SECONDS)
-            columns = {"text": self.text, "log": list(self.log), "seq": self.log[-1][0]}
-            try:
-                wants_stop = await in_thread(leases.checkpoint, self.message.id, self.message.fence, **columns)
-            except leases.LeaseLostError:
-                wants_stop = True
-            if wants_stop:
-                self._on_stop()
-                return

@@ -13,9 +13,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from chat.copies import copier
-from chat.copies import copy_from_thread as append_from_thread  # noqa: F401
-from chat.copies import read_copies as read_tail  # noqa: F401
+from chat.copies import Copier, copier
 from chat.events import Event
 
 
@@ -27,14 +25,15 @@ class Stream:
     events: list[Event] = field(default_factory=list)
     is_closed: bool = False
     _waiting: list[asyncio.Future[None]] = field(default_factory=list)
+    _copier: Copier = field(default_factory=copier)
 
     async def prepare(self) -> None:
         """Before the first event: see that copies can be made."""
-        await copier().open()
+        await self._copier.open()
 
     def publish(self, event: Event) -> None:
         """Copy to Valkey, keep, and wake the readers here."""
-        copier().copy(event)
+        self._copier.copy(event)
         self.events.append(event)
         self._wake()
 

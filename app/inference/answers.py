@@ -88,7 +88,7 @@ class Answer:
             raise BrokenStreamError("content is not text")
         if not self._knows_model:
             self._check_model(event.get("model"))
-        self._parts.append(text)
+        self._parts.append(text.replace("\0", ""))  # which PostgreSQL cannot keep
         self.length += len(text)
         if self.length > LONGEST_ANSWER:
             raise TooLongError(f"over {LONGEST_ANSWER} characters")

@@ -26,13 +26,13 @@ class EventReader:
 
     def feed(self, data: bytes) -> Iterator[dict[str, Any] | None]:
         """The events that ``data`` completes. Raises BrokenStreamError on bad JSON or a line over 1 MiB."""
-        *lines, rest = (self._rest + data).split(b"\n")
+        *lines, rest = (self._rest + data if self._rest else data).split(b"\n")
         self._rest = rest
         if len(rest) > LONGEST_LINE:
             raise BrokenStreamError("a line is longer than 1 MiB")
         for line in lines:
             if line.startswith(b"data:"):
-                yield _parse(line[5:].strip())
+                yield _parse(line[5:])
 
     def finish(self) -> Iterator[dict[str, Any] | None]:
         """The last event of a stream that ends without a line break."""
@@ -40,13 +40,13 @@ class EventReader:
 
 
 def _parse(payload: bytes) -> dict[str, Any] | None:
-    if payload == b"[DONE]":
-        return DONE
     if len(payload) > LONGEST_LINE:
         raise BrokenStreamError("a line is longer than 1 MiB")
     try:
         event = orjson.loads(payload)
     except orjson.JSONDecodeError as error:
+        if payload.strip() == b"[DONE]":
+            return DONE
         raise BrokenStreamError(f"not JSON: {error}") from error
     if not isinstance(event, dict):
         raise BrokenStreamError("an event is not a JSON object")
