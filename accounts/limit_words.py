@@ -66,8 +66,8 @@ def reached(limit: Limit, *, need: Decimal, used: Decimal, now: datetime) -> str
     if limit.measure != Measure.QUESTIONS and used < limit.amount:
         left = amount_in_words(limit.measure, limit.amount - used)
         rest = f"{left} left of {their} {limit_in_words(limit)}, too little for an answer"
-        return f"{who} {rest}. It goes on {turn}. {ask}"
-    return f"{who} used up {their} {limit_in_words(limit)}. It goes on {turn}. {ask}"
+        return f"{who} {rest}. It begins anew {turn}. {ask}"
+    return f"{who} used up {their} {limit_in_words(limit)}. It begins anew {turn}. {ask}"
 
 
 def near(limit: Limit, *, used: Decimal, now: datetime) -> str:
@@ -75,6 +75,6 @@ def near(limit: Limit, *, used: Decimal, now: datetime) -> str:
     who, their = _owner(limit)
     turn = turn_in_words(limit.period, now)
     if used >= limit.amount:
-        return f"{who} used up {their} {limit_in_words(limit)}. It goes on {turn}."
+        return f"{who} used up {their} {limit_in_words(limit)}. It begins anew {turn}."
     percent = int(100 * used / limit.amount)
     return f"{who} used {percent} % of {their} {limit_in_words(limit)}. It begins anew {turn}."

@@ -12,6 +12,7 @@ from accounts.models import ApiKey, Group, Limit
 from chat.models import Assistant
 
 Subject = Limit.Subject
+NAMED: dict[str, str] = {Subject.GROUP: "Group", Subject.KEY: "API key", Subject.ASSISTANT: "Assistant"}
 
 
 class AmountForm(forms.Form):
@@ -32,8 +33,8 @@ class LimitForm(AmountForm):
 
     measure = forms.ChoiceField(label="Of what", choices=Limit.Measure.choices)
     period = forms.ChoiceField(
-        label="In",
-        choices=Limit.Period.choices,
+        label="Per",
+        choices=[(period, period) for period in Limit.Period.values],
         initial=Limit.Period.DAY,
         help_text="Of the calendar, in UTC: a month begins on its first day at 00:00.",
     )
@@ -44,7 +45,7 @@ class LimitForm(AmountForm):
         if subject == Subject.PERSON:
             self.fields["who"] = forms.EmailField(label="Person", help_text="Their e-mail address.")
         elif subject not in (Subject.EACH, Subject.ALL):
-            self.fields["which"] = forms.ChoiceField(label=Subject(subject).label.capitalize(), choices=_which(subject))
+            self.fields["which"] = forms.ChoiceField(label=NAMED[subject], choices=_which(subject))
         self.order_fields(["who", "which", "amount", "measure", "period", "warn_percent"])
 
     def terms(self) -> Terms:

@@ -182,8 +182,8 @@ def _short(number: Decimal) -> str:
     """A number for an axis: ``1.5k``, ``20M``, ``0.05``."""
     for size, letter in ((Decimal(10**9), "G"), (Decimal(10**6), "M"), (Decimal(1000), "k")):
         if number >= size:
-            return f"{number / size:.4g}{letter}"
-    return f"{number:.4g}"
+            return f"{float(number / size):g}{letter}"
+    return f"{float(number):g}"
 
 
 def _ceiling(most: Decimal) -> Decimal:

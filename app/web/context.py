@@ -35,14 +35,19 @@ class Shell:
     areas: list[Area]
 
 
-# name, address, icon, the role it takes (empty: anybody signed in)
+# name, address, icon, the roles of which it takes one (empty: anybody signed in)
 AREAS = [
     ("Chat", "/", "chat", ""),
     ("Knowledge", "/knowledge/", "book", ""),
     ("Review", "/review/", "review", "moderator"),
     ("Pool", "/operations/pool/", "server", "admin"),
+    ("Usage", "/operations/usage/", "chart", "admin auditor"),
     ("Admin", "/admin/", "settings", "admin"),
 ]
+
+
+# Addresses that belong to an area without beginning as it does.
+ALSO = {"/operations/limits/": "/operations/usage/"}
 
 
 def count_with(area: str, counter: Counter) -> None:
@@ -62,8 +67,8 @@ def _shell_of(request: HttpRequest) -> Shell:
     roles = set(user.roles)
     at = _area_of(request.path)
     areas = []
-    for name, url, icon, role in AREAS:
-        if role and role not in roles:
+    for name, url, icon, of_roles in AREAS:
+        if of_roles and not roles.intersection(of_roles.split()):
             continue
         counter = _counters.get(name)
         areas.append(Area(name, url, icon, url == at, counter(user) if counter else 0))
@@ -74,5 +79,8 @@ def _area_of(path: str) -> str:
     """The address of the area a page belongs to; account pages belong to none."""
     for _, url, _, _ in AREAS[1:]:
         if path.startswith(url):
+            return url
+    for beginning, url in ALSO.items():
+        if path.startswith(beginning):
             return url
     return "/" if path == "/" or path.startswith("/c/") else ""

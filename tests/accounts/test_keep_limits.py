@@ -214,7 +214,7 @@ def test_the_words_say_which_limit_when_it_turns_and_whom_to_ask(alice: User, ad
     with pytest.raises(LimitReachedError) as refused:
         ask(alice)
     assert refused.value.message == (
-        "You have used up your 1 question a day. It goes on on 1 March at 00:00 UTC. If you need more, ask Ada."
+        "You have used up your 1 question a day. It begins anew on 1 March at 00:00 UTC. If you need more, ask Ada."
     )
 
 
