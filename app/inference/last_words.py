@@ -25,6 +25,10 @@ class LastWords:
         os.close(self.entrance)
         self._thread.start()
 
+    def forget(self) -> None:
+        """What was said so far was no reason: the child serves."""
+        self.reason = ""
+
     def close(self) -> None:
         """Wait until everything has been passed on; a grandchild that keeps the pipe open is not waited for long."""
         self._thread.join(2.0)

@@ -229,6 +229,11 @@ class _Turn:
         await self._write(self._event([{"index": 0, "delta": {}, "finish_reason": "stop"}]))
         return await self._finish(b"data: [DONE]\n\n")
 
+    async def wrong_model(self) -> web.StreamResponse:
+        """A whole answer, by a model that nobody asked for."""
+        self.recorded.body["model"] = "another"
+        return await self.say()
+
     async def truncate(self) -> web.StreamResponse:
         await asyncio.sleep(0.05)  # so that what was written arrives before the end does
         return await self._finish(b"")
@@ -342,6 +347,7 @@ ACTS: dict[str, Act] = {
     **dict.fromkeys([*STATUSES, "wrong-type"], _Turn.say),
     "say": _Turn.say,
     "no-usage": _Turn.no_usage,
+    "wrong-model": _Turn.wrong_model,
     "truncate": _Turn.truncate,
     "die": _Turn.die,
     "hang": _Turn.hang,

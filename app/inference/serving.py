@@ -166,7 +166,10 @@ class Service:
         guard.start()
         guard.tell([(process, self._part)])
         try:
-            reason = self._wait_until_ready(process) or self._watch(process)
+            reason = self._wait_until_ready(process)
+            if not reason and process.poll() is None:
+                words.forget()
+                reason = self._watch(process)
             if self._stopping.is_set() and process.poll() is None:
                 self._drain(process)
         finally:
@@ -174,7 +177,7 @@ class Service:
             guard.tell([])
             words.close()
         said = f": {words.reason}" if words.reason else "."
-        return f"{reason or f'vLLM ended, {describe_exit(process.returncode)}'}{said}"
+        return f"{reason or f'vLLM is gone ({describe_exit(process.returncode)})'}{said}"
 
     def _wait_until_ready(self, process: "Popen[bytes]") -> str:
         """Empty once it answers, or has ended, or is no longer wanted; else what is wrong."""

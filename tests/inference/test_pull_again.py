@@ -7,7 +7,7 @@ import pytest
 from django.core.management import call_command
 
 from app.embedded.paths import data_folder
-from app.errors import BadInputError, ConflictError
+from app.errors import BadInputError, ConflictError, UnavailableError
 from app.inference.models import Model
 from app.inference.weights.catalogue import known_models
 from app.inference.weights.hub import REVISION
@@ -99,7 +99,7 @@ def test_two_at_once_do_not_meet(source: Path, name: str) -> None:
 
 def test_a_full_disk_is_noticed_before(source: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.inference.weights.folders.SPARE_BYTES", 2**60)
-    with pytest.raises(BadInputError, match="are free"):
+    with pytest.raises(UnavailableError, match="are free"):
         pull_folder(name, source)
     assert not model_folder(name).exists()
 

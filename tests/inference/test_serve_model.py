@@ -229,7 +229,7 @@ def test_one_that_keeps_ending_says_why_and_how_often(plan: Plan, monkeypatch: p
         assert eventually(lambda: "2 times in a row" in (Worker.objects.first() or Worker()).state_reason)
         worker = Worker.objects.get()
         assert worker.state == "sick"
-        assert "exit status 1: ValueError: No memory is left for the cache." in worker.state_reason
+        assert "(exit status 1): ValueError: No memory is left for the cache." in worker.state_reason
     assert state() == "off"
 
 

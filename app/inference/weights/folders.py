@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from app.errors import BadInputError
+from app.errors import BadInputError, UnavailableError
 from app.inference.errors import TamperedModelError, UnsafeModelError
 
 MANIFEST = "manifest.json"
@@ -57,10 +57,10 @@ def size_of(folder: Path, names: list[str]) -> int:
 
 
 def check_room(place: Path, needed: int) -> None:
-    """Raise BadInputError unless ``needed`` bytes fit on the disk of ``place``."""
+    """Raise UnavailableError unless ``needed`` bytes fit on the disk of ``place``."""
     free = shutil.disk_usage(place).free
     if needed + SPARE_BYTES > free:
-        raise BadInputError(f"{needed / 1e9:.1f} GB are needed, but only {free / 1e9:.1f} GB are free in {place}.")
+        raise UnavailableError(f"{needed / 1e9:.1f} GB are needed, but only {free / 1e9:.1f} GB are free in {place}.")
 
 
 class _Counter:
@@ -110,7 +110,7 @@ def verify_files(folder: Path, expected: dict[str, str], progress: Progress | No
 def copy_files(source: Path, draft: Path, progress: Progress | None = None) -> None:
     """Copy what of ``source`` is not in ``draft`` yet: an interrupted copy goes on with the file it was at.
 
-    Raises BadInputError when the disk has no room for the rest.
+    Raises UnavailableError when the disk has no room for the rest.
     """
     names = list_files(source)
     counter = _Counter("Copying", size_of(source, names), progress)

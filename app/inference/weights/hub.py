@@ -23,8 +23,8 @@ LOOK_SECONDS = 0.2
 def download(repo: str, revision: str, folder: Path, progress: Progress | None = None) -> None:
     """Fill ``folder`` with ``repo`` at the commit ``revision``, from HF_ENDPOINT if that is set.
 
-    Raises BadInputError for a branch or tag, which can come to mean other bytes, and when the disk is too small;
-    UnavailableError when the hub does not give it.
+    Raises BadInputError for a branch or tag, which can come to mean other bytes, UnavailableError when the hub does
+    not give it or the disk is too small.
     """
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import DryRunError, HFValidationError, HTTPError, XetDownloadError

@@ -18,7 +18,6 @@ from filelock import FileLock, Timeout
 
 from app.embedded.paths import data_folder
 from app.errors import BadInputError, ConflictError
-from app.inference.errors import TamperedModelError, UnsafeModelError
 from app.inference.models import Model, Role
 from app.inference.registry import ModelFields, ensure_model
 from app.inference.weights.adapters import check_adapter, is_adapter
@@ -183,7 +182,7 @@ def _draft(name: str, origin: str) -> Iterator[Path | None]:
         (draft / ORIGIN).write_text(origin)
         try:
             yield draft
-        except (UnsafeModelError, TamperedModelError):
+        except BadInputError:
             shutil.rmtree(draft)
             raise
 
