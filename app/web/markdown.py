@@ -48,6 +48,9 @@ ATTRIBUTES: dict[str, set[str]] = {
     "mark": {"id"},
 }
 Links = Mapping[int, str]
+_LETTER = "\ue000"  # of the private use area
+_PLAIN = re.compile(r"(?:[^\W_]|[ ,.'?])+")
+_ENDS = re.compile(r"(?:</(?!pre|code)[a-z0-9]+>|\n)*")
 
 
 def render(text: str, links: Links | None = None) -> str:
@@ -59,16 +62,51 @@ def _clean(html: str) -> str:
     return nh3.clean(html, tags=TAGS, attributes=ATTRIBUTES, link_rel=None, url_schemes={"http", "https", "mailto"})
 
 
+@dataclass(frozen=True)
+class _Seam:
+    """A rendered text, and where in its HTML more words would go: between ``before`` and ``after``.
+
+    Plain words after a word, on a line that is a line of text already, can neither open nor close anything. So they
+    appear where any other letter would, which is found out with one that no text has.
+    """
+
+    text: str
+    links: Links
+    before: str
+    after: str
+    can_grow: bool
+
+    @classmethod
+    def of(cls, text: str, links: Links) -> _Seam:
+        if text[-1:].isalnum() and any(map(str.isalpha, text[text.rfind("\n") + 1 :])):
+            before, *rest = render(text + _LETTER, links).split(_LETTER)
+            if len(rest) == 1 and _ENDS.fullmatch(rest[0]):
+                return cls(text, links, before, rest[0], can_grow=True)
+        return cls(text, links, render(text, links) if text.strip() else "", "", can_grow=False)
+
+    def fits(self, text: str, links: Links) -> bool:
+        if links is not self.links or not text.startswith(self.text):
+            return False
+        added = text[len(self.text) :]
+        return not added or (self.can_grow and _PLAIN.fullmatch(added) is not None)
+
+    def html(self, text: str) -> str:
+        """Of a text that fits."""
+        return self.before + text[len(self.text) :].rstrip(" ") + self.after
+
+
 @dataclass
 class Growing:
     """A Markdown text that arrives in pieces, and how much of it is closed.
 
     After ``add`` the newly closed blocks' HTML is returned once; ``open_html`` is the block still being written.
-    Only the open tail is parsed again, so the cost of a long answer stays linear in its length.
+    Only the open tail is parsed again, so the cost of a long answer stays linear in its length; and where a tail grows
+    by plain words alone, as most do most of the time, not even that.
     """
 
     links: dict[int, str] = field(default_factory=dict)
     tail: str = ""
+    _seam: _Seam | None = None
 
     def add(self, text: str) -> str:
         """Take more text; return the HTML of the blocks that this closed (may be empty)."""
@@ -82,7 +120,9 @@ class Growing:
         return render(closed, self.links)
 
     def open_html(self) -> str:
-        return render(self.tail, self.links) if self.tail.strip() else ""
+        if self._seam is None or not self._seam.fits(self.tail, self.links):
+            self._seam = _Seam.of(self.tail, self.links)
+        return self._seam.html(self.tail)
 
     def _closed_until(self) -> int:
         """Offset in ``tail`` where its last top-level block begins.

@@ -49,8 +49,8 @@ class Writer:
 async def test_a_writer_whose_answer_is_anothers_by_now_ends(conversation, monkeypatch):
     monkeypatch.setattr(saving, "CHECKPOINT_SECONDS", 0.1)
     monkeypatch.setattr(saving, "LOOK_SECONDS", 0.02)
-    message = await asyncio.to_thread(answer, conversation)
-    former, owner = Writer(message, fence=1), Writer(message)
+    lost, message = [await asyncio.to_thread(answer, conversation) for _ in range(2)]
+    former, owner = Writer(lost, fence=1), Writer(message)
     saving.saver().add(former)
     saving.saver().add(owner)
     await asyncio.wait_for(former.ended.wait(), 10)

@@ -51,6 +51,37 @@ def test_a_text_in_pieces_is_the_same_as_whole(pieces, cut):
         assert closed + growing.open_html() == render(text, LINKS)
 
 
+WORDS = st.lists(
+    st.sampled_from(
+        ["word", "a", "1", "12", ".", ". ", " ", "  ", ",", "?", "'", "\n", "\n\n", "- ", "1. ", "# ", "> ", "*", "**", "_",
+         "`", "```py\n", "    ", "| a | b", "|---|---|", "[", "](", ")", "[1]", "&", "&amp", ";", "<", ">", ":", "ü", "漢", "²",
+         "é", "\u00a0", "\ue000", "[x]: ", "\\", "~~", "- [ ] ", "=", "!"]
+    ),
+    max_size=25,
+)  # fmt: skip
+
+
+@settings(max_examples=400, deadline=None)
+@given(pieces=WORDS)
+def test_what_is_shown_meanwhile_is_the_same_as_rendered_anew(pieces):
+    growing = Growing(dict(LINKS))
+    for piece in pieces:
+        growing.add(piece)
+        assert growing.open_html() == (render(growing.tail, LINKS) if growing.tail.strip() else "")
+
+
+def test_words_after_words_are_not_parsed_again(monkeypatch):
+    growing = Growing()
+    growing.add("- An item with **bold** words")
+    growing.open_html()
+    monkeypatch.setattr("app.web.markdown.render", None)
+    growing.add(" and, well, more of them. ")
+    assert (
+        growing.open_html()
+        == "<ul>\n<li>An item with <strong>bold</strong> words and, well, more of them.</li>\n</ul>\n"
+    )
+
+
 def test_numbers_of_known_passages_are_chips():
     html = render("Yes [1][2]. No [9]. A [1](https://a.example) link.", LINKS)
     assert html.count('class="cite"') == 2
