@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -242,6 +245,19 @@ class TestTogether:
         assert sum(let_through) == allowed_count
         counts = dict(LimitCount.objects.values_list("limit__subject", "used"))
         assert (counts["group"], counts["all"]) == (allowed_count, allowed_count)
+
+    def test_exactly_as_many_from_several_processes(self, alice: User) -> None:
+        factories.make_limit(subject="all", amount=40, period="month")
+        factories.make_limit(subject="each", measure="tokens", amount=10**9)
+        about = connection.settings_dict
+        address = f"postgresql://{about['USER']}@/{about['NAME']}?host={about['HOST']}"
+        environment = os.environ | {"DATABASE_URL": address, "DJANGO_SETTINGS_MODULE": "app.settings"}
+        command = [sys.executable, "-m", "tests.accounts.asking", str(alice.pk), "30"]
+        processes = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+        let_through = [int(process.communicate(timeout=120)[0]) for process in processes]
+        assert sum(let_through) == 40
+        assert LimitCount.objects.get(limit__subject="all").used == 40
+        assert LimitCount.objects.get(limit__subject="each").reserved == 40 * 100
 
     def test_questions_and_settlements_at_once_lose_nothing(self, alice: User, bob: User) -> None:
         factories.make_limit(subject="all", measure="tokens", amount=10**9)

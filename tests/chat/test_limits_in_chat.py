@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from decimal import Decimal
 from uuid import uuid4
 
 import pytest
 from django.db import connections
 from django.test import Client
+from django.utils import timezone
 
+from accounts.counting import within_limits
 from accounts.errors import LimitReachedError
 from accounts.keys import create_key
 from accounts.models import AuditEvent, LimitCount, Reservation, Spending, User
 from app.inference.models import Model
 from app.web.threads import in_thread
+from chat import metering
 from chat.asking import ask, regenerate, start_conversation
 from chat.models import Conversation, Generation, Message
+from chat.runner import runner
 from tests import factories
 from tests.chat.reading import Reader
 
@@ -211,6 +217,42 @@ async def test_budgets_stop_before_they_are_overshot(running, conversation, alic
     assert states[-1] == "error"
     assert 0 < count.used <= limit.amount
     assert count.reserved == 0
+
+
+async def test_what_was_set_aside_for_a_lost_answer_is_given_back(conversation, alice: User) -> None:
+    await in_thread(_price)
+    await in_thread(factories.make_limit, subject="each", measure="tokens", amount=10_000)
+    answer = await in_thread(_lost_answer, alice, conversation)
+    assert (await in_thread(LimitCount.objects.get)).reserved > 600
+    runner.attach()
+    try:
+        async with asyncio.timeout(20):
+            while await in_thread(Message.objects.filter(pk=answer.pk, state="running").exists):  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
+    finally:
+        await runner.drain(2)
+    count = await in_thread(LimitCount.objects.get)
+    assert count.reserved == 0
+    assert 0 < count.used < 100
+    kept = await in_thread(Generation.objects.get, message=answer)
+    assert kept.usage["estimated"] is True
+    assert kept.cost > 0
+
+
+def _lost_answer(alice: User, conversation: Conversation) -> Message:
+    """Half an answer, whose process is gone."""
+    answer = factories.make_answer(
+        conversation=conversation,
+        text="Half of",
+        state="running",
+        fence=1,
+        log=[[1, "accepted", None], [2, "status", {"state": "writing"}], [3, "delta", 7]],
+        lease_until=timezone.now() - timedelta(seconds=60),
+        finished_at=None,
+    )
+    with within_limits():
+        metering.take(alice, conversation, answer)
+    return answer
 
 
 async def test_a_quoted_answer_costs_nothing(running, alice: User, with_key, alice_key, embedding_weights) -> None:

@@ -52,3 +52,8 @@ def test_what_waits_is_counted_only_for_who_enters() -> None:
     assert [area.count for area in _areas("/", "employee")] == [0, 0]
     assert asked == []
     assert [area.count for area in _areas("/", "moderator")] == [0, 0, 4]
+
+
+def test_limits_are_in_the_area_of_usage() -> None:
+    current = [area.name for area in _areas("/operations/limits/", "employee", "admin") if area.is_current]
+    assert current == ["Usage"]
