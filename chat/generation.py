@@ -185,6 +185,7 @@ class Run:
             affinity=str(brief.conversation.id),
             session_id=str(brief.conversation.id),
             cache_salt=brief.cache_salt,
+            priority=1 if brief.message.key_id else 0,  # people before programs
         )
 
     async def _repeat(self, brief: Brief, request: CompletionRequest, window: HoldBack) -> bool:

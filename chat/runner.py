@@ -64,8 +64,11 @@ class Runner:
         return True
 
     def warm_up(self) -> None:
-        """Load the embedding model beside the first requests, so that the first question does not wait for it."""
+        """Load the embedding model and meet the model servers beside the first requests, so that the first question
+        does not wait for it.
+        """
         self._keep(_load_embedding())
+        self._keep(_open_pool())
 
     def begin_soon(self, brief: Brief) -> None:
         """Write an answer that is this process's already; from any thread. If it ends before, another takes it over."""
@@ -144,6 +147,13 @@ async def _load_embedding() -> None:
         await in_thread(warm_up)
     except (ParleyError, DatabaseError) as error:
         log.warning("the embedding model is not there yet: %s", error)
+
+
+async def _open_pool() -> None:
+    try:
+        await get_pool().warm_up()
+    except DatabaseError as error:
+        log.warning("the model registry cannot be read yet: %s", error)
 
 
 runner = Runner()

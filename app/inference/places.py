@@ -21,7 +21,7 @@ from uuid import UUID
 
 from app.inference.lanes import LONGEST_PAUSE, Pause
 from app.inference.local_places import CLOSED_PATIENCE, LONGEST_LINE, Answer, Ask, LocalPlaces
-from app.web.valkey import OrderedConnection, Part, ValkeyGoneError
+from app.web.valkey import PATIENCE_SECONDS, OrderedConnection, Part, ValkeyGoneError
 
 log = logging.getLogger(__name__)
 
@@ -32,11 +32,14 @@ TELLINGS_UNTIL_WHOLE = 2
 
 @dataclass(frozen=True)
 class Timing:
-    """In seconds: how often a process says what it holds, and what is forgotten when it no longer does."""
+    """In seconds: how often a process says what it holds, when a place and a ticket are forgotten that nobody speaks of
+    any more, and how long Valkey may take for a reply.
+    """
 
     renew: float = 2.0
     place: float = 10.0
     ticket: float = 5.0
+    reply: float = PATIENCE_SECONDS
 
 
 class Places:
@@ -49,7 +52,7 @@ class Places:
         self.root = root
         self._name = secrets.token_hex(6)
         self._numbers = itertools.count(1)
-        self._valkey = OrderedConnection(url)
+        self._valkey = OrderedConnection(url, self.timing.reply)
         self._script = ""
         self._tellings = TELLINGS_UNTIL_WHOLE  # since Valkey was last lost
         self._opening: asyncio.Task[None] | None = None
@@ -124,20 +127,11 @@ class Places:
         try:
             if not self._valkey.is_open:
                 self._note_gone(ValkeyGoneError("the connection was lost"))
-            await self._connect()
-            held = self.local.lanes
-            asked = [*held, *(worker for worker in workers if worker not in held)]
-            parts: list[Part] = []
-            for worker in asked:
-                places = held[worker].held if worker in held else {}
-                parts += [str(worker), len(places), *places]
-            lasting = (_milliseconds(self.timing.place), _milliseconds(self.timing.place))
-            sharers, outstanding = await self._valkey.ask(*self._command("renew", self._name, *lasting, *parts))
+                await self._connect()
+            await self._tell(workers)
         except ValkeyGoneError as error:
             self._note_gone(error)
             return
-        self.local.sharers = max(1, int(sharers))
-        self.outstanding = dict(zip(asked, map(int, outstanding), strict=True))
         self._tellings += 1
         if self._tellings == TELLINGS_UNTIL_WHOLE:
             log.warning("the places of model servers are counted together again")
@@ -158,14 +152,26 @@ class Places:
     async def _open(self) -> None:
         try:
             await self._connect()
-            await self._valkey.ask(*self._command("renew", self._name, *[_milliseconds(self.timing.place)] * 2))
+            await self._tell([])
         except ValkeyGoneError as error:
             self._note_gone(error)
 
     async def _connect(self) -> None:
-        if not self._valkey.is_open:
-            await self._valkey.open()
-            self._script = (await self._valkey.ask("SCRIPT", "LOAD", SCRIPT)).decode()
+        await self._valkey.open()
+        self._script = (await self._valkey.ask("SCRIPT", "LOAD", SCRIPT)).decode()
+
+    async def _tell(self, workers: Sequence[UUID]) -> None:
+        """What is held here, by worker; and hear of the others."""
+        held = self.local.lanes
+        told = [*held, *(worker for worker in workers if worker not in held)]
+        parts: list[Part] = []
+        for worker in told:
+            places = held[worker].held if worker in held else {}
+            parts += [str(worker), len(places), *places]
+        lasting = _milliseconds(self.timing.place)
+        sharers, outstanding = await self._valkey.ask(*self._command("renew", self._name, lasting, lasting, *parts))
+        self.local.sharers = max(1, int(sharers))
+        self.outstanding = dict(zip(told, map(int, outstanding), strict=True))
 
     def _command(self, operation: str, *arguments: Part) -> tuple[Part, ...]:
         return ("EVALSHA", self._script, 1, self.root, operation, *arguments)

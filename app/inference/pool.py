@@ -136,6 +136,12 @@ class Pool:
                 tries.note(place, error)
                 place = await self._find_other(tries, error)
 
+    async def warm_up(self) -> None:
+        """Do now what the first request would wait for: read the registry, and meet the other processes."""
+        self._start()
+        await self._places.renew([])
+        await self.refresh()
+
     async def refresh(self) -> None:
         """Read the registry now, instead of within some seconds."""
         await self._directory.refresh()

@@ -7,7 +7,7 @@ import pytest
 from django.conf import settings
 
 from app.inference.directory import Directory
-from app.inference.places import Places
+from app.inference.places import Places, Timing
 from app.inference.pool import Pool
 from app.inference.scripted_server import ScriptedServer
 from app.inference.types import ChatMessage, CompletionRequest, Deadlines, Target
@@ -52,7 +52,11 @@ def pool_of(*targets: Target, deadlines: Deadlines = QUICK, root: str = "") -> P
     by_model: dict[str, list[Target]] = {}
     for each in targets:
         by_model.setdefault(each.model, []).append(each)
-    return Pool(Directory(lambda: by_model), deadlines, Places(settings.VALKEY_URL, root=root or new_root()))
+    return Pool(
+        Directory(lambda: by_model),
+        deadlines,
+        Places(settings.VALKEY_URL, root=root or new_root(), timing=Timing(reply=2.0)),
+    )
 
 
 def new_root() -> str:

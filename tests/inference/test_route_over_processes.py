@@ -39,7 +39,7 @@ async def pools(
     for each in targets:
         by_model.setdefault(each.model, []).append(each)
     root, url = root or new_root(), url or settings.VALKEY_URL
-    timing = Timing(renew=0.1, place=1.0, ticket=1.0)
+    timing = Timing(renew=0.1, place=1.0, ticket=1.0, reply=2.0)
     made = [Pool(Directory(lambda: by_model), deadlines, Places(url, root=root, timing=timing)) for _ in range(count)]
     yield made
     for pool in made:

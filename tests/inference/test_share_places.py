@@ -28,7 +28,7 @@ from tests.inference.own_valkey import OwnValkey, own_valkey
 __all__ = ["own_valkey"]
 
 WORKERS = tuple(Candidate(uuid.UUID(int=number + 1), capacity) for number, capacity in enumerate((1, 2, 3)))
-QUICK = Timing(renew=0.1, place=0.5, ticket=0.5)
+QUICK = Timing(renew=0.1, place=0.5, ticket=0.5, reply=2.0)
 TINY_PAUSE = Pause(0.001, is_failure=True)
 LONG_PAUSES = (Pause(20.0, is_failure=True), Pause(2.0, is_failure=False))
 
@@ -140,7 +140,7 @@ def plain(answer: Answer) -> tuple[object, ...]:
 @examples(max_examples=80, deadline=None)
 def test_the_shared_count_says_what_the_count_of_one_process_says(todo: list[tuple[object, ...]]) -> None:
     async def run() -> None:
-        async with sharing(1, timing=Timing(place=60, ticket=60)) as (shared,):
+        async with sharing(1, timing=Timing(place=60, ticket=60, reply=2)) as (shared,):
             await shared.take(ask_of(shared, (), may_wait=False))  # which opens the connection
             twins = Twins(shared)
             for deed in todo:
@@ -328,7 +328,7 @@ async def test_when_valkey_is_back_all_say_first_what_they_hold(own_valkey: OwnV
 
 
 async def test_a_valkey_that_says_nothing_holds_nobody_up(own_valkey: OwnValkey) -> None:
-    async with sharing(1, own_valkey.url) as (places,):
+    async with sharing(1, own_valkey.url, timing=Timing()) as (places,):
         only = (Candidate(uuid.uuid4(), 100),)
         await places.take(ask_of(places, only))
         own_valkey.stop_for_a_while()
