@@ -112,8 +112,8 @@ def _checked(terms: Terms) -> Terms:
     _check_numbers(terms.measure, terms.amount, terms.warn_percent)
     if terms.subject in WITHOUT_ID:
         return replace(terms, subject_id=None, subject_name="")
-    name = _name_of(terms)
-    if terms.subject_id is None or not name:
+    name = _name_of(terms, terms.subject_id) if terms.subject_id else ""
+    if not name:
         raise BadInputError(f"Say which {terms.subject} the limit is for.")
     return replace(terms, subject_name=name[:200])
 
@@ -127,15 +127,15 @@ def _check_numbers(measure: str, amount: Decimal, warn_percent: int) -> None:
         raise BadInputError("The warning comes at a share of 1 to 100 percent.")
 
 
-def _name_of(terms: Terms) -> str:
+def _name_of(terms: Terms, subject_id: UUID) -> str:
     if terms.subject == Subject.PERSON:
-        person = User.objects.filter(pk=terms.subject_id).first()
+        person = User.objects.filter(pk=subject_id).first()
         return str(person) if person else ""
     if terms.subject == Subject.GROUP:
-        group = Group.objects.filter(pk=terms.subject_id).first()
+        group = Group.objects.filter(pk=subject_id).first()
         return group.name if group else ""
     if terms.subject == Subject.KEY:
-        key = ApiKey.objects.select_related("user").filter(pk=terms.subject_id).first()
+        key = ApiKey.objects.select_related("user").filter(pk=subject_id).first()
         return f"{key.name} of {key.user}" if key else ""
     return terms.subject_name
 

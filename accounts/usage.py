@@ -5,7 +5,7 @@ Sums by group go by today's members: somebody in two groups counts in both, so g
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
@@ -105,7 +105,7 @@ def _rows(begin: date, end: date, user: User | None) -> QuerySet[Spending]:
     return rows.filter(user=user) if user else rows
 
 
-def _sums(row: dict[str, Any]) -> Sums:
+def _sums(row: Mapping[str, Any]) -> Sums:
     return Sums(**{name: row[f"sum_{name}"] or nothing for name, nothing in _NOTHING.items()})
 
 

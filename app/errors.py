@@ -82,5 +82,5 @@ class UnavailableError(ParleyError):
     code = "unavailable"
     status = 503
     retry = True
-    retry_after = 5.0
+    retry_after: float | None = 5.0
     message = "A part of Parley does not answer. Try again in a moment."

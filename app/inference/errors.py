@@ -12,7 +12,7 @@ class NoWorkerError(ParleyError):
     code = "no_worker"
     status = 503
     retry = True
-    retry_after = 5.0
+    retry_after: float | None = 5.0
     message = "No model server is available right now. Try again in a moment."
 
 

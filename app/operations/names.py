@@ -30,7 +30,7 @@ def with_subject_named(terms: Terms, *, who: str = "") -> Terms:
     Raises BadInputError when there is no such assistant or person.
     """
     if terms.subject == Limit.Subject.ASSISTANT:
-        assistant = Assistant.objects.filter(pk=terms.subject_id).first()
+        assistant = Assistant.objects.filter(pk=terms.subject_id).first() if terms.subject_id else None
         if assistant is None:
             raise BadInputError("There is no such assistant.")
         return replace(terms, subject_name=assistant.name)

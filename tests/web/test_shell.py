@@ -27,7 +27,8 @@ def _areas(path: str, *roles: str, signed_in: bool = True) -> list[context.Area]
         (["employee"], ["Chat", "Knowledge"]),
         (["employee", "owner"], ["Chat", "Knowledge"]),
         (["employee", "moderator"], ["Chat", "Knowledge", "Review"]),
-        (["employee", "admin"], ["Chat", "Knowledge", "Pool", "Admin"]),
+        (["employee", "admin"], ["Chat", "Knowledge", "Pool", "Usage", "Admin"]),
+        (["employee", "auditor"], ["Chat", "Knowledge", "Usage"]),
     ],
 )
 def test_areas_follow_from_roles(roles: list[str], names: list[str]) -> None:
