@@ -14,6 +14,7 @@ from app.operations.pool.steering import KINDS, MOST_CAPACITY, Change, Server
 from chat.models import Assistant
 
 FALLBACKS = 3
+ORDINALS = ("", "first", "second", "third", "further")
 
 
 def _key(help_text: str) -> forms.CharField:
@@ -122,18 +123,27 @@ class ModelForm(forms.ModelForm):  # type: ignore[type-arg]
             "price_out": f"A million tokens written, in {settings.CURRENCY}",
             "watts": "Watts of one fully used server",
             "is_demonstration": "A demonstration: the first capable model takes its place",
-            "upstream_name": "Name at its servers",
+            "upstream_name": "The name its servers know it by",
+            "role": "What it does",
+            "tensor_parallel": "GPUs that share each layer",
+            "pipeline_parallel": "Groups of GPUs that take the layers in turn",
             "context_tokens": "Tokens it takes",
         }
         for name, label in labels.items():
             self.fields[name].label = label
+            self.fields[name].help_text = ""
             if name.startswith("price"):
-                self.fields[name].help_text = ""
+                self.initial[name] = f"{self.initial[name]:f}".rstrip("0").rstrip(".") or "0"
         for name in ("query_prefix", "passage_prefix"):
             self.fields[name].strip = False  # type: ignore[attr-defined]  # the space at the end is part of it
 
-    def sections(self) -> list[tuple[str, list[forms.BoundField]]]:
-        return [(title, [self[name] for name in names]) for title, names in self.SECTIONS]
+    def sections(self) -> list[tuple[str, list[forms.BoundField], bool]]:
+        """Titles with their fields, and whether they stay folded because they matter to few models."""
+        embeds = self.instance.role == Role.EMBED
+        return [
+            (title, [self[name] for name in names], title.startswith("If ") and not (embeds and "embeds" in title))
+            for title, names in self.SECTIONS
+        ]
 
 
 class AssistantModelsForm(forms.Form):
@@ -165,7 +175,7 @@ class AssistantModelsForm(forms.Form):
         writing = Model.objects.filter(role=Role.GENERATE)
         fallbacks = {
             f"fallback_{number}": forms.ModelChoiceField(
-                writing, label=f"{number}. in its place", required=False, empty_label="None"
+                writing, label=f"In its place, {ORDINALS[min(number, 4)]} choice", required=False, empty_label="None"
             )
             for number in range(1, max(FALLBACKS, len(chain) + 1) + 1)
         }

@@ -166,7 +166,7 @@ def _totals(state: PoolState) -> list[tuple[str, str]]:
 def number(value: float | None) -> str:
     if value is None:
         return UNKNOWN
-    return f"{value:,.0f}" if value >= 10 or value == round(value) else f"{value:.1f}"
+    return f"{value:,.0f}" if value >= 10 else f"{value:.1f}".removesuffix(".0")
 
 
 def count(value: float | None) -> str:
@@ -176,10 +176,10 @@ def count(value: float | None) -> str:
 def share(value: float | None) -> str:
     if value is None:
         return UNKNOWN
-    return f"{100 * value:.0f} %" if value >= 0.0995 or value == 0 else f"{100 * value:.1f} %"
+    return f"{number(100 * value)} %"
 
 
 def seconds(value: float | None) -> str:
     if value is None:
         return UNKNOWN
-    return f"{1000 * value:.0f} ms" if value < 0.9995 else f"{value:.1f} s"
+    return f"{1000 * value:.0f} ms" if value < 0.9995 else f"{number(value)} s"
