@@ -13,7 +13,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts import audit
-from accounts.models import Group, User
+from accounts.models import Group, LimitCount, User
+from accounts.periods import begin_of
+from accounts.spending import Spent, record_spending
 from tests import factories
 from tests.conftest import SignIn
 
@@ -69,6 +71,21 @@ class Stage:
     def models(self, number: int) -> None:
         factories.make_model(name=f"model-{number}")
 
+    def spending(self, number: int) -> None:
+        person = factories.make_user(f"spender{number}", groups=[self.crew])
+        factories.make_key(person)
+        assistant = factories.make_assistant(slug=f"spending-{number}")
+        spent = Spent(person.pk, assistant.pk, f"model-{number % FEW}", key_id=person.api_keys.get().pk)
+        record_spending(spent)
+
+    def limits(self, number: int) -> None:
+        person = factories.make_user(f"limited{number}")
+        limit = factories.make_limit(
+            subject="person", subject_id=person.pk, subject_name=person.name, created_by=self.olivia
+        )
+        began_at = begin_of(limit.period, timezone.now())
+        LimitCount.objects.create(limit=limit, holder_id=limit.pk, began_at=began_at, used=9)
+
     def events(self, number: int) -> None:
         audit.record(actor=self.alice, action="test.deed", obj=f"thing:{number}")
 
@@ -94,6 +111,10 @@ LISTS: list[tuple[str, str, Callable[[Stage, int], None]]] = [
     ("dana", "/api/v1/cases", Stage.cases),
     ("aaron", "/api/v1/audit/events", Stage.events),
     ("alice", "/v1/models", Stage.assistants),
+    *[("ada", f"/operations/usage/?by={by}", Stage.spending) for by in ("assistant", "user", "group", "key")],
+    ("ada", "/operations/limits/", Stage.limits),
+    ("aaron", "/api/v1/usage?by=assistant", Stage.spending),
+    ("aaron", "/api/v1/limits", Stage.limits),
     ("ada", "/operations/pool/", Stage.servers),
     ("ada", "/operations/pool/models/", Stage.models),
     ("ada", "/operations/pool/assistants/", Stage.assistants),
