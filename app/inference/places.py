@@ -137,8 +137,12 @@ class Places:
             log.warning("the places of model servers are counted together again")
 
     async def close(self) -> None:
+        """Give back what is still held, and leave."""
         if self._opening:
             await asyncio.wait([self._opening])
+        for worker, lane in self.local.lanes.items():
+            for place in lane.held:
+                self._post("release", str(worker), place, "", -1)
         self._post("quit", self._name)
         await self._valkey.close()
 

@@ -340,6 +340,15 @@ async def test_a_valkey_that_says_nothing_holds_nobody_up(own_valkey: OwnValkey)
             own_valkey.go_on()
 
 
+async def test_a_process_that_ends_gives_back_at_once_what_it_held() -> None:
+    root, only = new_root(), (Candidate(uuid.uuid4(), 1),)
+    async with sharing(1, root=root) as (theirs,):
+        async with sharing(1, root=root) as (ours,):
+            assert (await ours.take(ask_of(ours, only))).worker
+            assert not (await theirs.take(ask_of(theirs, only, may_wait=False))).worker
+        assert (await theirs.take(ask_of(theirs, only, may_wait=False))).worker
+
+
 async def test_one_who_stops_asking_in_the_middle_holds_nothing() -> None:
     async with sharing(2) as (ours, theirs):
         only = (Candidate(uuid.uuid4(), 1),)
