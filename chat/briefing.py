@@ -118,9 +118,9 @@ def _branch_to(message_id: UUID | None, said: Sequence[Said]) -> list[Said]:
     """The branch that ends with a message, oldest first."""
     by_id = {one.id: one for one in said}
     branch: list[Said] = []
-    while message_id in by_id:
-        branch.append(by_id[message_id])
-        message_id = by_id[message_id].parent_id
+    while message_id and (one := by_id.get(message_id)):
+        branch.append(one)
+        message_id = one.parent_id
     return branch[::-1]
 
 

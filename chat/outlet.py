@@ -56,7 +56,7 @@ class Outlet:
             return
         self._place, self._told_place_at = waiting.place, now
         seconds = None if waiting.seconds is None else round(waiting.seconds)
-        data = {"state": "waiting", "place": waiting.place, "seconds": seconds}
+        data = telling.as_kept({"state": "waiting", "place": waiting.place, "seconds": seconds})
         self._tell("status", data, logged=data)
 
     async def evidence(self, passages: list[dict[str, Any]]) -> None:

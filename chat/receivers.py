@@ -23,6 +23,8 @@ from moderation.signals import case_decided
 
 log = logging.getLogger(__name__)
 
+NEWS_SECONDS = 0.03
+
 
 def watchers_of(conversation_id: UUID) -> str:
     """The channel group of everyone who has this conversation open."""
@@ -43,20 +45,22 @@ def stop(message_id: UUID, reason: str = "", **_: Any) -> None:
 
 @receiver(conversation_changed)
 def tell_watchers(conversation_id: UUID, message_id: UUID, **_: Any) -> None:
-    """A hint to look; whoever misses it sees the news a little later."""
-    _tell(watchers_of(conversation_id), {"type": "conversation.news", "message_id": str(message_id)})
+    """A hint to look; whoever misses it sees the news a little later. It lets the answer itself go first."""
+    news = {"type": "conversation.news", "message_id": str(message_id)}
+    _tell(watchers_of(conversation_id), news, after=NEWS_SECONDS)
 
 
-def _tell(group: str, news: dict[str, str]) -> None:
+def _tell(group: str, news: dict[str, str], after: float = 0.0) -> None:
     """Leave it to the loop that writes answers where there is one: a loop of its own for each hint, and with it a
     connection to Valkey, would cost more than the question itself."""
     if runner.loop is not None:
-        asyncio.run_coroutine_threadsafe(_send(group, news), runner.loop)
+        asyncio.run_coroutine_threadsafe(_send(group, news, after), runner.loop)
     else:
         async_to_sync(_send)(group, news)
 
 
-async def _send(group: str, news: dict[str, str]) -> None:
+async def _send(group: str, news: dict[str, str], after: float = 0.0) -> None:
+    await asyncio.sleep(after)
     try:
         await get_channel_layer().group_send(group, news)
     except (redis.exceptions.RedisError, OSError) as error:

@@ -18,11 +18,11 @@ from uuid import UUID
 
 import orjson
 from django.core.exceptions import EmptyResultSet
-from django.db import connection
 from django.utils import timezone
 
 from accounts.models import User
 from app.inference.types import CompletionRequest
+from app.web.statements import prepared_cursor
 from chat.briefing import Brief
 from knowledge.models import Source
 from knowledge.retrieval.found import Found
@@ -80,7 +80,7 @@ def find(brief: Brief, request: CompletionRequest, found: Sequence[Found]) -> Ke
     except EmptyResultSet:  # Django knows already that this person may read nothing
         rights, values = "SELECT NULL::uuid WHERE false", ()
     since = timezone.now() - KEPT_FOR
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         sql = _FIND.format(rights=rights)
         cursor.execute(sql, [*values, basis, request.model, since, message.parent_id, message.pk])
         key, *kept = cursor.fetchone()
