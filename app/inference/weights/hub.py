@@ -26,9 +26,10 @@ def download(repo: str, revision: str, folder: Path, progress: Progress | None =
     Raises BadInputError for a branch or tag, which can come to mean other bytes, UnavailableError when the hub does
     not give it or the disk is too small.
     """
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import DryRunError, HFValidationError, HTTPError, XetDownloadError
-    from huggingface_hub.utils import disable_progress_bars
+    from huggingface_hub import errors, snapshot_download
+    from huggingface_hub.utils.tqdm import disable_progress_bars
+
+    http_error: type[Exception] = errors.HTTPError  # type: ignore[attr-defined]  # of the library that it is built on
 
     if not REVISION.fullmatch(revision):
         raise BadInputError("--revision must be a commit of 40 hexadecimal digits; branches and tags can move.")
@@ -52,8 +53,8 @@ def download(repo: str, revision: str, folder: Path, progress: Progress | None =
         total = sum(file.file_size or 0 for file in files)
         with _watched(folder, f"Fetching {repo}", total, progress):
             snapshot(dry_run=False)
-    except (HTTPError, HFValidationError, XetDownloadError, OSError) as error:
-        cause = error.__cause__ if isinstance(error, DryRunError) and error.__cause__ else error
+    except (http_error, errors.HFValidationError, errors.XetDownloadError, OSError) as error:
+        cause = error.__cause__ if isinstance(error, errors.DryRunError) and error.__cause__ else error
         why = str(cause).splitlines()[0].rstrip(".") if str(cause) else type(cause).__name__
         raise UnavailableError(
             f"{repo} cannot be fetched: {why}. What has arrived is kept; the same command goes on with it."

@@ -75,7 +75,9 @@ def pull_packaged(name: str) -> Model:
         known = known_models()[name]
         fields = known.fields()
         fields["is_demonstration"] = known.role == Role.GENERATE
-        return ensure_model(name=name, files=read_manifest(folder)["files"], revision=known.packaged, **fields)
+        fields["files"] = read_manifest(folder)["files"]
+        fields["revision"] = known.packaged
+        return ensure_model(name=name, **fields)
 
 
 def pull_known(name: str, revision: str = "", progress: Progress | None = None) -> Model:
@@ -146,7 +148,9 @@ def register_folder(name: str, folder: Path, progress: Progress | None = None) -
     """Register a folder where it lies, hashing every file: what ``serve_model --path`` does the first time."""
     refuse_unsafe(folder)
     refuse_incomplete(folder)
-    return ensure_model(name=name, files=digest_files(folder, progress), **_described(name, folder, About()))
+    fields = _described(name, folder, About())
+    fields["files"] = digest_files(folder, progress)
+    return ensure_model(name=name, **fields)
 
 
 @contextlib.contextmanager
@@ -204,9 +208,10 @@ def _take_in(name: str, draft: Path, about: About, origin: str, progress: Progre
 def _register(name: str, about: About, revision: str) -> Model:
     folder = model_folder(name)
     fields = _described(name, folder, about)
+    fields["files"] = read_manifest(folder)["files"]
     if revision:
         fields["revision"] = revision
-    return ensure_model(name=name, files=read_manifest(folder)["files"], **fields)
+    return ensure_model(name=name, **fields)
 
 
 def _described(name: str, folder: Path, about: About) -> ModelFields:

@@ -46,8 +46,8 @@ def _verifier(signer: Signer) -> Any:
         from model_signing import verifying  # type: ignore[import-not-found,unused-ignore]  # optional
     except ImportError as error:
         raise UnavailableError(
-            "Signatures are checked with the package model-signing, which is not installed: "
-            "run `pip install model-signing` in Parley's environment."
+            f"Signatures are checked with the package model-signing, which cannot be used here ({error}): "
+            "run `pip install model-signing pyopenssl` in Parley's environment."
         ) from error
     if signer.public_key:
         return verifying.Config().use_elliptic_key_verifier(public_key=signer.public_key)
