@@ -244,6 +244,33 @@ class _Turn:
         await asyncio.sleep(3600)
         raise AssertionError("unreachable")
 
+    async def cut(self) -> web.StreamResponse:
+        """Close in the middle of a chunk, as a server that is stopped does."""
+        await self._begin()
+        if transport := self.request.transport:
+            transport.write(b"ff\r\ndata: ")
+            transport.close()
+        return await self.hang()
+
+    async def cut_length(self) -> web.StreamResponse:
+        """Promise more bytes than come."""
+        said = b"".join(self._line(self._event([_delta(token)])) for token in self.tokens)
+        if transport := self.request.transport:
+            head = f"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: {len(said) + 99}\r\n\r\n"
+            transport.write(head.encode() + said)
+            transport.close()
+        return await self.hang()
+
+    async def mute(self) -> web.StreamResponse:
+        """Headers, and then nothing."""
+        await self._begin()
+        return await self.hang()
+
+    async def other_model(self) -> web.StreamResponse:
+        """Answer as another model than was asked for."""
+        self.recorded.body["model"] = "some-other-model"
+        return await self.say()
+
     async def hang(self) -> web.StreamResponse:
         await asyncio.sleep(3600)
         raise AssertionError("unreachable")
@@ -300,7 +327,7 @@ class _Turn:
             await asyncio.sleep(self.script.pace)
 
     async def _say(self, token: str) -> None:
-        await self._write(self._event([{"index": 0, "delta": {"content": token}, "finish_reason": None}]))
+        await self._write(self._event([_delta(token)]))
         self.recorded.tokens_said += 1
 
     async def _begin(self) -> web.StreamResponse:
@@ -333,6 +360,10 @@ class _Turn:
         return counts | {"prompt_tokens_details": {"cached_tokens": TOKENS_CACHED}}
 
 
+def _delta(token: str) -> dict[str, Any]:
+    return {"index": 0, "delta": {"content": token}, "finish_reason": None}
+
+
 Act = Callable[[_Turn], Awaitable[web.StreamResponse]]
 STATUSES = {
     "bad-request": 400,
@@ -351,6 +382,10 @@ ACTS: dict[str, Act] = {
     "truncate": _Turn.truncate,
     "die": _Turn.die,
     "hang": _Turn.hang,
+    "mute": _Turn.mute,
+    "cut": _Turn.cut,
+    "cut-length": _Turn.cut_length,
+    "other-model": _Turn.other_model,
     "pretend": _Turn.pretend,
     "trickle": _Turn.trickle,
     "broken-json": _Turn.broken_json,
