@@ -35,6 +35,8 @@ def _chat(people: dict[str, User]) -> dict[str, uuid.UUID]:
     alice, dana = people["alice"], people["dana"]
     conversation = factories.make_conversation(owner=alice)
     answer = factories.make_answer(conversation=conversation)
+    writer = factories.make_assistant(slug="writer", mode="generate", model=factories.make_model(name="writing"))
+    written = factories.make_conversation(owner=alice, assistant=writer)
     now = timezone.now()
     held = factories.make_answer(conversation=conversation, text="", held_text="Band 5.", state=Message.State.HELD)
     case = factories.make_case(subject=alice, content_id=held.id)
@@ -46,7 +48,7 @@ def _chat(people: dict[str, User]) -> dict[str, uuid.UUID]:
         "deleted_conversation": factories.make_conversation(owner=alice, deleted_at=now).id,
         "question": answer.parent_id,
         "answer": answer.id,
-        "broken_answer": factories.make_broken_answer(conversation=conversation).id,
+        "broken_answer": factories.make_broken_answer(conversation=written).id,
         "running_answer": factories.make_answer(conversation=conversation, text="", state=Message.State.QUEUED).id,
         "case": case.id,
         "claimed_case": claimed.id,
