@@ -6,6 +6,7 @@ import socket
 import uuid
 
 import pytest
+import uvloop
 
 from app.inference.client import new_session, stream_completion
 from app.inference.connections import Session
@@ -20,10 +21,18 @@ from app.inference.errors import (
     WrongModelError,
 )
 from app.inference.scripted_server import WORDS, ScriptedServer
-from app.inference.types import CompletionRequest, Target, TextChunk, Usage
+from app.inference.types import CompletionRequest, Deadlines, Target, TextChunk, Usage
 from tests.inference.fixtures import QUICK, question, target
 
 ANSWER = "".join(WORDS)
+pytestmark = pytest.mark.filterwarnings('ignore:Overriding the "event_loop_policy"')  # its successor is for whole runs
+
+
+@pytest.fixture(params=[asyncio.DefaultEventLoopPolicy, uvloop.EventLoopPolicy], ids=["asyncio", "uvloop"])
+def event_loop_policy(request: pytest.FixtureRequest) -> asyncio.AbstractEventLoopPolicy:
+    """Both event loops that Parley's web servers use: they treat connections differently."""
+    policy: asyncio.AbstractEventLoopPolicy = request.param()
+    return policy
 
 
 async def read(
@@ -94,6 +103,8 @@ async def test_an_answer_in_single_bytes_arrives_whole(scripted_server: Scripted
 
 FAILURES = {
     "die": UpstreamError,
+    "cut": UpstreamError,
+    "mute": StalledError,
     "hang": StalledError,
     "pretend": StalledError,
     "truncate": BrokenStreamError,
@@ -133,6 +144,99 @@ async def test_each_failure_after_some_tokens_keeps_them(
     text, usage, failure = await asyncio.wait_for(read(target(scripted_server.url)), 5)
     assert (text, usage) == ("".join(WORDS[:3]), None)
     assert type(failure) is error
+
+
+async def test_a_body_shorter_than_promised_keeps_its_text(scripted_server: ScriptedServer) -> None:
+    scripted_server.script("cut-length")
+    text, usage, failure = await read(target(scripted_server.url))
+    assert (text, usage, type(failure)) == (ANSWER, None, UpstreamError)
+
+
+async def test_a_byte_now_and_then_is_no_progress(scripted_server: ScriptedServer) -> None:
+    scripted_server.script("trickle", after=2, pace=0.05)
+    text, _, failure = await asyncio.wait_for(read(target(scripted_server.url)), 5)
+    assert (text, type(failure)) == ("".join(WORDS[:2]), StalledError)
+
+
+@pytest.mark.parametrize(("kind", "error"), [("vllm", WrongModelError), ("llama", WrongModelError), ("openai", None)])
+async def test_another_model_than_asked_for_is_an_error_of_servers_of_ours(
+    scripted_server: ScriptedServer, kind: str, error: type[UpstreamError] | None
+) -> None:
+    """Clouds answer with the names of snapshots and deployments; vLLM and llama.cpp with the name they were asked."""
+    scripted_server.script("other-model")
+    text, _, failure = await read(target(scripted_server.url, kind=kind))
+    assert (text, failure and type(failure)) == ("" if error else ANSWER, error)
+
+
+async def test_a_busy_server_says_when_to_come_back(scripted_server: ScriptedServer) -> None:
+    scripted_server.script("busy", retry_after="7")
+    _, _, failure = await read(target(scripted_server.url))
+    assert failure is not None
+    assert failure.retry_after == 7.0
+
+
+CONTINUED = {
+    "vllm": (["user", "assistant"], True),
+    "llama": (["user", "assistant"], None),
+    "openai": (["user", "assistant", "user"], None),
+}
+
+
+@pytest.mark.parametrize("kind", CONTINUED)
+async def test_each_kind_of_server_is_asked_to_go_on_in_its_way(scripted_server: ScriptedServer, kind: str) -> None:
+    await read(target(scripted_server.url, kind=kind), question(continues="The answer is"))
+    body = scripted_server.requests[0].body
+    roles, continues = CONTINUED[kind]
+    assert [message["role"] for message in body["messages"]] == roles
+    assert body["messages"][1]["content"] == "The answer is"
+    assert body.get("continue_final_message") is continues
+
+
+async def test_after_the_first_text_it_comes_in_frames(scripted_server: ScriptedServer) -> None:
+    scripted_server.script(tokens=[f"{number} " for number in range(60)], pace=0.005)
+    texts = []
+    async with new_session() as session:
+        async for piece in stream_completion(session, target(scripted_server.url), question()):
+            texts += [piece.text] if isinstance(piece, TextChunk) else []
+    assert texts[0].startswith("0 ")
+    assert len(texts) < 40
+    assert "".join(texts) == "".join(f"{number} " for number in range(60))
+
+
+async def test_what_a_reader_does_not_take_waits_with_the_server(scripted_server: ScriptedServer) -> None:
+    """Memory stays bounded: the server cannot write on once the kernel's buffers are full."""
+    scripted_server.script("endless", tokens=[])
+    async with new_session() as session:
+        stream = stream_completion(session, target(scripted_server.url), question(), Deadlines())
+        first = await anext(stream)
+        assert isinstance(first, TextChunk)
+        said = -1
+        for _ in range(100):
+            await asyncio.sleep(0.1)
+            if said == (said := scripted_server.requests[0].tokens_said):
+                break
+        else:
+            pytest.fail("the server never had to wait")
+        assert isinstance(second := await anext(stream), TextChunk)
+        assert len(second.text) < 500_000
+        await stream.aclose()
+
+
+async def test_a_header_that_could_carry_another_is_not_sent(scripted_server: ScriptedServer) -> None:
+    _, _, failure = await read(target(scripted_server.url, api_key="key\r\nX-Evil: 1"))
+    assert type(failure) is UnreachableError
+    assert not scripted_server.requests
+
+
+async def test_closing_the_session_ends_streams_under_way(scripted_server: ScriptedServer) -> None:
+    scripted_server.script("endless", pace=0.01)
+    session = new_session()
+    reading = asyncio.ensure_future(read(target(scripted_server.url), session=session))
+    await asyncio.sleep(0.2)
+    await session.close()
+    text, _, failure = await asyncio.wait_for(reading, 5)
+    assert text.startswith("on ")
+    assert type(failure) is UpstreamError
 
 
 async def test_the_model_name_chooses_the_failure(scripted_server: ScriptedServer) -> None:
