@@ -25,7 +25,8 @@ class PoolFullError(ParleyError):
     message = "Every model server is busy. Try again in a moment."
 
     def __init__(self, *, retry_after: float | None = None) -> None:
-        super().__init__()
+        when = f"Every model server is busy. Try again in about {retry_after:.0f} seconds." if retry_after else None
+        super().__init__(when)
         self.retry_after = retry_after
 
 

@@ -4,11 +4,15 @@ const messages = document.getElementById("messages");
 const jump = document.getElementById("jump");
 const scroller = document.scrollingElement;
 
-/* Asked again, the new answer takes the old one's place under the question. */
+/* Asked again or continued, the new answer takes the old one's place under the question, and the focus with it. */
 function place(answer) {
   const question = document.getElementById(`m-${answer.dataset.question}`);
   if (!question) return;
   for (let next = question.nextElementSibling; next?.matches(".answer") && next !== answer; next = question.nextElementSibling) {
+    if (next.contains(document.activeElement)) {
+      answer.tabIndex = -1;
+      answer.focus({ preventScroll: true });
+    }
     next.remove();
   }
   if (question.nextElementSibling !== answer) question.after(answer);

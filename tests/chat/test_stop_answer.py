@@ -4,7 +4,10 @@ import asyncio
 import time
 
 import pytest
+from channels_redis.pubsub import RedisPubSubChannelLayer
+from django.conf import settings
 
+from chat.hearing import WRITERS
 from chat.models import Message
 from tests.chat.reading import Reader, events_about, text_of
 
@@ -50,6 +53,17 @@ async def test_a_writer_elsewhere_sees_the_request_in_the_row(running, endless, 
         delta = await reader.until("delta")
         await Message.objects.filter(pk=delta["message_id"]).aupdate(stop_requested=True)
         assert (await reader.until("done"))["state"] == "stopped"
+
+
+async def test_a_stop_asked_for_elsewhere_arrives_at_once(running, endless, conversation, alice_key):
+    elsewhere = RedisPubSubChannelLayer(hosts=[settings.VALKEY_URL], prefix="parley")
+    async with Reader(conversation.id, key=alice_key) as reader:
+        await reader.ask("Count")
+        delta = await reader.until("delta")
+        hint = {"type": "stop.asked", "message_id": delta["message_id"], "reason": "left"}
+        await elsewhere.group_send(WRITERS, hint)
+        done = await reader.until("done")
+    assert (done["state"], done["reason"]) == ("stopped", "Nobody was reading this any more, so it was stopped.")
 
 
 async def test_another_persons_answer_cannot_be_stopped(running, endless, conversation, alice_key, charlie_key, other):
