@@ -80,7 +80,9 @@ def _statements(house: House, line: Line) -> list[float]:
                 begin = log.stat().st_size
                 await _one(socket)
                 await asyncio.sleep(0.3)
-                counts.append(sum(n for text, n in _logged(log.read_bytes()[begin:]).items() if text not in idle))
+                said = {text: n for text, n in _logged(log.read_bytes()[begin:]).items() if text not in idle}
+                counts.append(sum(said.values()))
+            print("\n".join(["The last answer's statements:", *(f"{n:3} {text}" for text, n in said.items())]))
             return counts
 
     return asyncio.run(count())
@@ -92,9 +94,10 @@ async def _one(socket: aiohttp.ClientWebSocketResponse) -> Answer:
 
 
 def _logged(said: bytes) -> Counter[str]:
-    """Statements in a stretch of the database's log, by their beginning."""
-    found = (_STATEMENT.match(line) for line in said.decode(errors="replace").splitlines())
-    texts = [match[1][:120] for match in found if match]
+    """Statements in a stretch of the database's log, each on one line and cut to its beginning."""
+    whole = said.decode(errors="replace").replace("\n\t", " ")  # how it writes statements of several lines
+    found = (_STATEMENT.match(line) for line in whole.splitlines())
+    texts = [" ".join(match[1].split())[:120] for match in found if match]
     return Counter(text for text in texts if not _FRAME.match(text))
 
 

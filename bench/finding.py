@@ -43,15 +43,11 @@ def run(house: House) -> list[Row]:
     company.bring_in()
     asker = Person(company.keeper, create_key(actor=company.keeper, user=company.keeper, name="bench")[1])
     questions = [asked.question for asked in question_sets()[0].asked({})]
-    plain, careful = _assistants()
-    with house.web("uvicorn") as (port, _):
-        without = _firsts(port, asker, plain, questions)
-        both = _firsts(port, asker, careful, questions)
-    for question in WARM_QUESTIONS:
-        search(user=asker.user, query=question)
-    searching = [_milliseconds(partial(search, user=asker.user, query=question)) for question in questions]
     rules = read_rules(RULES)
+    with house.web("uvicorn") as (port, _):
+        timed = asyncio.run(_ask_each_way(port, asker, questions))
     screening = [_milliseconds(partial(screen, question, rules, "question")) for question in questions]
+    without, searching, both = ([times[way] for times in timed] for way in range(3))
     parts = [quantile(values, 0.95) for values in (without, searching, screening)]
     goal = Goal("ratio", 1.15)
     return [
@@ -78,16 +74,22 @@ def _assistants() -> tuple[Assistant, Assistant]:
     return plain, careful
 
 
-def _firsts(port: int, asker: Person, assistant: Assistant, questions: Sequence[str]) -> list[float]:
-    """Milliseconds to the first text of each question, in a new conversation each."""
+async def _ask_each_way(port: int, asker: Person, questions: Sequence[str]) -> list[tuple[float, float, float]]:
+    """Milliseconds for each question: to the first text without both, of a search alone, to the first text with both.
+
+    Question by question, so that what the machine does meanwhile hits all three alike.
+    """
+    plain, careful = await asyncio.to_thread(_assistants)
     asked = [*WARM_QUESTIONS, *questions]
-    lines = new_lines(port, [asker] * len(asked), assistant)
-
-    async def read() -> list[float]:
-        async with aiohttp.ClientSession() as session:
-            return [await _first(session, line, question) for line, question in zip(lines, asked, strict=True)]
-
-    return asyncio.run(read())[len(WARM_QUESTIONS) :]
+    lines = [await asyncio.to_thread(new_lines, port, [asker] * len(asked), one) for one in (plain, careful)]
+    timed = []
+    async with aiohttp.ClientSession() as session:
+        for number, question in enumerate(asked):
+            without = await _first(session, lines[0][number], question)
+            alone = await asyncio.to_thread(_milliseconds, partial(search, user=asker.user, query=question))
+            both = await _first(session, lines[1][number], question)
+            timed.append((without, alone, both))
+    return timed[len(WARM_QUESTIONS) :]
 
 
 async def _first(session: aiohttp.ClientSession, line: Line, question: str) -> float:
