@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field
+from typing import NamedTuple
 from uuid import UUID
 
 import orjson
@@ -18,6 +19,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 KEEP = 360  # samples of a server, one every 5 s: half an hour
 KEEP_SECONDS = 1800
+
+INFINITY = float("inf")
 
 Buckets = dict[float, float]
 
@@ -66,9 +69,11 @@ class Reading:
     first_token: Buckets = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """Gauges of ``at``, and what was added in the ``seconds`` before it; 0 seconds for a first one."""
+class Sample(NamedTuple):
+    """Gauges of ``at``, and what was added in the ``seconds`` before it; 0 seconds for a first one.
+
+    A tuple, because a page of a hundred servers reads 36,000 of them.
+    """
 
     at: float
     seconds: float
@@ -163,7 +168,7 @@ def median(first_token: Buckets) -> float | None:
     reached, floor = 0.0, 0.0
     for limit in sorted(first_token):
         if reached + first_token[limit] >= wanted:
-            if limit == float("inf"):
+            if limit == INFINITY:
                 return floor
             lower = max((edge for edge in EDGES if edge < limit), default=0.0)
             return lower + (limit - lower) * (wanted - reached) / first_token[limit]
@@ -231,7 +236,7 @@ async def keep(client: redis.asyncio.Redis, samples: Iterable[tuple[UUID, Sample
     """Append a sample to each of these servers, in one round trip. Raises RedisError."""
     pipe = client.pipeline(transaction=False)
     for worker_id, sample in samples:
-        packed = orjson.dumps([*astuple(sample)[:-1], [[str(edge), n] for edge, n in sample.first_token.items()]])
+        packed = orjson.dumps([*sample[:-1], list(sample.first_token.items())])  # writes null for infinity
         pipe.rpush(_key(worker_id), packed)
         pipe.ltrim(_key(worker_id), -KEEP, -1)
         pipe.expire(_key(worker_id), KEEP_SECONDS)
@@ -248,7 +253,7 @@ def kept(client: redis.Redis, worker_ids: Sequence[UUID]) -> dict[UUID, list[Sam
 
 def _unpacked(items: Sequence[bytes]) -> list[Sample]:
     return [
-        Sample(*values[:-1], first_token={float(edge): count for edge, count in values[-1]})
+        Sample(*values[:-1], first_token={INFINITY if edge is None else edge: count for edge, count in values[-1]})
         for values in orjson.loads(b"[" + b",".join(items) + b"]")
     ]
 

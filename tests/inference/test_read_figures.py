@@ -1,10 +1,14 @@
 """What servers say under /metrics, as vLLM 0.32 and llama.cpp really wrote it, and what becomes of it."""
 
+import uuid
 from pathlib import Path
 
 import pytest
+import redis
+import redis.asyncio
+from django.conf import settings
 
-from app.inference.figures import Reading, median, read_metrics, sample_of, summed
+from app.inference.figures import Reading, keep, kept, median, read_metrics, sample_of, summed
 
 METRICS = Path(__file__).parent / "metrics"
 
@@ -84,3 +88,12 @@ def test_the_median_lies_inside_its_bucket() -> None:
     assert median({0.1: 5, 0.25: 5}) == pytest.approx(0.1)
     assert median({0.25: 1, 2.5: 9}) == pytest.approx(1 + 1.5 * 4 / 9)
     assert median({float("inf"): 3, 0.5: 1}) == 0.5
+
+
+async def test_samples_come_back_from_valkey_as_they_were() -> None:
+    worker = uuid.uuid4()
+    sample = sample_of(Reading(15.0, running=2, first_token={0.1: 3, float("inf"): 1}), Reading(10.0))
+    async with redis.asyncio.from_url(settings.VALKEY_URL) as client:
+        await keep(client, [(worker, sample)])
+    nobody = uuid.uuid4()
+    assert kept(redis.Redis.from_url(settings.VALKEY_URL), [worker, nobody]) == {worker: [sample], nobody: []}

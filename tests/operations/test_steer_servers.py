@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable
 
 import pytest
@@ -168,11 +169,8 @@ def test_draining_resuming_and_switching_off(signed_in: SignIn, ada: User) -> No
 
 def running_sample(worker: Worker, running: int) -> None:
     """As the watcher would have kept it just now."""
-    import time
-
     sample = Sample(time.time(), 5.0, running, 0, 0.0, 0, 0, 0, 0, 0, 0, {})
-    values = [getattr(sample, name) for name in Sample.__dataclass_fields__]
-    redis.Redis.from_url(settings.VALKEY_URL).rpush(_key(worker.id), json.dumps([*values[:-1], []]))
+    redis.Redis.from_url(settings.VALKEY_URL).rpush(_key(worker.id), json.dumps([*sample[:-1], []]))
 
 
 def test_a_server_that_writes_is_not_removed_by_mistake(signed_in: SignIn, ada: User) -> None:

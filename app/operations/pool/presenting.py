@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
+from app.inference.figures import Figures
 from app.inference.models import WorkerState
 from app.operations.pool.plots import LinePlot, Spark, line_plot, spark, stretches
 from app.operations.pool.state import Group, PoolState, Server
@@ -71,6 +73,7 @@ def row_of(server: Server, now: float) -> Row:
         reason = f"Its answers failed. It is tried again in {max(1, round(server.closed_seconds))} s."
     running = server.running
     rate = figures.tokens_out_rate if figures else None
+    parts = stretches(server.samples, now) if figures else []
     return Row(
         server=server,
         state=label,
@@ -84,15 +87,13 @@ def row_of(server: Server, now: float) -> Row:
         first_token=seconds(figures.first_token_seconds if figures else None),
         failed=count(figures.failed if figures and figures.ended else None),
         tokens=number(rate),
-        tokens_spark=_spark(server, now, "tokens_out_rate", "Tokens written a second"),
-        running_spark=_spark(server, now, "running", "Answers being written"),
+        tokens_spark=_spark(parts, "tokens_out_rate", "Tokens written a second"),
+        running_spark=_spark(parts, "running", "Answers being written"),
     )
 
 
-def _spark(server: Server, now: float, name: str, title: str) -> Spark | None:
-    if not server.figures:
-        return None
-    values = [getattr(one, name) if one else None for one in stretches(server.samples, now)]
+def _spark(parts: Sequence[Figures | None], name: str, title: str) -> Spark | None:
+    values = [getattr(one, name) if one else None for one in parts]
     known = [value for value in values if value is not None]
     if not known:
         return None
