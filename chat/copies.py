@@ -14,7 +14,7 @@ import select
 import socket
 import time
 from functools import cache
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
@@ -55,10 +55,9 @@ class Copier:
         """Connect, unless that is done or failed a moment ago. Waits half a second at most, raises nothing."""
         if self._socket is not None:
             self._look(time.monotonic())  # the server may have closed it while nothing was written
-        if self._socket is None and time.monotonic() >= self._down_until:
-            if self._opening is None:
-                self._opening = asyncio.get_running_loop().create_task(self._connect())
-                self._opening.add_done_callback(self._note_opened)
+        if self._socket is None:
+            self._begin_opening(time.monotonic())
+        if self._opening:
             await asyncio.shield(self._opening)
 
     def copy(self, event: Event) -> None:
@@ -67,9 +66,7 @@ class Copier:
         if self._socket and now - self._looked_at > LOOK_SECONDS:
             self._look(now)
         if self._socket is None:
-            if now >= self._down_until and self._opening is None:
-                self._opening = asyncio.get_running_loop().create_task(self._connect())
-                self._opening.add_done_callback(self._note_opened)
+            self._begin_opening(now)
             return
         if self._unanswered == 0:
             self._heard_at = now
@@ -82,7 +79,7 @@ class Copier:
 
     def close(self) -> None:
         if self._connection:
-            self._connection.disconnect()
+            self._connection.disconnect()  # type: ignore[no-untyped-call]
         self._connection = self._socket = None
         self._unanswered = 0
 
@@ -104,6 +101,11 @@ class Copier:
         except (OSError, hiredis.ProtocolError) as error:
             self._give_up(error)
 
+    def _begin_opening(self, now: float) -> None:
+        if self._opening is None and now >= self._down_until:
+            self._opening = asyncio.get_running_loop().create_task(self._connect())
+            self._opening.add_done_callback(self._note_opened)
+
     async def _connect(self) -> None:
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
@@ -111,8 +113,7 @@ class Copier:
         except (redis.exceptions.RedisError, OSError) as error:
             self._give_up(error)
             return
-        self._connection, self._socket, self._replies = connection, connection._sock, hiredis.Reader()
-        self._socket.setblocking(False)
+        self._connection, self._socket, self._replies = connection, _socket_of(connection), hiredis.Reader()
         self._looked_at = time.monotonic()
 
     def _note_opened(self, _task: asyncio.Task[None]) -> None:
@@ -179,10 +180,15 @@ def _pack(event: Event) -> bytes:
 
 def _commands(event: Event) -> list[bytes]:
     key = _key(event.message_id)
-    commands = [hiredis.pack_command(("XADD", key, f"{event.seq}-1", "event", _pack(event)))]
+    commands = [_command("XADD", key, f"{event.seq}-1", "event", _pack(event))]
     if event.seq == 1 or event.type in ("done", "status"):
-        commands.append(hiredis.pack_command(("EXPIRE", key, KEEP_SECONDS)))
+        commands.append(_command("EXPIRE", key, KEEP_SECONDS))
     return commands
+
+
+def _command(*words: str | int | bytes) -> bytes:
+    packed: bytes = hiredis.pack_command(words)  # type: ignore[arg-type]  # its stub wants exactly one word
+    return packed
 
 
 def _send(to: socket.socket, data: bytes) -> None:
@@ -208,9 +214,17 @@ def _open_connection() -> redis.Connection:
     pool = redis.ConnectionPool.from_url(
         settings.VALKEY_URL, socket_timeout=PATIENCE_SECONDS, socket_connect_timeout=PATIENCE_SECONDS
     )
-    connection = pool.make_connection()
+    connection: Any = pool.make_connection()
     connection.connect()
-    return connection
+    return cast(redis.Connection, connection)
+
+
+def _socket_of(connection: redis.Connection) -> socket.socket:
+    """Its own way of writing would wait when the kernel's buffer is full, with the whole event loop."""
+    own: Any = connection
+    found: socket.socket = own._sock
+    found.setblocking(False)
+    return found
 
 
 @cache

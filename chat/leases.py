@@ -86,7 +86,7 @@ def checkpoint(drafts: Sequence[Draft]) -> dict[UUID, bool]:
     """
     lease = timezone.now() + timedelta(seconds=LEASE_SECONDS)
     logs = [orjson.dumps(draft.log).decode() for draft in drafts]
-    values = [lease, [draft.message_id for draft in drafts], [draft.fence for draft in drafts]]
+    values: list[Any] = [lease, [draft.message_id for draft in drafts], [draft.fence for draft in drafts]]
     values += [[draft.text for draft in drafts], logs, [draft.log[-1][0] for draft in drafts]]
     with prepared_cursor() as cursor:
         cursor.execute(_CHECKPOINT, values)
