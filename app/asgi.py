@@ -1,5 +1,6 @@
 """The ASGI application: HTTP to Django, websockets to Channels, and the process's own answers to its event loop."""
 
+import gc
 import os
 from typing import Any
 
@@ -42,12 +43,21 @@ class Parley:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
+                keep_collections_short()
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
                 await watcher.detach()
                 await runner.drain()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
+
+
+def keep_collections_short() -> None:
+    """What is loaded by now stays. Looking through it again and again for garbage would hold up every stream for a
+    fifth of a second each time.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 application = Parley()
