@@ -6,7 +6,6 @@ of the querysets (``visible_to``), put into SQL once.
 
 from __future__ import annotations
 
-from copy import copy
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -42,7 +41,7 @@ class Standing:
 
 
 def stand(actor: User, conversation: Conversation) -> Standing:
-    """Where ``actor`` stands now; their roles are brought up to date.
+    """Where ``actor`` stands now. Their roles, and the conversation's title and assistant, are brought up to date.
 
     Raises NotSignedInError for who is suspended or gone, NotAllowedError, and NotFoundError when the conversation is
     not theirs any more or its assistant not open to them.
@@ -58,9 +57,8 @@ def stand(actor: User, conversation: Conversation) -> Standing:
     if not may_use:
         raise NotFoundError("This assistant is no longer open to you. Start a new conversation.")
     setup = find_setup(assistant_id, stamp)
-    own = copy(conversation)
-    own.owner, own.assistant, own.title = actor, setup.assistant, title
-    return Standing(own, tuple(group_ids), setup)
+    conversation.owner, conversation.assistant, conversation.title = actor, setup.assistant, title
+    return Standing(conversation, tuple(group_ids), setup)
 
 
 _READER, _CONVERSATION = UUID(int=1), UUID(int=2)  # stand for the real ones in the statement's values

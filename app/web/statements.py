@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg
-from django.db import connection, models
+from django.db import DEFAULT_DB_ALIAS, connections, models
 from django.db.backends.utils import CursorWrapper
 from django.db.models.expressions import DatabaseDefault
 
@@ -21,12 +21,11 @@ from django.db.models.expressions import DatabaseDefault
 @contextmanager
 def prepared_cursor() -> Iterator[CursorWrapper]:
     """A cursor whose statements are prepared when the connection meets them again. Their text must be constant."""
-    connection.ensure_connection()
-    with connection.wrap_database_errors:
-        cursor = psycopg.Cursor(connection.connection)
-    make: Any = connection.make_debug_cursor if connection.queries_logged else connection.make_cursor
-    with make(cursor) as wrapped:
-        yield wrapped
+    here = connections[DEFAULT_DB_ALIAS]
+    here.ensure_connection()
+    make: Any = here.make_debug_cursor if here.queries_logged else here.make_cursor
+    with make(psycopg.Cursor(here.connection)) as cursor:
+        yield cursor
 
 
 @dataclass(frozen=True)
@@ -39,21 +38,32 @@ class Write:
 
 def inserting(rows: Sequence[models.Model]) -> Write:
     """Insert rows of one model, at least one, with every column as it is."""
+    here = connections[DEFAULT_DB_ALIAS]
     fields = rows[0]._meta.concrete_fields
-    names = ", ".join(_quoted(field.column) for field in fields)
-    cells: list[str] = []
     values: list[Any] = []
+    lines: list[str] = []
     for row in rows:
-        taken = [getattr(row, field.attname) for field in fields]
-        by_default = [isinstance(value, DatabaseDefault) for value in taken]
-        cells.append("(" + ", ".join("default" if default else "%s" for default in by_default) + ")")
+        cells = [_cell(getattr(row, field.attname)) for field in fields]
         values += [
-            field.get_db_prep_save(value, connection)
-            for field, value, default in zip(fields, taken, by_default, strict=True)
-            if not default
+            field.get_db_prep_save(getattr(row, field.attname), here)
+            for field, cell in zip(fields, cells, strict=True)
+            if cell == "%s"
         ]
-    sql = f"insert into {_quoted(rows[0]._meta.db_table)} ({names}) values {', '.join(cells)} returning 1"  # noqa: S608
+        lines.append(f"({', '.join(cells)})")
+    names = ", ".join(_quoted(field.column) for field in fields)
+    sql = f"insert into {_quoted(rows[0]._meta.db_table)} ({names}) values {', '.join(lines)} returning 1"  # noqa: S608
     return Write(sql, values)
+
+
+def _cell(value: Any) -> str:
+    """How a value stands in the statement. What is nothing stands there itself: psycopg keeps statements of up to 50
+    parameters in mind, and reads longer ones anew each time.
+    """
+    if isinstance(value, DatabaseDefault):
+        return "default"
+    if value is None:
+        return "null"
+    return "''" if isinstance(value, str) and not value else "%s"
 
 
 def changing(model: type[models.Model], where: Mapping[str, Any], columns: Mapping[str, Any]) -> Write:
@@ -81,7 +91,7 @@ def together(writes: Sequence[Write], last: str, values: Sequence[Any]) -> bool:
 
 
 def _for_database(model: type[models.Model], name: str, value: Any) -> Any:
-    return _field(model, name).get_db_prep_save(value, connection)
+    return _field(model, name).get_db_prep_save(value, connections[DEFAULT_DB_ALIAS])
 
 
 def _column(model: type[models.Model], name: str) -> str:
@@ -94,4 +104,4 @@ def _field(model: type[models.Model], name: str) -> models.Field[Any, Any]:
 
 
 def _quoted(name: str | None) -> str:
-    return connection.ops.quote_name(name or "")
+    return f'"{name}"'
