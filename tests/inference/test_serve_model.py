@@ -126,6 +126,17 @@ def test_an_answer_without_end_is_cut_at_the_deadline(plan: Plan, monkeypatch: p
     assert state() == "off"
 
 
+@pytest.mark.django_db(transaction=True)
+def test_asked_twice_it_waits_for_nobody(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Service, "_running_requests", lambda _self: 1)
+    service = Service(replace(plan, drain_seconds=600), ALONE)
+    with running(service):
+        assert eventually(lambda: state() == "healthy")
+        service.ask_to_stop()
+        assert eventually(lambda: state() == "draining")
+    assert state() == "off"
+
+
 @pytest.mark.django_db
 def test_weights_are_registered_once_and_then_must_stay_the_same(plan: Plan) -> None:
     assert check_weights(plan) == ALONE
@@ -279,7 +290,7 @@ def test_nothing_is_left_when_the_command_itself_is_killed(plan: Plan, tmp_path:
         [*command, "--program", plan.program], cwd=CLONE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as served:
         try:
-            assert eventually(lambda: state() == "healthy", 30)
+            assert eventually(lambda: state() == "healthy", 120)
         finally:
             served.kill()
     pids = note(tmp_path)["pids"]

@@ -55,7 +55,7 @@ class Command(BaseCommand):
             self.stdout.write(f"Verifying {plan.folder} …")
             served = check_weights(plan, _signer(options))
             service = Service(plan, served)
-            for number in (signal.SIGTERM, signal.SIGINT):
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
                 signal.signal(number, lambda *_: service.ask_to_stop())
             service.run()
         except (ParleyError, EmbeddedError) as error:
