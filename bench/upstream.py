@@ -14,6 +14,7 @@ import contextlib
 import time
 
 import orjson
+import uvloop
 
 DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 BASE = len(DIGITS)
@@ -145,7 +146,7 @@ def main() -> None:
     parser.add_argument("--pace", type=float, required=True, help="seconds between tokens")
     options = parser.parse_args()
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(serve(options.port, options.pace))
+        uvloop.run(serve(options.port, options.pace))
 
 
 if __name__ == "__main__":
