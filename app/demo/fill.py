@@ -141,6 +141,7 @@ def _ensure_assistants(admin: User, policy: Policy) -> None:
             policy=policy,
             is_for_everyone=True,
             max_tokens=300,
+            repeats_answers=False,  # who asks for a note twice wants another one
         )
 
 
