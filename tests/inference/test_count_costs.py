@@ -3,12 +3,14 @@
 from decimal import Decimal
 from uuid import UUID, uuid4
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.inference.costs import Prices, Tokens, cost_of, counted, most_of, tokens_in, watt_hours_of
 from app.inference.occupancy import Occupancy
 
+# Nothing here says how fast it must be, on whatever machine.
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 PRICE = st.decimals(min_value=0, max_value=1000, places=4)
 COUNT = st.integers(min_value=0, max_value=2_000_000)
 PRICES = st.builds(Prices, PRICE, PRICE, PRICE)
@@ -23,6 +25,7 @@ def test_nothing_costs_nothing_without_prices() -> None:
     assert cost_of(Tokens(read=10_000, written=10_000), Prices()) == 0
 
 
+@UNHURRIED
 @given(prices=PRICES, read=COUNT, written=COUNT, data=st.data())
 def test_no_answer_costs_more_than_the_most_that_was_set_aside(prices, read, written, data) -> None:
     cached = data.draw(st.integers(0, read))
@@ -31,6 +34,7 @@ def test_no_answer_costs_more_than_the_most_that_was_set_aside(prices, read, wri
     assert 0 <= cost_of(used, prices) <= most_of(asked, prices)
 
 
+@UNHURRIED
 @given(read=COUNT, cached=COUNT, written=COUNT)
 def test_the_servers_own_counts_are_taken_as_they_are(read, cached, written) -> None:
     tokens = counted(read, cached, written, characters_read=7, characters_written=7)
@@ -44,6 +48,7 @@ def test_what_a_server_did_not_count_is_estimated_by_characters() -> None:
     assert counted(50, None, None, characters_read=9, characters_written=4) == Tokens(50, 0, 1, True)
 
 
+@UNHURRIED
 @given(first=st.integers(0, 10**6), second=st.integers(0, 10**6))
 def test_tokens_of_two_texts_are_at_least_those_of_both(first, second) -> None:
     assert tokens_in(first) + tokens_in(second) >= tokens_in(first + second)
@@ -54,6 +59,7 @@ def test_energy_is_the_share_of_what_a_server_draws() -> None:
     assert watt_hours_of(None, 36) is None
 
 
+@UNHURRIED
 @given(stays=st.lists(st.tuples(st.integers(0, 100), st.integers(0, 100)).map(sorted), min_size=1, max_size=12))
 def test_shares_of_a_server_add_up_to_the_time_it_was_used(stays) -> None:
     worker: UUID = uuid4()
