@@ -94,15 +94,21 @@ def repeats() -> int:
     return max(1, int(os.environ.get("BENCH_REPEATS", "3")))
 
 
-def wanted_parts(names: Sequence[str]) -> list[str]:
-    """Which parts of a long benchmark to measure: BENCH_PARTS, as ``hits,losing``; all unless told otherwise.
+def run_parts(parts: Mapping[str, Callable[[], list[Row]]]) -> list[Row]:
+    """The rows of a long benchmark's parts, each shown as soon as it is measured: of those that BENCH_PARTS names, as
+    ``hits,losing``, or of all.
 
     Raises BenchError for a name there is not.
     """
-    wanted = os.environ.get("BENCH_PARTS", ",".join(names)).split(",")
-    if unknown := set(wanted) - set(names):
-        raise BenchError(f"BENCH_PARTS names {', '.join(sorted(unknown))}; there are {', '.join(names)}.")
-    return [name for name in names if name in wanted]
+    wanted = os.environ.get("BENCH_PARTS", ",".join(parts)).split(",")
+    if unknown := set(wanted) - set(parts):
+        raise BenchError(f"BENCH_PARTS names {', '.join(sorted(unknown))}; there are {', '.join(parts)}.")
+    rows: list[Row] = []
+    for name in (name for name in parts if name in wanted):
+        found = parts[name]()
+        show(name, found)
+        rows += found
+    return rows
 
 
 def interleaved(subjects: Mapping[str, Callable[[], T]], times: int | None = None) -> dict[str, list[T]]:

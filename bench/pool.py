@@ -21,7 +21,7 @@ from app.inference.pool import Pool
 from app.inference.registry import register_worker
 from app.inference.types import ChatMessage, CompletionRequest, TextChunk
 from bench import losing
-from bench.harness import Goal, Row, interleaved, quantile, wanted_parts
+from bench.harness import Goal, Row, interleaved, quantile, run_parts
 from bench.house import House
 from bench.vllm import AT_ONCE, Figures, Fleet, Server, all_figures
 
@@ -39,12 +39,13 @@ Choice = Callable[[], str]
 def run(house: House) -> list[Row]:
     with Fleet(house, 2) as fleet:
         _register(fleet.servers)
-        measure: dict[str, Callable[[], list[Row]]] = {
-            "hits": lambda: _hit_rows(fleet.servers),
-            "speed": _speed_rows,
-            "losing": lambda: losing.run(house, fleet, BOTH),
-        }
-        return [row for name in wanted_parts(list(measure)) for row in measure[name]()]
+        return run_parts(
+            {
+                "hits": lambda: _hit_rows(fleet.servers),
+                "speed": _speed_rows,
+                "losing": lambda: losing.run(house, fleet, BOTH),
+            }
+        )
 
 
 def _register(servers: list[Server]) -> None:

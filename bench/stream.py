@@ -22,7 +22,7 @@ from app.embedded import application
 from app.embedded.processes import Part
 from bench import answering, crowding, finding, readers
 from bench.cast import FEW_TOKENS, PACE, TOKENS, Cast, crowds
-from bench.harness import BenchError, Goal, Row, interleaved, quantile, wanted_parts
+from bench.harness import BenchError, Goal, Row, interleaved, quantile, run_parts
 from bench.house import House, cpu_of_group, free_port
 from bench.people import Line
 from bench.readers import Streamed, read_together
@@ -31,11 +31,6 @@ from bench.relays import LITELLM_PROXY, NGINX, VLLM_ROUTER, Relay, all_relays
 SERVERS = ("uvicorn", "daphne")
 FIRSTS = 40
 WINDOW_MS = 33
-OTHER_PARTS: dict[str, Callable[[House, Cast], list[Row]]] = {
-    "crowd": lambda house, cast: crowding.run(house, cast, SERVERS),
-    "answers": answering.run,
-    "search": lambda house, _cast: finding.run(house),
-}
 
 
 @dataclass
@@ -47,21 +42,29 @@ class Measured:
 
 
 def run(house: House) -> list[Row]:
-    upstream, parts = free_port(), wanted_parts(["tokens", *OTHER_PARTS])
+    upstream = free_port()
+    with house.running(_upstream_part(upstream)):
+        cast = Cast.make(f"http://127.0.0.1:{upstream}/v1")
+        return run_parts(
+            {
+                "tokens": lambda: _token_rows(_measure(house, cast, upstream)),
+                "crowd": lambda: crowding.run(house, cast, SERVERS),
+                "answers": lambda: answering.run(house, cast),
+                "search": lambda: finding.run(house),
+            }
+        )
+
+
+def _measure(house: House, cast: Cast, upstream: int) -> dict[str, list[Measured]]:
     relays = all_relays(house, upstream)
     with contextlib.ExitStack() as stack:
-        stack.enter_context(house.running(_upstream_part(upstream)))
-        pids = {name: stack.enter_context(house.running(relay.part)).pid for name, relay in relays.items()}
-        cast = Cast.make(f"http://127.0.0.1:{upstream}/v1")
         subjects: dict[str, Callable[[], Measured]] = {"direct": partial(_measure_plain, upstream)}
         for name, relay in relays.items():
-            subjects[name] = partial(_measure_relay, relay, pids[name])
+            pid = stack.enter_context(house.running(relay.part)).pid
+            subjects[name] = partial(_measure_relay, relay, pid)
         for server in SERVERS:
             subjects[server] = partial(_measure_parley, house, cast, server)
-        subjects = {name: partial(_named, name, measure) for name, measure in subjects.items()}
-        measured = interleaved(subjects) if "tokens" in parts else {}
-        others = [row for name in parts if name in OTHER_PARTS for row in OTHER_PARTS[name](house, cast)]
-    return [*_token_rows(measured), *others]
+        return interleaved({name: partial(_named, name, measure) for name, measure in subjects.items()})
 
 
 def _upstream_part(port: int) -> Part:
@@ -145,8 +148,6 @@ def _session(headers: dict[str, str] | None = None) -> aiohttp.ClientSession:
 
 
 def _token_rows(measured: dict[str, list[Measured]]) -> list[Row]:
-    if not measured:
-        return []
     return [*_floor_rows(measured), *(row for server in SERVERS for row in _rows(measured, server))]
 
 
