@@ -15,8 +15,9 @@ from pathlib import Path
 from django.conf import settings
 
 PACKAGES = ("accounts", "moderation", "knowledge", "chat", "app/operations")
-RECORDERS = {"record"}
+RECORDERS = {"record", "record_with"}
 WRITES = {"save", "create", "bulk_create", "bulk_update", "update_or_create", "get_or_create", "update", "delete"}
+WRITES |= {"inserting", "changing"}  # of app.web.statements
 EDGES = ("views.py", "api.py", "openai_api.py", "consumers.py", "socket_actions.py", "tasks.py", "receivers.py")
 EDGE_FOLDERS = ("views", "api")
 

@@ -22,7 +22,7 @@ SEARCH, EVIDENCE = 4, 1
 # What the clock adds, whatever the length: a reader who comes after the end reads the row; a slow machine saves
 # once or twice between.
 LATE_READER, SAVES = 3, 2
-PERIODIC = ('"lease_until" IS NULL OR', "inference_worker", "accounts_limit")
+PERIODIC = ('"lease_until" IS NULL OR', '"inference_worker"', '"inference_model"', '"accounts_limit"')
 
 
 @pytest.fixture
