@@ -9,6 +9,7 @@ from typing import TypedDict, Unpack
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from app.embedded import paths
@@ -16,6 +17,7 @@ from app.errors import BadInputError, ConflictError
 from app.inference.models import Model, Worker, WorkerKind, WorkerState, check_address
 from app.inference.news import tell_registry_changed
 
+REPLACED = "MODEL_URL takes its place."
 DEMONSTRATION_MODEL = "smollm2-135m"
 DEMONSTRATION_CONTEXT_TOKENS = 4096
 EMBEDDED_CAPACITY = 4
@@ -138,10 +140,13 @@ def connect_configured_worker() -> Worker | None:
     if settings.MODEL_URL:
         if not settings.MODEL_NAME:
             raise BadInputError("MODEL_URL is set; MODEL_NAME must say which of its models to use.")
-        embedded.update(state=WorkerState.OFF)
+        embedded.update(state=WorkerState.OFF, state_reason=REPLACED)
         tell_registry_changed()
         return register_worker(
-            model_name=settings.MODEL_NAME, address=settings.MODEL_URL, api_key=settings.MODEL_API_KEY
+            model_name=settings.MODEL_NAME,
+            address=settings.MODEL_URL,
+            api_key=settings.MODEL_API_KEY,
+            **_as_it_was_left(Worker.objects.filter(address=settings.MODEL_URL.rstrip("/"))),
         )
     address = paths.llama_address()
     if address is None:
@@ -152,6 +157,7 @@ def connect_configured_worker() -> Worker | None:
         context_tokens=DEMONSTRATION_CONTEXT_TOKENS,
         is_demonstration=True,
     )
+    state = _as_it_was_left(embedded)
     embedded.exclude(address=address).delete()
     return register_worker(
         model_name=DEMONSTRATION_MODEL,
@@ -160,4 +166,12 @@ def connect_configured_worker() -> Worker | None:
         capacity=EMBEDDED_CAPACITY,
         kind=WorkerKind.LLAMA,
         is_embedded=True,
+        **state,
     )
+
+
+def _as_it_was_left(workers: QuerySet[Worker]) -> WorkerFields:
+    """What an administrator switched off or drained stays so over a start."""
+    states = (WorkerState.OFF, WorkerState.DRAINING)
+    left = workers.filter(state__in=states).exclude(state_reason=REPLACED).first()
+    return {"state": WorkerState(left.state)} if left else {}

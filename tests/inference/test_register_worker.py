@@ -144,6 +144,24 @@ def test_model_url_takes_the_place_of_the_embedded_server(monkeypatch: pytest.Mo
     assert list(load_targets()) == ["big"]
 
 
+def test_what_an_administrator_switched_off_stays_off_over_a_start(
+    monkeypatch: pytest.MonkeyPatch, settings: object
+) -> None:
+    monkeypatch.setattr(paths, "llama_address", lambda: "http://127.0.0.1:20001/v1")
+    monkeypatch.setattr(paths, "llama_key", lambda: None)
+    worker = connect_configured_worker()
+    assert worker is not None
+    set_worker_state(worker, WorkerState.OFF)
+    assert connect_configured_worker() == worker and load_targets() == {}
+    set_worker_state(worker, WorkerState.HEALTHY)
+    settings.MODEL_URL, settings.MODEL_NAME = "https://host/v1", "big"  # type: ignore[attr-defined]
+    connect_configured_worker()
+    settings.MODEL_URL = None  # type: ignore[attr-defined]
+    connect_configured_worker()
+    worker.refresh_from_db()
+    assert worker.state == WorkerState.HEALTHY  # nobody switched it off but MODEL_URL
+
+
 def test_model_url_without_a_name_is_refused(settings: object) -> None:
     settings.MODEL_URL, settings.MODEL_NAME = "https://host/v1", None  # type: ignore[attr-defined]
     with pytest.raises(BadInputError, match="MODEL_NAME"):
