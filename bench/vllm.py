@@ -26,7 +26,7 @@ from bench.harness import BenchError
 from bench.house import House, free_port
 
 AT_ONCE = 16  # requests that a server runs at once
-START_SECONDS = 420.0
+START_SECONDS = 900.0
 _OPTIONS = ("--enable-prefix-caching", "--enable-prompt-tokens-details", "--max-num-seqs", str(AT_ONCE))
 _NEEDED = (
     "This needs vLLM. Either BENCH_VLLM='COMMAND', which is called with a port and options of `vllm serve`, or "
@@ -76,9 +76,10 @@ _COUNTED = {
 
 @dataclass(frozen=True)
 class Server:
-    """One vLLM, running or not."""
+    """One vLLM, running or not. ``cores`` are its own where it computes on processors: each would take the same."""
 
     port: int
+    cores: str = ""
 
     @property
     def address(self) -> str:
@@ -90,6 +91,7 @@ class Server:
             f"vllm-{self.port}",
             [*_command(self.port), *_OPTIONS],
             is_ready=lambda: application.answers(self.port, "/v1/models"),
+            environment={"VLLM_CPU_OMP_THREADS_BIND": self.cores} if self.cores else {},
             start_seconds=START_SECONDS,
             stop_seconds=20.0,
         )
@@ -114,7 +116,7 @@ class Fleet:
     """Servers that run as long as the block lasts, but for those that are killed meanwhile."""
 
     def __init__(self, house: House, count: int) -> None:
-        self.servers = [Server(free_port()) for _ in range(count)]
+        self.servers = [Server(free_port(), cores) for cores in _shared_out(count)]
         self._house = house
         self._running = contextlib.ExitStack()
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
@@ -142,6 +144,12 @@ class Fleet:
         if number in self._processes:
             processes.kill_group(self._processes[number].pid)  # what the killed one had started
         self._processes[number] = self._running.enter_context(self._house.running(self.servers[number].part()))
+
+
+def _shared_out(count: int) -> list[str]:
+    """This machine's cores in as many ranges, as ``0-3``; nothing where there are fewer."""
+    each = (os.cpu_count() or 1) // count
+    return [f"{number * each}-{(number + 1) * each - 1}" if each else "" for number in range(count)]
 
 
 def read_figures(text: str) -> Figures:
