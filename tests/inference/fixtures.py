@@ -1,5 +1,6 @@
 """Scripted model servers for tests, and a pool that knows them without the database."""
 
+import asyncio
 import uuid
 from collections.abc import Callable, Iterator
 
@@ -13,6 +14,7 @@ from app.inference.scripted_server import ScriptedServer
 from app.inference.types import ChatMessage, CompletionRequest, Deadlines, Target
 
 StartServer = Callable[[], ScriptedServer]
+PATIENT = Deadlines(place=20.0, connect=5.0, first_token=20.0, stall=5.0, total=60.0)
 QUICK = Deadlines(place=0.5, connect=0.5, first_token=0.6, stall=0.3, total=2.0)
 
 
@@ -57,6 +59,13 @@ def pool_of(*targets: Target, deadlines: Deadlines = QUICK, root: str = "") -> P
         deadlines,
         Places(settings.VALKEY_URL, root=root or new_root(), timing=Timing(reply=2.0)),
     )
+
+
+async def until(true: Callable[[], bool], seconds: float = 15.0) -> None:
+    """Wait until ``true()``; fail when it does not become so in time."""
+    async with asyncio.timeout(seconds):
+        while not true():  # noqa: ASYNC110 - many things make it true, not one event
+            await asyncio.sleep(0.01)
 
 
 def new_root() -> str:
