@@ -253,11 +253,6 @@ def kept(client: redis.Redis, worker_ids: Sequence[UUID]) -> dict[UUID, list[Sam
 
 def _unpacked(items: Sequence[bytes]) -> list[Sample]:
     return [
-        Sample(*values[:-1], first_token={INFINITY if edge is None else edge: count for edge, count in values[-1]})
+        Sample._make([*values[:-1], {INFINITY if edge is None else edge: count for edge, count in values[-1]}])
         for values in orjson.loads(b"[" + b",".join(items) + b"]")
     ]
-
-
-def forget(client: redis.Redis, worker_id: UUID) -> None:
-    """Drop a removed server's samples. Raises RedisError."""
-    client.delete(_key(worker_id))

@@ -146,7 +146,7 @@ def connect_configured_worker() -> Worker | None:
             model_name=settings.MODEL_NAME,
             address=settings.MODEL_URL,
             api_key=settings.MODEL_API_KEY,
-            **_as_it_was_left(Worker.objects.filter(address=settings.MODEL_URL.rstrip("/"))),
+            state=_state_left(Worker.objects.filter(address=settings.MODEL_URL.rstrip("/"))),
         )
     address = paths.llama_address()
     if address is None:
@@ -157,7 +157,7 @@ def connect_configured_worker() -> Worker | None:
         context_tokens=DEMONSTRATION_CONTEXT_TOKENS,
         is_demonstration=True,
     )
-    state = _as_it_was_left(embedded)
+    state = _state_left(embedded)
     embedded.exclude(address=address).delete()
     return register_worker(
         model_name=DEMONSTRATION_MODEL,
@@ -166,12 +166,12 @@ def connect_configured_worker() -> Worker | None:
         capacity=EMBEDDED_CAPACITY,
         kind=WorkerKind.LLAMA,
         is_embedded=True,
-        **state,
+        state=state,
     )
 
 
-def _as_it_was_left(workers: QuerySet[Worker]) -> WorkerFields:
-    """What an administrator switched off or drained stays so over a start."""
+def _state_left(workers: QuerySet[Worker]) -> WorkerState:
+    """Healthy, except that what an administrator switched off or drained stays so over a start."""
     states = (WorkerState.OFF, WorkerState.DRAINING)
     left = workers.filter(state__in=states).exclude(state_reason=REPLACED).first()
-    return {"state": WorkerState(left.state)} if left else {}
+    return WorkerState(left.state) if left else WorkerState.HEALTHY
