@@ -100,6 +100,7 @@ def _encoded(vector: np.ndarray[Any, Any], form: str) -> list[float] | str:
 
 def _ask(user: User, body: schemas.ChatCompletionIn) -> Turn:
     """Put the conversation so far and its last question into a new conversation."""
+    rights.require(user, "chat.ask")  # here, because a refusal recorded inside the transaction would be rolled back
     assistant = Assistant.objects.visible_to(user).filter(slug=body.model).first()
     if assistant is None:
         raise NotFoundError(f"There is no assistant {body.model!r} that you may use.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.test import Client
 
 from accounts.models import AuditEvent
 from app.errors import NotAllowedError, NotFoundError, NotSignedInError
@@ -64,6 +65,16 @@ def test_who_lost_the_role_since_is_refused_and_that_is_recorded(alice, conversa
     type(alice).objects.filter(pk=alice.pk).update(roles=["auditor"])
     with pytest.raises(NotAllowedError):
         ask(alice, conversation=conversation, text="Still?")
+    assert AuditEvent.objects.filter(action="chat.ask", outcome="denied", actor=str(alice.pk)).count() == 1
+
+
+def test_a_refusal_is_recorded_in_openais_language_too(alice, writer):
+    type(alice).objects.filter(pk=alice.pk).update(roles=["auditor"])
+    body = {"model": writer.slug, "messages": [{"role": "user", "content": "Still?"}]}
+    key = factories.make_key(alice)
+    headers = {"authorization": f"Bearer {key}"}
+    refused = Client().post("/v1/chat/completions", body, content_type="application/json", headers=headers)
+    assert refused.status_code == 403
     assert AuditEvent.objects.filter(action="chat.ask", outcome="denied", actor=str(alice.pk)).count() == 1
 
 
