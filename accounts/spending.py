@@ -17,8 +17,8 @@ from django.utils import timezone
 
 from accounts.counting import Need, take_at_once, within_limits
 from accounts.models import User
-from app.inference.costs import NOTHING, Tokens, cost_of, tokens_in
-from app.inference.pricing import prices_of
+from app.inference.costing.costs import NOTHING, Tokens, cost_of, tokens_in
+from app.inference.costing.pricing import prices_of
 
 NO_TOKENS = Tokens()
 

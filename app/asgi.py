@@ -13,7 +13,7 @@ from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from django.conf import settings  # noqa: E402
 
 from accounts.sockets import SignedIn  # noqa: E402
-from app.inference.watching import watcher  # noqa: E402
+from app.inference.watching.watcher import watcher  # noqa: E402
 from app.web.bodies import LimitBodies  # noqa: E402
 from chat.routing import websocket_urlpatterns  # noqa: E402
 from chat.runner import runner  # noqa: E402

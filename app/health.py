@@ -16,7 +16,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from redis.asyncio import Redis
 
-from app.inference.directory import load_targets
+from app.inference.routing.directory import load_targets
 from app.inference.types import Target
 from app.web.threads import in_thread
 

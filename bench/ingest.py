@@ -12,7 +12,7 @@ import os
 import time
 from pathlib import Path
 
-from app.inference.embedding import embed_passages
+from app.inference.embedding.local import embed_passages
 from bench.company import Company
 from bench.harness import Goal, Row, interleaved
 from bench.house import House

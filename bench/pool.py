@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from uuid import uuid4
 
-from app.inference.pool import Pool
 from app.inference.registry import register_worker
+from app.inference.routing.pool import Pool
 from app.inference.types import ChatMessage, CompletionRequest, TextChunk
 from bench import losing
 from bench.harness import Goal, Row, interleaved, quantile, run_parts

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from app.inference.embedding import PASSAGE_SECONDS, Vectors, embedding_name, own_embedder
+from app.inference.embedding.local import PASSAGE_SECONDS, Vectors, embedding_name, own_embedder
 
 
 @contextmanager

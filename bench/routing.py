@@ -14,7 +14,7 @@ from hashlib import blake2b
 from uuid import UUID
 
 from app.embedded.paths import CLONE
-from app.inference.lanes import Load, choose, in_order_of_preference
+from app.inference.routing.lanes import Load, choose, in_order_of_preference
 from bench.drawing import Plot, draw_plots
 from bench.harness import Goal, Row, quantile
 from bench.simulation import SLOTS, Crowd, Outcome, Router, Simulation, draw

@@ -12,7 +12,7 @@ import logging
 from uuid import UUID
 
 from app.errors import ParleyError
-from app.inference.pool import get_pool
+from app.inference.routing.pool import get_pool
 from app.inference.types import CompletionRequest, TextChunk, Usage
 from app.web.threads import in_thread
 from chat import briefing, finishing, leases, prompts, quotation, repeating, telling

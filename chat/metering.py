@@ -17,9 +17,9 @@ from uuid import UUID
 from accounts.counting import Need, take_question
 from accounts.models import User
 from accounts.spending import Spent, record_spending
-from app.inference.costs import NOTHING, Tokens, cost_of, counted, most_of, watt_hours_of
-from app.inference.occupancy import Stay, staying
-from app.inference.pricing import prices_of
+from app.inference.costing.costs import NOTHING, Tokens, cost_of, counted, most_of, watt_hours_of
+from app.inference.costing.occupancy import Stay, staying
+from app.inference.costing.pricing import prices_of
 from app.inference.types import ChatMessage
 from chat import prompts
 from chat.briefing import Brief

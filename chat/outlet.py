@@ -1,6 +1,6 @@
 """Where a running answer speaks: numbers its events, tells them, and has them saved as it goes (``saving``).
 
-Text comes here at the pace of frames already (``app.inference.client``) and goes out at once.
+Text comes here at the pace of frames already (``app.inference.calling.client``) and goes out at once.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from uuid import UUID
 from django.db import DatabaseError
 
 from app.errors import ParleyError
-from app.inference.pool import get_pool
+from app.inference.routing.pool import get_pool
 from app.web.threads import in_thread
 from chat import leases
 from chat.briefing import Brief

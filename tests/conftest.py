@@ -18,7 +18,8 @@ from pytest_django.plugin import DjangoDbBlocker
 from accounts import counting
 from accounts.models import Group, Role, User
 from accounts.ownership import as_owner
-from app.inference import pricing, workers
+from app.inference.costing import pricing
+from app.inference.routing import workers
 from tests import factories
 
 SignIn = Callable[[User | None], Client]

@@ -10,7 +10,7 @@ from django.db.models.signals import m2m_changed, post_delete, post_save
 from django.dispatch import receiver
 
 from app.inference.models import Model, Worker
-from app.inference.news import tell_registry_changed
+from app.inference.routing.news import tell_registry_changed
 
 SIGNS_OF_LIFE = frozenset({"last_seen_at"})
 

@@ -15,7 +15,7 @@ from django.utils import timezone
 from app.embedded import paths
 from app.errors import BadInputError, ConflictError
 from app.inference.models import Model, Worker, WorkerKind, WorkerState, check_address
-from app.inference.news import tell_registry_changed
+from app.inference.routing.news import tell_registry_changed
 
 REPLACED = "MODEL_URL takes its place."
 DEMONSTRATION_MODEL = "smollm2-135m"

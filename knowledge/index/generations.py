@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from django.db import IntegrityError, transaction
 
-from app.inference.embedding import Embedder, embedder_of, embedding_name, find_embedder, own_embedder
+from app.inference.embedding.local import Embedder, embedder_of, embedding_name, find_embedder, own_embedder
 from knowledge.errors import IndexMismatchError
 from knowledge.models import IndexGeneration
 

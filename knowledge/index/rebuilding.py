@@ -19,7 +19,7 @@ from accounts.audit import record
 from accounts.models import User
 from accounts.rights import require
 from app.errors import BadInputError, ConflictError
-from app.inference.embedding import embedder_of, own_embedder
+from app.inference.embedding.local import embedder_of, own_embedder
 from app.inference.models import Model, Role
 from knowledge.errors import NotReadyError
 from knowledge.index.building import Again, State, build, lacks_vectors

@@ -16,7 +16,7 @@ from pgvector.django import CosineDistance
 from accounts.models import User
 from accounts.rights import can
 from app.errors import BadInputError, NotFoundError
-from app.inference.embedding import embedding_name
+from app.inference.embedding.local import embedding_name
 from app.inference.models import Model, Role, WorkerState
 from knowledge.index.building import rate
 from knowledge.index.generations import embed_query

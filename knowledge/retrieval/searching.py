@@ -16,8 +16,8 @@ from uuid import UUID
 from django.db import connection
 
 from accounts.models import User
-from app.inference.expanding import expand
-from app.inference.reranking import rerank
+from app.inference.asides.expanding import expand
+from app.inference.asides.reranking import rerank
 from knowledge.index.generations import Vectors, serving_generation
 from knowledge.index.indexing import as_text
 from knowledge.index.question_vectors import question_vectors

@@ -9,7 +9,7 @@ from django.db.models import Case, Value, When
 from pgvector.django import CosineDistance
 
 from accounts.models import User
-from app.inference.embedding import EMBEDDED_NAME, LONGEST_TOKENS, find_embedder
+from app.inference.embedding.local import EMBEDDED_NAME, LONGEST_TOKENS, find_embedder
 from knowledge.index.indexing import embedding_input
 from knowledge.models import Embedding, IndexGeneration, Passage
 

@@ -15,7 +15,7 @@ from accounts.callers import reader
 from accounts.models import User
 from accounts.rights import require
 from app.errors import BadInputError, ConflictError, ParleyError, UnavailableError
-from app.inference.embedding import embedding_name
+from app.inference.embedding.local import embedding_name
 from knowledge.index import rebuilding
 from knowledge.index.state import (
     GenerationState,

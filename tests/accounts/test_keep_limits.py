@@ -21,7 +21,7 @@ from accounts.errors import LimitReachedError
 from accounts.models import ApiKey, AuditEvent, Group, Limit, LimitCount, Reservation, Spending, User
 from accounts.periods import begin_of, end_of
 from accounts.spending import Spent, record_spending, spend_on_embedding
-from app.inference.costs import Tokens
+from app.inference.costing.costs import Tokens
 from tests import factories
 
 NOON = datetime(2026, 2, 28, 12, 0, 30, tzinfo=UTC)

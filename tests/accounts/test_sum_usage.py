@@ -12,7 +12,7 @@ from accounts import limit_notices, usage
 from accounts.models import Group, LimitCount, Spending, User
 from accounts.spending import Spent, record_spending
 from app.errors import BadInputError
-from app.inference.costs import Tokens
+from app.inference.costing.costs import Tokens
 from app.operations.csv_export import write_csv
 from app.operations.energy import in_words
 from app.operations.spans import read_span

@@ -11,7 +11,7 @@ from django.utils import timezone
 from reportlab.pdfgen.canvas import Canvas
 
 from accounts.models import ApiKey, Group, User
-from app.inference.embedding import EMBEDDED_NAME
+from app.inference.embedding.local import EMBEDDED_NAME
 from chat.models import Message
 from knowledge.models import Document, Gap, IndexGeneration, Source, Sync
 from moderation.models import Case

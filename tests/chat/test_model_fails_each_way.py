@@ -18,11 +18,11 @@ import pytest_asyncio
 from django.conf import settings
 from django.test import AsyncClient
 
-from app.inference import pool as pools
 from app.inference.models import Worker
-from app.inference.places import Places
-from app.inference.pool import Pool, get_pool
 from app.inference.registry import register_worker
+from app.inference.routing import pool as pools
+from app.inference.routing.places import Places
+from app.inference.routing.pool import Pool, get_pool
 from app.inference.scripted_server import WORDS, ScriptedServer
 from app.inference.types import Deadlines
 from app.web.threads import in_thread

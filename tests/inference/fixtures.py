@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 import pytest
 from django.conf import settings
 
-from app.inference.directory import Directory
-from app.inference.places import Places, Timing
-from app.inference.pool import Pool
+from app.inference.routing.directory import Directory
+from app.inference.routing.places import Places, Timing
+from app.inference.routing.pool import Pool
 from app.inference.scripted_server import ScriptedServer
 from app.inference.types import ChatMessage, CompletionRequest, Deadlines, Target
 

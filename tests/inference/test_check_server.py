@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from app.inference.addresses import BadAddressError, tidy_address
-from app.inference.checking import Candidate, Report, Step, check_server
 from app.inference.scripted_server import ScriptedServer
+from app.inference.watching.addresses import BadAddressError, tidy_address
+from app.inference.watching.checking import Candidate, Report, Step, check_server
 from tests.inference.odd_server import Odd, dead_address, odd
 
 __all__ = ["odd"]
@@ -98,7 +98,7 @@ def test_no_such_machine() -> None:
 
 
 def test_no_answer_in_time(odd: Odd, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.inference.checking.SECONDS", 0.3)
+    monkeypatch.setattr("app.inference.watching.checking.SECONDS", 0.3)
     odd.pause.clear()
     assert bad(check_server(Candidate(odd.url))).message == "It does not answer within 0.3 s."
 

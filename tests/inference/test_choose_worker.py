@@ -7,8 +7,8 @@ from collections import Counter
 import pytest
 
 from app.inference.errors import BusyError, RejectedError, StalledError, UnreachableError, UpstreamError
-from app.inference.lanes import LONGEST_PAUSE, SLACK, Load, Pause, choose, in_order_of_preference, pause_after
-from app.inference.local_places import Answer, Ask, Candidate, LocalPlaces
+from app.inference.routing.lanes import LONGEST_PAUSE, SLACK, Load, Pause, choose, in_order_of_preference, pause_after
+from app.inference.routing.local_places import Answer, Ask, Candidate, LocalPlaces
 
 Workers = list[tuple[uuid.UUID, int, None]]
 

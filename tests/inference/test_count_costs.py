@@ -6,8 +6,8 @@ from uuid import UUID, uuid4
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.inference.costs import Prices, Tokens, cost_of, counted, most_of, tokens_in, watt_hours_of
-from app.inference.occupancy import Occupancy
+from app.inference.costing.costs import Prices, Tokens, cost_of, counted, most_of, tokens_in, watt_hours_of
+from app.inference.costing.occupancy import Occupancy
 
 # Nothing here says how fast it must be, on whatever machine.
 UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

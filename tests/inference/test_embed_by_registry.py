@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from app.errors import UnavailableError
-from app.inference import workers
-from app.inference.embedding import EMBEDDED_NAME, Embedder, embedder_of, find_embedder, own_embedder
+from app.inference.embedding.local import EMBEDDED_NAME, Embedder, embedder_of, find_embedder, own_embedder
 from app.inference.models import Model, Role, WorkerState
 from app.inference.registry import ensure_model, register_worker, set_worker_state
+from app.inference.routing import workers
 from app.inference.scripted_server import ScriptedServer
 from tests.inference.fixtures import StartServer
 

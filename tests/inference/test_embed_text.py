@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from app.errors import UnavailableError
-from app.inference import embedding
-from app.inference.embedding import EmbeddedEncoder, dimensions, embed_passages, embed_query
-from app.inference.remote_embedding import RemoteEmbedder
+from app.inference.embedding.local import EmbeddedEncoder, dimensions, embed_passages, embed_query
+from app.inference.embedding.local import local as embedding
+from app.inference.embedding.remote import RemoteEmbedder
 from app.inference.scripted_server import ScriptedServer
 
 REFERENCE = json.loads((Path(__file__).parent / "embedding_reference.json").read_text())

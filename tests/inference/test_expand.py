@@ -3,7 +3,7 @@
 import orjson
 import pytest
 
-from app.inference.expanding import expand, wordings
+from app.inference.asides.expanding import expand, wordings
 from app.inference.models import Role
 from app.inference.registry import ensure_model, register_worker
 from app.inference.scripted_server import ScriptedServer

@@ -7,12 +7,12 @@ import pytest
 from asgiref.sync import async_to_sync, sync_to_async
 from django.test import Client
 
-from app.inference.directory import Directory, load_targets
 from app.inference.models import Model, Worker, WorkerState
-from app.inference.pool import Pool
 from app.inference.registry import ensure_model, note_seen, register_worker, set_worker_state
+from app.inference.routing.directory import Directory, load_targets
+from app.inference.routing.pool import Pool
+from app.inference.routing.workers import workers_of_model
 from app.inference.scripted_server import WORDS, ScriptedServer
-from app.inference.workers import workers_of_model
 from app.web.threads import in_thread
 from tests.inference.fixtures import PATIENT, QUICK, question, until
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.inference.calling.sse import DONE, LONGEST_LINE, EventReader
 from app.inference.errors import BrokenStreamError
-from app.inference.sse import DONE, LONGEST_LINE, EventReader
 
 EVENTS = [{"n": 1, "text": "Grüße, 日本 🎉"}, {"n": 2, "text": 'a "quoted"\nline'}, {"n": 3}]
 

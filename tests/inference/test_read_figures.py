@@ -8,7 +8,7 @@ import redis
 import redis.asyncio
 from django.conf import settings
 
-from app.inference.figures import Reading, keep, kept, median, read_metrics, sample_of, summed
+from app.inference.watching.figures import Reading, keep, kept, median, read_metrics, sample_of, summed
 
 METRICS = Path(__file__).parent / "metrics"
 

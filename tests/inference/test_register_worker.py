@@ -10,10 +10,9 @@ from app.embedded import paths
 from app.embedded.llama import CONTEXT_TOKENS, SLOTS
 from app.embedded.weights import MINILM, SMOLLM2
 from app.errors import BadInputError, ConflictError
-from app.inference import embedding, registry
-from app.inference.directory import Directory, Targets, load_targets
+from app.inference import registry
+from app.inference.embedding.local import local as embedding
 from app.inference.models import Model, Worker, WorkerState
-from app.inference.pool import Pool
 from app.inference.registry import (
     connect_configured_worker,
     ensure_model,
@@ -21,6 +20,8 @@ from app.inference.registry import (
     register_worker,
     set_worker_state,
 )
+from app.inference.routing.directory import Directory, Targets, load_targets
+from app.inference.routing.pool import Pool
 from app.inference.scripted_server import WORDS, ScriptedServer
 from app.inference.types import TextChunk
 from tests.inference.fixtures import QUICK, question, target

@@ -2,10 +2,10 @@
 
 import pytest
 
-from app.inference import workers
+from app.inference.asides.reranking import rerank
 from app.inference.models import Role
 from app.inference.registry import ensure_model, register_worker
-from app.inference.reranking import rerank
+from app.inference.routing import workers
 from app.inference.scripted_server import ScriptedServer
 from tests.inference.fixtures import StartServer
 

@@ -13,11 +13,11 @@ from dataclasses import replace
 import pytest
 from django.conf import settings
 
-from app.inference.counts import pool_counts
-from app.inference.directory import Directory
 from app.inference.errors import NoWorkerError, PoolFullError, UpstreamError
-from app.inference.places import Places, Timing
-from app.inference.pool import Pool
+from app.inference.routing.counts import pool_counts
+from app.inference.routing.directory import Directory
+from app.inference.routing.places import Places, Timing
+from app.inference.routing.pool import Pool
 from app.inference.scripted_server import WORDS, ScriptedServer
 from app.inference.types import CompletionRequest, Deadlines, Target, TextChunk, Usage, Waiting
 from tests.inference.fixtures import PATIENT, QUICK, new_root, question, target, until

@@ -10,8 +10,8 @@ from safetensors.numpy import load_file, save_file
 
 from app.inference.errors import TamperedModelError
 from app.inference.models import Model, Worker
-from app.inference.serving import Service, check_weights
-from app.inference.vllm import Plan, command_line
+from app.inference.serving.service import Service, check_weights
+from app.inference.serving.vllm import Plan, command_line
 from app.inference.weights.adapters import Adapter, check_adapter, room_for
 from app.inference.weights.pulling import model_folder
 from tests.inference.test_serve_model import eventually, note, program, running, state

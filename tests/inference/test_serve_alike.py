@@ -17,12 +17,12 @@ import pytest
 
 from app.embedded import paths
 from app.embedded.processes import Part, start, stop
-from app.inference.client import new_session, stream_completion
+from app.inference.calling.client import new_session, stream_completion
 from app.inference.errors import RejectedError, UpstreamError
-from app.inference.figures import read_metrics
 from app.inference.scripted_server import ScriptedServer
+from app.inference.serving.vllm import Plan, Served, check_plan, command_line, environment
 from app.inference.types import Deadlines, Target, TextChunk, Usage
-from app.inference.vllm import Plan, Served, check_plan, command_line, environment
+from app.inference.watching.figures import read_metrics
 from tests.chat.test_killed_process import free_port
 from tests.inference.fixtures import question, target
 

@@ -19,9 +19,9 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from app.inference.lanes import Pause
-from app.inference.local_places import Answer, Ask, Candidate, LocalPlaces
-from app.inference.places import Places, Timing
+from app.inference.routing.lanes import Pause
+from app.inference.routing.local_places import Answer, Ask, Candidate, LocalPlaces
+from app.inference.routing.places import Places, Timing
 from tests.inference.fixtures import new_root
 from tests.inference.own_valkey import OwnValkey, own_valkey
 
@@ -213,8 +213,8 @@ async def test_what_a_killed_process_held_comes_free() -> None:
     root = new_root()
     program = textwrap.dedent(f"""
         import asyncio, uuid
-        from app.inference.local_places import Ask, Candidate
-        from app.inference.places import Places, Timing
+        from app.inference.routing.local_places import Ask, Candidate
+        from app.inference.routing.places import Places, Timing
 
         async def hold():
             places = Places({settings.VALKEY_URL!r}, root={root!r}, timing=Timing(0.1, 0.5, 0.5))

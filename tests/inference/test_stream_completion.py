@@ -8,8 +8,8 @@ import uuid
 import pytest
 import uvloop
 
-from app.inference.client import new_session, stream_completion
-from app.inference.connections import Session
+from app.inference.calling.client import new_session, stream_completion
+from app.inference.calling.connections import Session
 from app.inference.errors import (
     BrokenStreamError,
     BusyError,

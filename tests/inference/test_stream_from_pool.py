@@ -8,7 +8,6 @@ from dataclasses import replace
 
 import pytest
 
-from app.inference.directory import Directory
 from app.inference.errors import (
     BusyError,
     NoWorkerError,
@@ -17,9 +16,10 @@ from app.inference.errors import (
     UnreachableError,
     UpstreamError,
 )
-from app.inference.lanes import Pause
-from app.inference.local_places import CLOSED_PATIENCE
-from app.inference.pool import Pool
+from app.inference.routing.directory import Directory
+from app.inference.routing.lanes import Pause
+from app.inference.routing.local_places import CLOSED_PATIENCE
+from app.inference.routing.pool import Pool
 from app.inference.scripted_server import WORDS, ScriptedServer
 from app.inference.types import CompletionRequest, Deadlines, TextChunk, Usage
 from tests.inference.fixtures import PATIENT, QUICK, pool_of, question, target

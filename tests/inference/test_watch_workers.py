@@ -13,11 +13,11 @@ from asgiref.sync import async_to_sync
 from django.conf import settings
 from django.utils import timezone
 
-from app.inference.figures import kept, summed
 from app.inference.models import Worker, WorkerState
 from app.inference.registry import register_worker
 from app.inference.scripted_server import ScriptedServer
-from app.inference.watching import LEADER, Watcher
+from app.inference.watching.figures import kept, summed
+from app.inference.watching.watcher import LEADER, Watcher
 from tests.inference.odd_server import Odd, dead_address, odd
 
 __all__ = ["odd"]
@@ -97,7 +97,7 @@ def test_one_that_hangs_or_never_ends_is_sick(odd: Odd, monkeypatch: pytest.Monk
     odd.body = b"{}"
     assert look(watcher, worker)[0] == "healthy"
     odd.pause.clear()
-    monkeypatch.setattr("app.inference.watching.ask_health.__defaults__", (0.2,))
+    monkeypatch.setattr("app.inference.watching.watcher.ask_health.__defaults__", (0.2,))
     assert look(watcher, worker, 2) == ("sick", "It does not answer within 0.2 s.")
 
 
@@ -130,7 +130,7 @@ def test_nothing_is_written_while_nothing_changes(
     watcher = Watcher()
     look(watcher, worker)
     written: list[object] = []
-    monkeypatch.setattr("app.inference.watching.note_seen", lambda *_, **__: written.append(1))
+    monkeypatch.setattr("app.inference.watching.watcher.note_seen", lambda *_, **__: written.append(1))
     look(watcher, worker, 3)
     assert written == []
 

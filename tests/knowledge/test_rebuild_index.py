@@ -12,9 +12,9 @@ from django.utils import timezone
 
 from accounts.models import AuditEvent, User
 from app.errors import BadInputError, ConflictError, NotAllowedError, UnavailableError
-from app.inference import workers
 from app.inference.models import Model, Role
 from app.inference.registry import ensure_model, register_worker
+from app.inference.routing import workers
 from app.inference.scripted_server import ScriptedServer
 from knowledge.errors import IndexMismatchError, NotReadyError
 from knowledge.index import building, vector_index

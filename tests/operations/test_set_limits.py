@@ -14,7 +14,7 @@ from accounts.limits import Terms
 from accounts.models import ApiKey, AuditEvent, Group, Limit, LimitCount, User
 from accounts.spending import Spent, record_spending
 from app.errors import BadInputError, ConflictError, NotAllowedError
-from app.inference.costs import Tokens
+from app.inference.costing.costs import Tokens
 from tests import factories
 from tests.conftest import SignIn
 

@@ -15,11 +15,11 @@ from django.urls import reverse
 
 from accounts.models import AuditEvent, User
 from app.errors import ConflictError, NotAllowedError
-from app.inference.embedding import embedder_of
-from app.inference.figures import Sample, _key
+from app.inference.embedding.local import embedder_of
 from app.inference.models import Model, Worker, WorkerState
 from app.inference.registry import ensure_model, register_worker
 from app.inference.scripted_server import ScriptedServer
+from app.inference.watching.figures import Sample, _key
 from app.operations.pool import steering
 from app.operations.pool.errors import FailedTestError, InUseError, StillRunningError
 from chat.models import Assistant
@@ -289,7 +289,7 @@ def test_without_valkey_the_registry_is_shown(signed_in: SignIn, ada: User, monk
     register_worker(model_name="capable", address="http://10.0.0.9/v1")
     gone = redis.Redis.from_url("redis://127.0.0.1:1/0")
     monkeypatch.setattr("app.operations.pool.state._valkey", lambda: gone)
-    monkeypatch.setattr("app.inference.counts._client", lambda: gone)
+    monkeypatch.setattr("app.inference.routing.counts._client", lambda: gone)
     page = signed_in(ada).get(reverse("pool:servers")).content.decode()
     assert "Valkey does not answer" in page and "http://10.0.0.9/v1" in page
 

@@ -11,8 +11,8 @@ from ninja import Router, Status
 from accounts.callers import caller
 from accounts.rights import require
 from app.errors import BadInputError
-from app.inference.checking import Report
 from app.inference.models import Model
+from app.inference.watching.checking import Report
 from app.operations.pool import setting_models, steering
 from app.operations.pool.schemas import (
     AssistantModelsIn,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from app.errors import BadInputError, ConflictError
-from app.inference.checking import Report
+from app.inference.watching.checking import Report
 
 
 class FailedTestError(BadInputError):

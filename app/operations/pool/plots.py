@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from app.inference.figures import KEEP_SECONDS, Figures, Sample, summed
+from app.inference.watching.figures import KEEP_SECONDS, Figures, Sample, summed
 
 STEPS = 60  # of half a minute
 TABLE_STEPS = 10  # of three minutes

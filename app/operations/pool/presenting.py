@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
-from app.inference.figures import Figures
 from app.inference.models import WorkerState
+from app.inference.watching.figures import Figures
 from app.operations.pool.plots import LinePlot, Spark, line_plot, spark, stretches
 from app.operations.pool.state import Group, PoolState, Server
 

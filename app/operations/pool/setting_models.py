@@ -17,7 +17,7 @@ from accounts import audit
 from accounts.models import User
 from accounts.rights import require
 from app.errors import BadInputError
-from app.inference import pricing
+from app.inference.costing import pricing
 from app.inference.models import Model, Role
 from app.operations.pool.errors import InUseError
 from chat.assistants import change_assistant

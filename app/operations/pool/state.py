@@ -22,10 +22,10 @@ from django.utils import timezone
 from accounts.models import User
 from accounts.rights import can, require
 from app.errors import NotFoundError
-from app.inference.counts import Counts, pool_counts
-from app.inference.figures import Figures, Sample, kept, summed
 from app.inference.models import Model, Worker, WorkerState
-from app.inference.watching import HEARTBEAT_LATE
+from app.inference.routing.counts import Counts, pool_counts
+from app.inference.watching.figures import Figures, Sample, kept, summed
+from app.inference.watching.watcher import HEARTBEAT_LATE
 from chat.models import Assistant, Fallback
 
 log = logging.getLogger(__name__)

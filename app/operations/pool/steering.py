@@ -14,10 +14,10 @@ from accounts import audit
 from accounts.models import User
 from accounts.rights import Capability, require
 from app.errors import BadInputError, ConflictError
-from app.inference.addresses import tidy_address
-from app.inference.checking import Candidate, Report, check_server
 from app.inference.models import Model, Role, Worker, WorkerKind, WorkerState
 from app.inference.registry import ensure_model, register_worker, set_worker_state
+from app.inference.watching.addresses import tidy_address
+from app.inference.watching.checking import Candidate, Report, check_server
 from app.operations.pool.errors import FailedTestError, InUseError, StillRunningError
 from app.operations.pool.state import running_on
 from chat.assistants import adopt_model

@@ -9,8 +9,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from app.embedded.errors import EmbeddedError
 from app.errors import ParleyError
-from app.inference.serving import Service, check_weights
-from app.inference.vllm import Plan, check_plan
+from app.inference.serving.service import Service, check_weights
+from app.inference.serving.vllm import Plan, check_plan
 from app.inference.weights.pulling import model_folder
 from app.inference.weights.signatures import Signer
 

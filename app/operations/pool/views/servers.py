@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts.callers import reader
 from accounts.rights import require
 from app.errors import BadInputError, ConflictError
-from app.inference.checking import Report
+from app.inference.watching.checking import Report
 from app.operations.pool import steering
 from app.operations.pool.errors import FailedTestError
 from app.operations.pool.forms import ChangeServerForm, ServerForm

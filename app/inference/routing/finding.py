@@ -14,13 +14,13 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from app.errors import ParleyError
-from app.inference.directory import Directory
 from app.inference.errors import NoWorkerError, PoolFullError
-from app.inference.lanes import in_order_of_preference
-from app.inference.local_places import Answer, Ask, Candidate
-from app.inference.places import Places
+from app.inference.routing.directory import Directory
+from app.inference.routing.lanes import in_order_of_preference
+from app.inference.routing.local_places import Answer, Ask, Candidate
+from app.inference.routing.places import Places
+from app.inference.routing.waiting import Line, OnWait
 from app.inference.types import CompletionRequest, Target
-from app.inference.waiting import Line, OnWait
 
 SHORT_WAIT = 5.0
 UNKNOWN_PAUSE = 5.0

@@ -17,7 +17,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from app.inference.places import ROOT, SCRIPT
+from app.inference.routing.places import ROOT, SCRIPT
 
 log = logging.getLogger(__name__)
 

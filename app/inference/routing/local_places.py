@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from app.inference.lanes import Load, Pause, choose
+from app.inference.routing.lanes import Load, Pause, choose
 
 LONGEST_LINE = 256
 CLOSED_PATIENCE = 5.0

@@ -15,15 +15,15 @@ from typing import Any, Literal
 import aiohttp
 
 from app.errors import UnavailableError
-from app.inference.addresses import BadAddressError, tidy_address
-from app.inference.client import new_session as new_stream_session
-from app.inference.client import stream_completion
+from app.inference.calling.client import new_session as new_stream_session
+from app.inference.calling.client import stream_completion
+from app.inference.embedding.remote import RemoteEmbedder
 from app.inference.errors import UpstreamError
 from app.inference.models import Role, WorkerKind
-from app.inference.offered import Offered, closest, read_offered
-from app.inference.probing import Answer, ProbeError, get, new_session, post, root_of
-from app.inference.remote_embedding import RemoteEmbedder
 from app.inference.types import ChatMessage, CompletionRequest, Deadlines, Kind, Target, TextChunk, Usage
+from app.inference.watching.addresses import BadAddressError, tidy_address
+from app.inference.watching.offered import Offered, closest, read_offered
+from app.inference.watching.probing import Answer, ProbeError, get, new_session, post, root_of
 
 Outcome = Literal["good", "unsure", "bad"]
 

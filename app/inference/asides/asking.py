@@ -26,8 +26,8 @@ import aiohttp
 import orjson
 
 from app.inference.models import Role
+from app.inference.routing.workers import workers_of_role
 from app.inference.types import Target
-from app.inference.workers import workers_of_role
 
 T = TypeVar("T")
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.inference.probing import Answer
+from app.inference.watching.probing import Answer
 
 MOST = 1000
 

@@ -19,18 +19,18 @@ from weakref import WeakKeyDictionary
 
 from django.conf import settings
 
-from app.inference import pool_metrics
-from app.inference.client import new_session, stream_completion
-from app.inference.connections import Session
-from app.inference.directory import Directory
+from app.inference.calling.client import new_session, stream_completion
+from app.inference.calling.connections import Session
 from app.inference.errors import BusyError, NoWorkerError, PoolFullError, StalledError, UpstreamError
-from app.inference.finding import Finder, Place, Search
-from app.inference.lanes import failure_pause, pause_after
-from app.inference.news import Listener
-from app.inference.places import Places
-from app.inference.progress import Progress, Running
+from app.inference.routing import pool_metrics
+from app.inference.routing.directory import Directory
+from app.inference.routing.finding import Finder, Place, Search
+from app.inference.routing.lanes import failure_pause, pause_after
+from app.inference.routing.news import Listener
+from app.inference.routing.places import Places
+from app.inference.routing.progress import Progress, Running
+from app.inference.routing.waiting import OnWait
 from app.inference.types import CompletionRequest, Deadlines, TextChunk, Usage
-from app.inference.waiting import OnWait
 
 logger = logging.getLogger(__name__)
 

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from django.db import DatabaseError
 
 from app.errors import ParleyError
-from app.inference.directory import load_targets, target_of
 from app.inference.models import Role, Worker
+from app.inference.routing.directory import load_targets, target_of
 from app.inference.types import Target
 
 FRESH_SECONDS = 3.0

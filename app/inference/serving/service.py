@@ -25,10 +25,10 @@ from app.embedded.paths import data_folder
 from app.embedded.processes import Part, describe_exit, spawn
 from app.embedded.processes import stop as stop_process
 from app.errors import BadInputError, ConflictError, UnavailableError
-from app.inference.last_words import LastWords
 from app.inference.models import Model, Role, Worker, WorkerKind, WorkerState
 from app.inference.registry import note_alive, note_seen, register_worker, set_worker_state
-from app.inference.vllm import Plan, Served, check_port, command_line, environment, read_key
+from app.inference.serving.last_words import LastWords
+from app.inference.serving.vllm import Plan, Served, check_port, command_line, environment, read_key
 from app.inference.weights.adapters import Adapter, check_adapter
 from app.inference.weights.folders import Progress, verify_files
 from app.inference.weights.harmless import refuse_incomplete, refuse_unsafe

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from app.inference.lanes import LONGEST_PAUSE, Pause
-from app.inference.local_places import CLOSED_PATIENCE, LONGEST_LINE, Answer, Ask, LocalPlaces
+from app.inference.routing.lanes import LONGEST_PAUSE, Pause
+from app.inference.routing.local_places import CLOSED_PATIENCE, LONGEST_LINE, Answer, Ask, LocalPlaces
 from app.web.valkey import PATIENCE_SECONDS, OrderedConnection, Part, ValkeyGoneError
 
 log = logging.getLogger(__name__)

@@ -12,8 +12,8 @@ from typing import Any
 
 import orjson
 
-from app.inference.answers import Answer
-from app.inference.connections import Connection, Headers, LostConnectionError, Session
+from app.inference.calling.answers import Answer
+from app.inference.calling.connections import Connection, Headers, LostConnectionError, Session
 from app.inference.errors import (
     BusyError,
     RejectedError,

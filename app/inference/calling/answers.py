@@ -7,8 +7,8 @@ in the same read is never lost.
 from dataclasses import dataclass, field
 from typing import Any
 
+from app.inference.calling.sse import DONE, EventReader
 from app.inference.errors import BrokenStreamError, TooLongError, UpstreamError, WrongModelError
-from app.inference.sse import DONE, EventReader
 from app.inference.types import Target
 
 LONGEST_ANSWER = 4_194_304  # characters

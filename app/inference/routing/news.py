@@ -21,7 +21,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from app.inference.places import ROOT
+from app.inference.routing.places import ROOT
 
 log = logging.getLogger(__name__)
 

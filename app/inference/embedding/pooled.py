@@ -11,9 +11,9 @@ from functools import lru_cache
 from uuid import UUID
 
 from app.errors import UnavailableError
-from app.inference.remote_embedding import SECONDS, TRIES, RemoteEmbedder, Vectors
+from app.inference.embedding.remote import SECONDS, TRIES, RemoteEmbedder, Vectors
+from app.inference.routing.workers import workers_of_model
 from app.inference.types import Target
-from app.inference.workers import workers_of_model
 
 REST_SECONDS = 10.0
 

@@ -8,7 +8,7 @@ import time
 
 from django.db import DatabaseError
 
-from app.inference.costs import Prices
+from app.inference.costing.costs import Prices
 from app.inference.models import Model
 
 FRESH_SECONDS = 10.0

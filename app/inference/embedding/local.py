@@ -23,7 +23,7 @@ from tokenizers import Tokenizer
 from app.embedded.paths import data_folder
 from app.errors import UnavailableError
 from app.inference.models import Model, Role
-from app.inference.workers import workers_of_model
+from app.inference.routing.workers import workers_of_model
 
 Vectors = npt.NDArray[np.float32]
 
@@ -91,7 +91,7 @@ def own_embedder() -> Embedder:
 def embedder_of(model: Model) -> Embedder:
     """A model of the registry on its healthy workers. Raises UnavailableError when there are none."""
     # Imported here: OpenAI's client takes half a second to load, and most processes embed by themselves.
-    from app.inference.pooled_embedding import PooledEmbedder
+    from app.inference.embedding.pooled import PooledEmbedder
 
     if not workers_of_model(model.name):
         raise UnavailableError(
@@ -202,6 +202,6 @@ def _load_embedded(_process: int) -> Encoder:
 @lru_cache(maxsize=4)
 def _load_remote(_process: int, url: str, name: str, api_key: str | None) -> Encoder:
     # Imported here for the reason above.
-    from app.inference.remote_embedding import RemoteEmbedder
+    from app.inference.embedding.remote import RemoteEmbedder
 
     return RemoteEmbedder(url, name, api_key)

@@ -11,8 +11,8 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from app.inference.local_places import Answer, Ask
-from app.inference.places import Places
+from app.inference.routing.local_places import Answer, Ask
+from app.inference.routing.places import Places
 from app.inference.types import Waiting
 
 POLL_SECONDS = 0.25

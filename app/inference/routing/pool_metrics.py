@@ -8,7 +8,7 @@ from uuid import UUID
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from app.inference.places import Places
+from app.inference.routing.places import Places
 from app.inference.types import Usage
 
 SECONDS = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60)

@@ -22,12 +22,12 @@ from django.conf import settings
 from django.utils import timezone
 
 from app.errors import ParleyError
-from app.inference.directory import target_of
-from app.inference.figures import Reading, Sample, keep, read_metrics, sample_of
 from app.inference.models import Worker, WorkerKind, WorkerState
-from app.inference.probing import ProbeError, get, new_session, root_of
 from app.inference.registry import note_seen
+from app.inference.routing.directory import target_of
 from app.inference.types import Target
+from app.inference.watching.figures import Reading, Sample, keep, read_metrics, sample_of
+from app.inference.watching.probing import ProbeError, get, new_session, root_of
 from app.web.threads import in_thread
 
 log = logging.getLogger(__name__)

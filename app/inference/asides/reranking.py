@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from app.inference.asides import SECONDS, ask_role
+from app.inference.asides.asking import SECONDS, ask_role
 from app.inference.models import Role
 
 

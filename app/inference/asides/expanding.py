@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from app.inference.asides import SECONDS, ask_role
+from app.inference.asides.asking import SECONDS, ask_role
 from app.inference.models import Role
 
 MOST = 3

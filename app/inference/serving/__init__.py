@@ -1,0 +1,1 @@
+"""Running vLLM as a worker of the pool."""
