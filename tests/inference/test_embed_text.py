@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from app.errors import UnavailableError
+from app.inference.embedding import local as embedding
 from app.inference.embedding.local import EmbeddedEncoder, dimensions, embed_passages, embed_query
-from app.inference.embedding.local import local as embedding
 from app.inference.embedding.remote import RemoteEmbedder
 from app.inference.scripted_server import ScriptedServer
 

@@ -11,7 +11,7 @@ from app.embedded.llama import CONTEXT_TOKENS, SLOTS
 from app.embedded.weights import MINILM, SMOLLM2
 from app.errors import BadInputError, ConflictError
 from app.inference import registry
-from app.inference.embedding.local import local as embedding
+from app.inference.embedding import local as embedding
 from app.inference.models import Model, Worker, WorkerState
 from app.inference.registry import (
     connect_configured_worker,

@@ -26,8 +26,8 @@ from app.embedded.paths import CLONE
 from app.errors import BadInputError
 from app.inference.models import Model, Worker
 from app.inference.registry import ensure_model, set_worker_state
+from app.inference.serving import service as serving
 from app.inference.serving.service import Service, check_weights
-from app.inference.serving.service import service as serving
 from app.inference.serving.vllm import Plan, Served, check_plan, command_line
 from tests.inference.weights import make_model
 
