@@ -144,4 +144,4 @@ def _history_characters(conversation: Conversation, answer: Message) -> int:
     """Of the last turns, with the question at hand."""
     newest = conversation.messages.order_by("-created_at", "-id").values_list("text", flat=True)
     asked = answer.parent.text if answer.parent else ""
-    return len(asked) + sum(len(text) for text in newest[: prompts.HISTORY_MESSAGES])
+    return len(asked) + sum(len(text) for text in newest[: 2 * prompts.HISTORY_MESSAGES])

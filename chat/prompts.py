@@ -24,7 +24,7 @@ FREE = (
 )
 
 QUESTION = PromptTemplate.from_template("{passages}\n\nQuestion: {question}")
-HISTORY_MESSAGES = 8
+HISTORY_MESSAGES = 8  # told of a long conversation at least, and less than twice as many
 PASSAGE_CHARACTERS = 2000
 
 
@@ -46,8 +46,14 @@ def build(
     """
     passages = _passages(found, numbers or range(1, len(found) + 1))
     last = QUESTION.format(passages=passages, question=question) if found else question
-    recent = [ChatMessage(turn.role, turn.content) for turn in list(history)[-HISTORY_MESSAGES:]]
+    recent = [ChatMessage(turn.role, turn.content) for turn in _recent(history)]
     return (ChatMessage("system", system), *recent, ChatMessage("user", last))
+
+
+def _recent(history: Sequence[ChatMessage]) -> Sequence[ChatMessage]:
+    """The last turns, cut in steps: a beginning that moved with every turn would be in no server's prefix cache."""
+    steps = max(0, len(history) - HISTORY_MESSAGES) // HISTORY_MESSAGES
+    return history[steps * HISTORY_MESSAGES :]
 
 
 def _passages(found: Sequence[Found], numbers: Sequence[int]) -> str:

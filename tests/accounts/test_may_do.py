@@ -25,6 +25,7 @@ MATRIX = {
     "audit.read": {"aaron"},
     "accounts.administer": {"ada"},
     "pool.administer": {"ada"},
+    "usage.read": {"aaron", "ada"},
 }
 
 
