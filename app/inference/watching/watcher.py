@@ -79,9 +79,9 @@ class Watcher:
     async def detach(self) -> None:
         """Watch no longer; another process takes over."""
         task, self._task, self._loop = self._task, None, None
-        if task:
-            task.cancel()
-            await asyncio.wait([task])
+        while task and not task.done():
+            task.cancel()  # again, should a library have taken the first for a deadline of its own
+            await asyncio.wait([task], timeout=PATIENCE_SECONDS)
 
     async def look(self) -> None:
         """One round: ask all servers side by side, write down what has changed, keep what they count."""
@@ -91,7 +91,7 @@ class Watcher:
     async def _watch(self) -> None:
         async with new_session() as session, _valkey() as client:
             try:
-                while True:
+                while self._loop:
                     await asyncio.sleep(self._every)
                     try:
                         if await self._leads(client):
