@@ -19,7 +19,7 @@ FOREIGN = """() => {
   const tell = (one, why) => wrong.push(`${why}: ${one.outerHTML.slice(0, 160)}`);
   for (const one of document.querySelectorAll("iframe, object, embed, base, style, script:not([src])"))
     tell(one, "element");
-  for (const one of document.querySelectorAll("*")) {
+  for (const one of document.querySelectorAll("*:not(#limit-notices)")) {
     for (const { name, value } of one.attributes) {
       if (name.startsWith("on")) tell(one, name);
       if (/^(data-)?hx-/.test(name) && /outside|account|harmed/.test(value)) tell(one, name);
@@ -28,7 +28,7 @@ FOREIGN = """() => {
       if (url.origin !== location.origin) tell(one, name);
     }
   }
-  for (const id of ["composer", "messages", "toasts", "conversation"])
+  for (const id of ["composer", "messages", "toasts", "conversation", "limit-notices"])
     if (document.querySelectorAll(`[id="${id}"]`).length > 1) wrong.push(`twice: #${id}`);
   if (window.harmed !== undefined) wrong.push(`ran: ${window.harmed}`);
   return wrong;

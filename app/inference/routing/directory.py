@@ -69,11 +69,11 @@ class Directory:
         Raises the database's error when no copy has ever been read.
         """
         age = asyncio.get_running_loop().time() - self._read_at
-        if age > self._fresh_seconds:
+        if not self.known(model):  # nobody is sent away on the strength of a copy
+            await asyncio.shield(self._begin_reading())
+        elif age > self._fresh_seconds:
             reading = self._begin_reading()
-            if not (self._targets or {}).get(model):
-                await asyncio.shield(reading)
-            elif age > 2 * self._fresh_seconds:
+            if age > 2 * self._fresh_seconds:
                 await asyncio.wait([reading], timeout=LONGEST_WAIT)
         return self.known(model)
 
