@@ -14,7 +14,7 @@ run: embedded  ## Start Parley with everything it needs; Ctrl-C stops it
 
 test: dev  ## Run the tests; ARGS='…' goes to pytest
 	@deploy/chromium.sh $(BIN)/python > $(VENV)/chromium.path
-	@PARLEY_CHROMIUM="$$(cat $(VENV)/chromium.path)" exec $(BIN)/python -m pytest $(ARGS)
+	@PARLEY_CHROMIUM="$$(cat $(VENV)/chromium.path)" deploy/test.sh $(BIN)/python $(ARGS)
 
 check: dev  ## Lint, format, types, direction of imports, missing migrations, templates
 	$(BIN)/ruff check .

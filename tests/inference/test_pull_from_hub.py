@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -128,7 +129,7 @@ def test_a_killed_download_goes_on_with_the_file_it_was_at(hub: type[Hub]) -> No
     draft = data_folder().models / ".pull-in-two"
     command = ["models", "pull", "in-two", "--repo", "org/m", "--revision", COMMIT]
     with subprocess.Popen([sys.executable, "manage.py", *command], cwd=CLONE, stderr=subprocess.DEVNULL) as first:
-        assert _eventually(lambda: (draft / "model.safetensors").exists() and f"{PATH}/more.safetensors" in hub.asked)
+        assert _eventually(lambda: _are_whole(draft) and f"{PATH}/more.safetensors" in hub.asked)
         with pytest.raises(CommandError, match="by another command"):
             pull("in-two")
         os.kill(first.pid, signal.SIGKILL)
@@ -166,6 +167,15 @@ def test_what_is_said_of_a_known_model_holds(hub: type[Hub], monkeypatch: pytest
     call_command("models", "pull", known.name, "--role", "guard", "--licence", "Own")
     model = Model.objects.get()
     assert (model.role, model.licence, model.revision) == ("guard", "Own", f"org/m@{COMMIT}")
+
+
+def _are_whole(draft: Path) -> bool:
+    """The two files before the one that stops: they are there, and the download has noted that they are."""
+    notes = draft / ".cache/huggingface/download"
+    return all(
+        (draft / name).exists() and (notes / f"{name}.metadata").exists()
+        for name in ("config.json", "model.safetensors")
+    )
 
 
 def _eventually(true: Callable[[], bool], seconds: float = 90.0) -> bool:

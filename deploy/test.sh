@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# test.sh PYTHON [options of pytest]: the suite, two files at a time, each process with servers of its own.
+#
+# Many tests wait for real deadlines of real servers, and a neighbour can take the time they need. So what failed is run
+# once more by itself, and has to pass then.
+set -uo pipefail
+python=$1; shift
+"$python" -m pytest -n 2 --dist loadfile "$@"
+status=$?
+if [ $status = 1 ]; then
+  echo "What failed is run again, alone."
+  "$python" -m pytest --last-failed --last-failed-no-failures none "$@"
+  status=$?
+fi
+exit $status
