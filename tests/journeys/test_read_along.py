@@ -67,7 +67,7 @@ def test_stop_keeps_the_text_and_again_gives_another_answer(page: Page, house: H
     page.get_by_role("button", name="Stop the answer").click()
     kept = plain(ends(answer, "stopped").inner_text())
     assert is_beginning(kept, ENDLESS)
-    expect(answer).to_contain_text("What was written is kept.")
+    expect(answer).to_contain_text("What was written is kept; you can let it go on.")
     page.reload()
     assert plain(body(answer).inner_text()) == kept
 

@@ -50,7 +50,11 @@ def test_an_archive_of_very_many_parts_is_refused(tmp_path: Path, ending: str) -
 
 
 @pytest.mark.parametrize("ending", ARCHIVES)
-@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 nothing", zipped({"a": "b"}), zipped({"a": "b" * 999})[:60]])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"PK\x03\x04 nothing", zipped({"a": "b"}), zipped({"a": "b" * 999})[:60]],
+    ids=["empty", "rubbish", "other parts", "cut"],
+)
 def test_a_damaged_archive_is_refused(tmp_path: Path, ending: str, content: bytes) -> None:
     assert "damaged" in reason(tmp_path, f"broken{ending}", content)
 
