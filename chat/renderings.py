@@ -73,6 +73,9 @@ class HtmlRendering:
         if message_id not in self._views:
             self._views[message_id], question = await in_thread(_load_views, message_id)
         view = self._views[message_id]
+        batch = [event for event in batch if event.seq > view.seq]  # a late wake follows an ended answer once more
+        if not batch:
+            return []
         state_before, open_before = view.state, view.html_open
         closed = "".join([view.apply(event) for event in batch])
         if message_id not in self._shown:

@@ -70,3 +70,12 @@ async def test_plain_text_travels_once(answered):
     growing = [frame for frame in frames if "beforeend:#open-" in frame]
     assert len(growing) > 5
     assert max(len(frame) for frame in growing) < 180
+
+
+async def test_an_answer_followed_again_after_its_end_is_not_shown_again(answered):
+    rendering, story = HtmlRendering(), telling.retell(answered)
+    assert await rendering.frames(story, 0)
+    assert await rendering.frames(story, story[-1].seq) == []
+    later = Event(answered.id, story[-1].seq + 1, "status", {"state": "interrupted"})
+    (frame,) = await rendering.frames([*story, later], story[-1].seq)
+    assert TEXT[:5] not in frame
