@@ -17,7 +17,7 @@ from accounts.periods import begin_of
 from app.errors import BadInputError, ConflictError
 
 Subject, Measure, Period = Limit.Subject, Limit.Measure, Limit.Period
-LARGEST = Decimal(10) ** 12
+LARGEST = Decimal(10) ** 12 - 1
 WITHOUT_ID = frozenset({Subject.EACH, Subject.ALL})
 
 
@@ -34,13 +34,13 @@ class Terms:
     warn_percent: int = 80
 
 
-def create_limit(*, actor: User | str, terms: Terms, now: datetime | None = None) -> Limit:
+def create_limit(*, actor: User, terms: Terms, now: datetime | None = None) -> Limit:
     """A limit, in force at once here and within some seconds everywhere.
 
     One for a day or a month begins with what the ledger already has of the period at hand. Raises BadInputError, or
     ConflictError when there is one of the same kind.
     """
-    _check_right(actor)
+    rights.require(actor, "accounts.administer")
     terms = _checked(terms)
     limit = Limit(
         subject=terms.subject,
@@ -50,7 +50,7 @@ def create_limit(*, actor: User | str, terms: Terms, now: datetime | None = None
         amount=terms.amount,
         period=terms.period,
         warn_percent=terms.warn_percent,
-        created_by=actor if isinstance(actor, User) else None,
+        created_by=actor,
     )
     try:
         with transaction.atomic():
@@ -63,9 +63,9 @@ def create_limit(*, actor: User | str, terms: Terms, now: datetime | None = None
     return limit
 
 
-def change_limit(*, actor: User | str, limit: Limit, amount: Decimal, warn_percent: int) -> None:
+def change_limit(*, actor: User, limit: Limit, amount: Decimal, warn_percent: int) -> None:
     """Another amount, or another share of it at which to warn. What is used up stays used up."""
-    _check_right(actor)
+    rights.require(actor, "accounts.administer")
     _check_numbers(limit.measure, amount, warn_percent)
     with transaction.atomic():
         before = Limit.objects.select_for_update().get(pk=limit.pk)
@@ -79,30 +79,25 @@ def change_limit(*, actor: User | str, limit: Limit, amount: Decimal, warn_perce
         transaction.on_commit(counting.forget)
 
 
-def remove_limit(*, actor: User | str, limit: Limit) -> None:
+def remove_limit(*, actor: User, limit: Limit) -> None:
     """It no longer holds; can be undone."""
-    _check_right(actor)
+    rights.require(actor, "accounts.administer")
     with transaction.atomic():
         if Limit.objects.filter(pk=limit.pk, removed_at=None).update(removed_at=timezone.now()):
             audit.record(actor=actor, action="limit.remove", obj=limit, payload=_facts(limit))
             transaction.on_commit(counting.forget)
 
 
-def restore_limit(*, actor: User | str, limit: Limit) -> None:
+def restore_limit(*, actor: User, limit: Limit) -> None:
     """Undo a removal. What was used up meanwhile is not counted. Raises ConflictError when another took its place."""
-    _check_right(actor)
+    rights.require(actor, "accounts.administer")
     try:
         with transaction.atomic():
             if Limit.objects.filter(pk=limit.pk).exclude(removed_at=None).update(removed_at=None):
                 audit.record(actor=actor, action="limit.restore", obj=limit, payload=_facts(limit))
                 transaction.on_commit(counting.forget)
     except IntegrityError as error:
-        raise ConflictError("There is a limit of this kind already.") from error
-
-
-def _check_right(actor: User | str) -> None:
-    if isinstance(actor, User):
-        rights.require(actor, "accounts.administer")
+        raise ConflictError("Another limit took its place. Change that one, or remove it first.") from error
 
 
 def _checked(terms: Terms) -> Terms:
@@ -120,9 +115,11 @@ def _checked(terms: Terms) -> Terms:
 
 def _check_numbers(measure: str, amount: Decimal, warn_percent: int) -> None:
     if not amount.is_finite() or not 0 <= amount <= LARGEST:
-        raise BadInputError("The amount must be a number from 0 to 1,000,000,000,000.")
+        raise BadInputError(f"The amount must be a number from 0 to {LARGEST:,}.")
     if measure != Measure.MONEY and amount != amount.to_integral_value():
         raise BadInputError(f"The amount of {measure} must be a whole number.")
+    if round(amount, 6) != amount:
+        raise BadInputError("The amount can have six decimals at most.")
     if not 1 <= warn_percent <= 100:
         raise BadInputError("The warning comes at a share of 1 to 100 percent.")
 

@@ -54,6 +54,8 @@ def test_one_limit_of_a_kind(ada: User) -> None:
         {"amount": Decimal("1.5")},
         {"amount": Decimal("NaN")},
         {"amount": Decimal("Infinity")},
+        {"amount": Decimal(10) ** 12},
+        {"measure": "money", "amount": Decimal("0.0000001")},
         {"measure": "wishes"},
         {"period": "aeon"},
         {"subject": "planet"},
@@ -117,6 +119,14 @@ def test_pages_set_change_remove_and_bring_back(ada: User, alice: User, signed_i
     assert "Bring back" in browser.get("/operations/limits/").content.decode()
     browser.post(f"/operations/limits/{limit.pk}/restore/")
     assert Limit.objects.live().get() == limit
+
+
+def test_one_whose_place_is_taken_is_not_brought_back(ada: User, signed_in: SignIn) -> None:
+    limit = factories.make_limit(amount=9, removed_at=timezone.now())
+    factories.make_limit(amount=5)
+    page = signed_in(ada).post(f"/operations/limits/{limit.pk}/restore/", follow=True)
+    assert page.status_code == 200
+    assert "Another limit took its place." in page.content.decode()
 
 
 @pytest.mark.parametrize("subject", Limit.Subject.values)

@@ -30,7 +30,7 @@ def overview(request: HttpRequest) -> HttpResponse:
     """All limits with how full they are, who is near one, and those removed lately."""
     actor = reader(request)
     rights.require(actor, "usage.read")
-    live = Limit.objects.live().select_related("created_by").order_by("subject", "subject_name", "measure", "period")
+    live = Limit.objects.live().order_by("subject", "subject_name", "measure", "period")
     gone = Limit.objects.filter(removed_at__gt=timezone.now() - REMOVED_LATELY).order_by("-removed_at")
     context = {
         "standings": standings_of_limits(list(live)),
@@ -101,6 +101,10 @@ def restore(request: HttpRequest, limit_id: UUID) -> HttpResponse:
     actor = reader(request)
     rights.require(actor, "accounts.administer")
     limit = get_object_or_404(Limit.objects.exclude(removed_at=None), pk=limit_id)
-    limits.restore_limit(actor=actor, limit=limit)
-    messages.success(request, f"{whose(limit)}: {limit_in_words(limit)} holds again.")
+    try:
+        limits.restore_limit(actor=actor, limit=limit)
+    except ConflictError as error:
+        messages.error(request, error.message)
+    else:
+        messages.success(request, f"{whose(limit)}: {limit_in_words(limit)} holds again.")
     return redirect("usage:limits")
