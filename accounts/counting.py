@@ -139,7 +139,7 @@ def live_limits() -> list[Limit]:
     with _lock:
         read_at, limits = _copy
     if time.monotonic() - read_at >= FRESH_SECONDS:
-        read_at, limits = time.monotonic(), list(Limit.objects.live().select_related("created_by").order_by("pk"))
+        read_at, limits = time.monotonic(), list(Limit.objects.live().order_by("pk"))
         with _lock:
             _copy = read_at, limits
     return limits

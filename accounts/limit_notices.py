@@ -8,16 +8,19 @@ while sending sends none; when the mail server refuses the mark is taken back, a
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import reduce
+from operator import or_
 from smtplib import SMTPException
 from uuid import UUID
 
 from django.conf import settings
 from django.core.mail import EmailMessage
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
+from django.db.models.functions import NullIf
 from django.template.loader import render_to_string
 from django.utils import timezone
 
@@ -85,9 +88,8 @@ def standings_of(person: User, *, assistant_id: UUID | None = None, now: datetim
 def standings_of_limits(limits: Sequence[Limit], *, now: datetime | None = None) -> list[Standing]:
     """How full these limits are; of one that each person has, how full the fullest of them."""
     now = now or timezone.now()
-    began = {limit.pk: begin_of(limit.period, now) for limit in limits}
-    counts = LimitCount.objects.filter(limit__in=limits, began_at__in=set(began.values())).order_by("used")
-    fullest = {count.limit_id: count for count in counts if count.began_at == began[count.limit_id]}
+    counts = LimitCount.objects.filter(_at_hand(Limit.Period, now), limit__in=limits).order_by("limit", "-used")
+    fullest = {count.limit_id: count for count in counts.distinct("limit")}
     return [_standing(limit, fullest.get(limit.pk), now) for limit in limits]
 
 
@@ -102,17 +104,12 @@ class Holder:
 def near_holders(*, now: datetime | None = None, most: int = 50) -> list[Holder]:
     """Who is near to a limit in the period at hand, the fullest first."""
     now = now or timezone.now()
-    begun = Q()
-    for period in Limit.Period:
-        begun |= Q(limit__period=period, began_at=begin_of(period, now))
-    counts = LimitCount.objects.filter(begun, limit__removed_at=None).select_related("limit")
-    full = counts.filter(used__gte=F("limit__amount") * F("limit__warn_percent") / 100, used__gt=0)
-    standings = [(count, _standing(count.limit, count, now)) for count in full.order_by("-used")[: 4 * most]]
-    standings.sort(key=lambda one: -one[1].percent)
-    people = User.objects.in_bulk([count.holder_id for count, _ in standings if count.limit.subject == EACH])
+    share = F("used") / NullIf(F("limit__amount"), Decimal(0))
+    counts = list(_near_counts(Limit.Period, now).order_by(share.desc(nulls_first=True))[:most])
+    people = User.objects.in_bulk([count.holder_id for count in counts if count.limit.subject == EACH])
     return [
-        Holder(str(people.get(count.holder_id, "")) or whose(count.limit), standing)
-        for count, standing in standings[:most]
+        Holder(str(people.get(count.holder_id, "")) or whose(count.limit), _standing(count.limit, count, now))
+        for count in counts
     ]
 
 
@@ -120,6 +117,17 @@ def notices_for(person: User, *, assistant_id: UUID | None = None, now: datetime
     """The limits this person should be told of while they chat."""
     standings = standings_of(person, assistant_id=assistant_id, now=now)
     return [one for one in standings if one.is_near and one.limit.period in TOLD]
+
+
+def _at_hand(periods: Iterable[Limit.Period], now: datetime) -> Q:
+    """Counts of those of the ``periods`` that ``now`` is in."""
+    return reduce(or_, [Q(limit__period=period, began_at=begin_of(period, now)) for period in periods])
+
+
+def _near_counts(periods: Iterable[Limit.Period], now: datetime) -> QuerySet[LimitCount]:
+    """The same, of limits in force that are near."""
+    counts = LimitCount.objects.filter(_at_hand(periods, now), limit__removed_at=None, used__gt=0)
+    return counts.filter(used__gte=F("limit__amount") * F("limit__warn_percent") / 100).select_related("limit")
 
 
 def _standings(held: Sequence[tuple[Limit, UUID]], now: datetime) -> list[Standing]:
@@ -147,12 +155,8 @@ def _standing(limit: Limit, count: LimitCount | None, now: datetime) -> Standing
 def warn_administrators(now: datetime | None = None) -> int:
     """Tell administrators of shared limits that came near in the period at hand; how many they were told of."""
     now = now or timezone.now()
-    begun = Q()
-    for period in TOLD:
-        begun |= Q(limit__period=period, began_at=begin_of(period, now))
-    counts = LimitCount.objects.filter(begun, limit__subject__in=SHARED, limit__removed_at=None, warned_at=None)
-    full = counts.filter(used__gte=F("limit__amount") * F("limit__warn_percent") / 100, used__gt=0)
-    return sum(_warn(count, now) for count in full.select_related("limit"))
+    untold = _near_counts(TOLD, now).filter(limit__subject__in=SHARED, warned_at=None)
+    return sum(_warn(count, now) for count in untold)
 
 
 def _warn(count: LimitCount, now: datetime) -> bool:

@@ -141,6 +141,19 @@ class TestWarnings:
         (holder,) = limit_notices.near_holders(now=NOON)
         assert (holder.name, holder.standing.percent) == ("Alice", 84)
 
+    def test_the_fullest_comes_first_whatever_it_is_full_of(self, bob: User) -> None:
+        tokens = factories.make_limit(subject="each", measure="tokens", amount=10_000)
+        questions = factories.make_limit(subject="each", amount=10)
+        nothing = factories.make_limit(subject="all", amount=0)
+        for used in range(8_000, 9_000, 100):
+            self.fill(tokens, used, holder=uuid4())
+        self.fill(questions, 10, holder=bob.pk)
+        self.fill(nothing, 1)
+        near = limit_notices.near_holders(now=NOON, most=2)
+        assert [holder.standing.limit for holder in near] == [nothing, questions]
+        full = limit_notices.standings_of_limits([tokens, questions], now=NOON)
+        assert [(one.limit, one.used) for one in full] == [(tokens, 8_900), (questions, 10)]
+
     def test_a_mail_server_that_refuses_is_tried_again(self, ada: User, settings, mailoutbox) -> None:
         self.fill(factories.make_limit(amount=10), 9)
         settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
