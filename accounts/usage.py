@@ -94,10 +94,10 @@ def summed(by: str, begin: date, end: date, *, user: User | None = None) -> list
     return sorted(lines, key=lambda line: (-line.sums.cost, -line.sums.tokens, -line.sums.answers, line.name))
 
 
-def by_day_and(by: Literal["model", "assistant"], begin: date, end: date) -> list[tuple[date, Any, Sums]]:
-    """Sums of every day for each model, or assistant."""
-    rows = _rows(begin, end, None).values("day", key=F(_COLUMN[by])).annotate(**_TOTALS).order_by("day", "key")
-    return [(row["day"], row["key"], _sums(row)) for row in rows]
+def by_day_and_model(begin: date, end: date) -> list[tuple[date, str, Sums]]:
+    """Sums of every day for each model."""
+    rows = _rows(begin, end, None).values("day", "model_name").annotate(**_TOTALS).order_by("day", "model_name")
+    return [(row["day"], row["model_name"], _sums(row)) for row in rows]
 
 
 def _rows(begin: date, end: date, user: User | None) -> QuerySet[Spending]:

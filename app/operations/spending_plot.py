@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any
 
 from accounts.limit_words import money
 from accounts.usage import Sums
@@ -94,7 +93,7 @@ class StackedPlot:
     floor: int = HEIGHT - BOTTOM
 
 
-def stacked_plot(sums: Sequence[tuple[date, Any, Sums]], *, begin: date, end: date, measure: Measure) -> StackedPlot:
+def stacked_plot(sums: Sequence[tuple[date, str, Sums]], *, begin: date, end: date, measure: Measure) -> StackedPlot:
     """``sums`` of days and model names. The models with the most have a colour each; the rest are one series."""
     amounts, by_name = _gather(sums, measure)
     names = sorted(by_name, key=lambda name: (-by_name[name], name))
@@ -123,7 +122,7 @@ def stacked_plot(sums: Sequence[tuple[date, Any, Sums]], *, begin: date, end: da
     )
 
 
-def _gather(sums: Sequence[tuple[date, Any, Sums]], measure: Measure) -> tuple[Amounts, dict[str, Decimal]]:
+def _gather(sums: Sequence[tuple[date, str, Sums]], measure: Measure) -> tuple[Amounts, dict[str, Decimal]]:
     amounts: Amounts = defaultdict(Decimal)
     by_name: dict[str, Decimal] = defaultdict(Decimal)
     for day, name, one in sums:

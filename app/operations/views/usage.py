@@ -97,5 +97,5 @@ def _plot(request: HttpRequest, span: Span, whole: usage.Sums) -> StackedPlot:
     wanted = request.GET.get("measure") or ("cost" if whole.cost else "tokens")
     if wanted not in MEASURES:
         raise BadInputError(f"`measure` is one of {', '.join(MEASURES)}.")
-    sums = usage.by_day_and("model", span.begin, span.end)
+    sums = usage.by_day_and_model(span.begin, span.end)
     return stacked_plot(sums, begin=span.begin, end=span.end, measure=MEASURES[wanted])
