@@ -12,9 +12,11 @@ from django.utils import timezone
 from accounts import limits
 from accounts.limits import Terms
 from accounts.models import ApiKey, AuditEvent, Group, Limit, LimitCount, User
+from accounts.periods import begin_of
 from accounts.spending import Spent, record_spending
 from app.errors import BadInputError, ConflictError, NotAllowedError
 from app.inference.costing.costs import Tokens
+from chat.models import Assistant
 from tests import factories
 from tests.conftest import SignIn
 
@@ -152,6 +154,17 @@ def test_an_auditor_reads_and_changes_nothing(aaron: User, signed_in: SignIn) ->
     page = signed_in(aaron).get("/operations/limits/").content.decode()
     assert "10 questions a day" in page
     assert "Remove" not in page
+
+
+def test_notices_are_of_the_assistant_too_where_one_may_use_it(alice: User, signed_in: SignIn) -> None:
+    assistant = factories.make_assistant()
+    limit = factories.make_limit(subject="assistant", subject_id=assistant.pk, subject_name="Handbook")
+    LimitCount.objects.create(limit=limit, holder_id=limit.pk, began_at=begin_of("day", timezone.now()), used=9)
+    address, browser = f"/account/usage/notices/?assistant={assistant.slug}", signed_in(alice)
+    assert f'hx-get="{address}"' in browser.get("/").content.decode()
+    assert "The assistant Handbook has used 90 %" in browser.get(address).content.decode()
+    Assistant.objects.update(is_for_everyone=False)
+    assert "Handbook" not in browser.get(address).content.decode()
 
 
 def test_usage_pages_show_sums(ada: User, alice: User, crew: Group, signed_in: SignIn) -> None:

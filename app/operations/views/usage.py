@@ -17,6 +17,7 @@ from app.operations.exporting import export_usage
 from app.operations.names import named
 from app.operations.spans import PERIODS, Span, read_span
 from app.operations.spending_plot import MEASURES, StackedPlot, stacked_plot
+from chat.models import Assistant
 
 WAYS = {"assistant": "Assistants", "model": "Models", "user": "People", "group": "Groups", "key": "API keys"}
 OWN_WAYS = {"assistant": "Assistants", "model": "Models", "key": "API keys"}
@@ -81,8 +82,11 @@ def own(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_GET
 def notices(request: HttpRequest) -> HttpResponse:
-    """The limits one is near to, as a fragment for the chat page."""
-    return render(request, "accounts/_limit_notices.html", {"notices": notices_for(reader(request))})
+    """The limits one is near to, those of an ``assistant`` too, as a fragment for the chat page."""
+    person = reader(request)
+    assistants = Assistant.objects.visible_to(person).filter(slug=request.GET.get("assistant", ""))
+    found = notices_for(person, assistant_id=assistants.values_list("pk", flat=True).first())
+    return render(request, "accounts/_limit_notices.html", {"notices": found})
 
 
 def _way(request: HttpRequest, ways: dict[str, str]) -> str:
