@@ -100,9 +100,9 @@ def test_a_base_is_served_with_its_adapters(base: str, name: str, tmp_path: Path
     pull(name, make_adapter(tmp_path / "adapter", rank=12), base)
     served = check_weights(Plan(base, model_folder(base)))
     assert served.adapters == (Adapter(name, model_folder(name), 12),)
-    line = command_line(Plan(base, model_folder(base)), served)
+    line = command_line(Plan(base, model_folder(base), more=("other=/tmp/other",)), served)
     assert line[line.index("--enable-lora") :][:5] == ["--enable-lora", "--max-lora-rank", "16", "--max-loras", "1"]
-    module = json.loads(line[line.index("--lora-modules") + 1])
+    module = json.loads(*line[line.index("--lora-modules") + 1 :])
     assert module == {"name": name, "path": str(model_folder(name)), "base_model_name": base}
 
 

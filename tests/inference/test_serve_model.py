@@ -183,6 +183,9 @@ def test_a_private_address_is_taken(host: str) -> None:
         "--hf-overrides.trust_remote_code",
         "--lora-modules",
         "--tool-parser-plugin=a.py",
+        "-sc",
+        "-sc.model=/tmp/draft",
+        "-tp=8",
     ],
 )
 def test_options_that_would_undo_the_checks_are_refused(option: str) -> None:

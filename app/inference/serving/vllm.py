@@ -8,7 +8,7 @@ import ipaddress
 import json
 import socket
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from app.embedded.paths import secret
@@ -16,49 +16,52 @@ from app.errors import BadInputError, UnavailableError
 from app.inference.weights.adapters import Adapter, room_for
 
 OURS = (
-    "host",
-    "port",
-    "uds",
-    "api-key",
-    "config",
-    "config-format",
-    "model",
-    "model-class-overrides",
-    "model-loader-extra-config",
-    "served-model-name",
-    "tensor-parallel-size",
-    "pipeline-parallel-size",
-    "enable-lora",
-    "lora-modules",
-    "max-lora-rank",
-    "download-dir",
-    "load-format",
-    "tokenizer",
-    "tokenizer-revision",
-    "hf-config-path",
-    "hf-overrides",
-    "code-revision",
-    "trust-remote-code",
-    "trust-request-chat-template",
-    "trust-request-mm-kwargs",
-    "allowed-local-media-path",
-    "allowed-origins",
-    "middleware",
-    "logits-processors",
-    "tool-parser-plugin",
-    "tool-server",
-    "reasoning-parser-plugin",
-    "io-processor-plugin",
-    "worker-cls",
-    "worker-extension-cls",
-    "scheduler-cls",
-    "speculative-config",
-    "spec-model",
-    "default-mm-loras",
-    "disable-log-stats",
-    "enable-offline-docs",
-    "enable-tokenizer-info-endpoint",
-    "grpc",
+    "--host",
+    "--port",
+    "--uds",
+    "--api-key",
+    "--config",
+    "--config-format",
+    "--model",
+    "--model-class-overrides",
+    "--model-loader-extra-config",
+    "--served-model-name",
+    "--tensor-parallel-size",
+    "--pipeline-parallel-size",
+    "--enable-lora",
+    "--lora-modules",
+    "--max-lora-rank",
+    "--download-dir",
+    "--load-format",
+    "--tokenizer",
+    "--tokenizer-revision",
+    "--hf-config-path",
+    "--hf-overrides",
+    "--code-revision",
+    "--trust-remote-code",
+    "--trust-request-chat-template",
+    "--trust-request-mm-kwargs",
+    "--allowed-local-media-path",
+    "--allowed-origins",
+    "--middleware",
+    "--logits-processors",
+    "--tool-parser-plugin",
+    "--tool-server",
+    "--reasoning-parser-plugin",
+    "--io-processor-plugin",
+    "--worker-cls",
+    "--worker-extension-cls",
+    "--scheduler-cls",
+    "--speculative-config",
+    "--spec-model",
+    "--default-mm-loras",
+    "--disable-log-stats",
+    "--enable-offline-docs",
+    "--enable-tokenizer-info-endpoint",
+    "--grpc",
+    "-sc",  # short for speculative-config
+    "-tp",
+    "-pp",
 )
 ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1",
@@ -109,7 +112,7 @@ class Served:
     """
 
     names: tuple[str, ...]
-    adapters: tuple[Adapter, ...] = field(default=())
+    adapters: tuple[Adapter, ...] = ()
     tensor_parallel: int = 1
     pipeline_parallel: int = 1
     writes: bool = True
@@ -124,9 +127,9 @@ def check_plan(plan: Plan) -> None:
     if host.is_unspecified or not host.is_private:
         raise BadInputError(f"{plan.host} is public. Bind a model server to loopback or a private address.")
     for option in plan.more:
-        name = option.partition("=")[0].partition(".")[0].lstrip("-").replace("_", "-")
+        name = option.partition("=")[0].partition(".")[0].replace("_", "-")
         # vLLM takes any beginning of an option's name for the option
-        if option.startswith("--") and name and any(ours.startswith(name) for ours in OURS):
+        if name.strip("-") and any(ours.startswith(name) for ours in OURS):
             raise BadInputError(f"{option} cannot be passed on: serve_model decides it.")
 
 
@@ -169,7 +172,8 @@ def command_line(plan: Plan, served: Served) -> list[str]:
         command += ["--max-num-queued-reqs", str(plan.queue)]
     if plan.context_tokens:
         command += ["--max-model-len", str(plan.context_tokens)]
-    return [*command, *_adapter_options(served), *plan.more]
+    # The adapters come last: of them there may be many, and the first word of ``more`` must not become another.
+    return [*command, *plan.more, *_adapter_options(served)]
 
 
 def _adapter_options(served: Served) -> list[str]:
