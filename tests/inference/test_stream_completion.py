@@ -5,9 +5,11 @@ import contextlib
 import socket
 import uuid
 
+import orjson
 import pytest
 import uvloop
 
+from app.inference.calling.answers import Answer
 from app.inference.calling.client import new_session, stream_completion
 from app.inference.calling.connections import Session
 from app.inference.errors import (
@@ -166,6 +168,13 @@ async def test_another_model_than_asked_for_is_an_error_of_servers_of_ours(
     scripted_server.script("other-model")
     text, _, failure = await read(target(scripted_server.url, kind=kind))
     assert (text, failure and type(failure)) == ("" if error else ANSWER, error)
+
+
+@pytest.mark.parametrize("count", [-1, 10**15, True, 1.5, "7"])
+def test_a_count_that_cannot_be_is_none(count: object) -> None:
+    answer = Answer(target("http://127.0.0.1:9/v1"))
+    answer.take(b"data: " + orjson.dumps({"usage": {"prompt_tokens": 3, "completion_tokens": count}}) + b"\n")
+    assert (answer.count("prompt_tokens"), answer.count("completion_tokens")) == (3, None)
 
 
 async def test_a_busy_server_says_when_to_come_back(scripted_server: ScriptedServer) -> None:

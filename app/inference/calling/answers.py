@@ -12,6 +12,7 @@ from app.inference.errors import BrokenStreamError, TooLongError, UpstreamError,
 from app.inference.types import Target
 
 LONGEST_ANSWER = 4_194_304  # characters
+MOST_TOKENS = 1_000_000_000  # no request has more: a server that says so does not know
 
 
 @dataclass
@@ -60,7 +61,7 @@ class Answer:
             self.is_over, self.failure = True, error
 
     def count(self, name: str) -> int | None:
-        """One of the server's own counts, None where it does not tell."""
+        """One of the server's own counts, None where it tells none that can be."""
         return _number(self._counts.get(name))
 
     @property
@@ -108,4 +109,5 @@ def _is_same_model(one: str, other: str) -> bool:
 
 
 def _number(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    is_count = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_TOKENS
+    return value if is_count else None
