@@ -46,6 +46,14 @@ def test_a_page_without_figures_says_nothing(text: str) -> None:
     assert read_metrics(text, 5.0) == Reading(5.0)
 
 
+def test_what_is_no_number_is_left_out() -> None:
+    text = (
+        'vllm:num_requests_running{engine="0"} 3\nvllm:generation_tokens_total{engine="0"} +Inf\n'
+        'vllm:kv_cache_usage_perc{engine="0"} NaN\nvllm:time_to_first_token_seconds_bucket{le="0.1"} +Inf\n'
+    )
+    assert read_metrics(text, 5.0) == Reading(5.0, running=3)
+
+
 def test_a_torn_line_is_refused() -> None:
     with pytest.raises(ValueError):
         read_metrics('vllm:num_requests_running{engine="0', 0.0)

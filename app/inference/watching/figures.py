@@ -7,6 +7,7 @@ again, whose counters begin anew, spoils nothing. Samples lie in Valkey: hints, 
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -99,6 +100,8 @@ def read_metrics(text: str, at: float) -> Reading:
     reached: Buckets = defaultdict(float)
     for family in text_string_to_metric_families("\n".join(lines) + "\n"):
         for sample in family.samples:
+            if not math.isfinite(sample.value):
+                continue
             if sample.name == FIRST_TOKEN:
                 reached[float(sample.labels["le"])] += sample.value
             for name in NAMES.get(sample.name, ()):
