@@ -146,7 +146,9 @@ def connect_configured_worker() -> Worker | None:
             model_name=settings.MODEL_NAME,
             address=settings.MODEL_URL,
             api_key=settings.MODEL_API_KEY,
-            state=_state_left(Worker.objects.filter(address=settings.MODEL_URL.rstrip("/"))),
+            state=_state_left(
+                Worker.objects.filter(address=settings.MODEL_URL.rstrip("/"), model__name=settings.MODEL_NAME)
+            ),
         )
     address = paths.llama_address()
     if address is None:

@@ -163,6 +163,13 @@ def test_what_an_administrator_switched_off_stays_off_over_a_start(
     assert worker.state == WorkerState.HEALTHY  # nobody switched it off but MODEL_URL
 
 
+def test_another_model_of_the_same_server_says_nothing_of_the_one_at_model_url(settings: object) -> None:
+    set_worker_state(register_worker(model_name="small", address="https://host/v1"), WorkerState.OFF)
+    settings.MODEL_URL, settings.MODEL_NAME = "https://host/v1", "big"  # type: ignore[attr-defined]
+    connect_configured_worker()
+    assert list(load_targets()) == ["big"]
+
+
 def test_model_url_without_a_name_is_refused(settings: object) -> None:
     settings.MODEL_URL, settings.MODEL_NAME = "https://host/v1", None  # type: ignore[attr-defined]
     with pytest.raises(BadInputError, match="MODEL_NAME"):
