@@ -18,6 +18,8 @@ from redis.asyncio import Redis
 
 from app.inference.routing.directory import load_targets
 from app.inference.types import Target
+from app.inference.watching.probing import new_session
+from app.inference.watching.watcher import ask_health
 from app.web.threads import in_thread
 
 PATIENCE_SECONDS = 1.5
@@ -74,7 +76,7 @@ async def _model() -> str:
     targets = [target for workers in (await in_thread(load_targets)).values() for target in workers]
     if not targets:
         return "no worker is registered that takes requests"
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=PATIENCE_SECONDS)) as session:
+    async with new_session() as session:
         asked = [asyncio.ensure_future(_ask(session, target)) for target in targets]
         try:
             problems = []
@@ -90,9 +92,5 @@ async def _model() -> str:
 
 
 async def _ask(session: aiohttp.ClientSession, target: Target) -> str:
-    headers = {"Authorization": f"Bearer {target.api_key}"} if target.api_key else {}
-    try:
-        async with session.get(f"{target.address}/models", headers=headers) as response:
-            return "" if response.ok else f"a worker of {target.model} answers {response.status}"
-    except (aiohttp.ClientError, TimeoutError) as error:
-        return f"a worker of {target.model} cannot be reached: {type(error).__name__}"
+    problem = await ask_health(session, target, PATIENCE_SECONDS)  # may name the address
+    return f"a worker of {target.model} does not answer as it should" if problem else ""

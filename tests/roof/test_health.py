@@ -10,13 +10,14 @@ from django.db import DatabaseError
 from django.test import AsyncClient, Client, override_settings
 
 from app import health
-from app.inference.models import Worker
-from app.inference.registry import register_worker
+from app.inference.models import Worker, WorkerState
+from app.inference.registry import register_worker, set_worker_state
 from app.inference.scripted_server import ScriptedServer
 from app.web.threads import in_thread
 from tests.inference.fixtures import scripted_server
+from tests.inference.odd_server import Odd, odd
 
-__all__ = ["scripted_server"]
+__all__ = ["odd", "scripted_server"]
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
@@ -51,6 +52,19 @@ async def test_a_model_that_does_not_answer_is_said_without_its_address(transact
     reason = (await failing())["model"]
     assert "gone" in reason
     assert "127.0.0.1" not in reason
+
+
+async def test_a_model_server_that_lists_no_models_answers(transactional_db: None, odd: Odd) -> None:
+    odd.status = 404
+    await in_thread(register_worker, model_name="silent", address=odd.url)
+    assert await failing() == {}
+
+
+async def test_a_model_server_that_sends_requests_elsewhere_does_not(worker: Worker, odd: Odd) -> None:
+    odd.status, odd.more = 307, {"Location": f"{worker.address}/models"}
+    await in_thread(set_worker_state, worker, WorkerState.OFF)
+    await in_thread(register_worker, model_name="moved", address=odd.url)
+    assert "moved" in (await failing())["model"]
 
 
 async def test_no_broker_is_said(worker: Worker) -> None:
