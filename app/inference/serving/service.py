@@ -8,7 +8,6 @@ seconds that it lives, or why it does not. It cannot outlive the command that st
 import contextlib
 import logging
 import os
-import re
 import threading
 import time
 from collections.abc import Iterator
@@ -29,6 +28,7 @@ from app.inference.models import Model, Role, Worker, WorkerKind, WorkerState
 from app.inference.registry import note_alive, note_seen, register_worker, set_worker_state
 from app.inference.serving.last_words import LastWords
 from app.inference.serving.vllm import Plan, Served, check_port, command_line, environment, read_key
+from app.inference.watching.figures import read_metrics
 from app.inference.weights.adapters import Adapter, check_adapter
 from app.inference.weights.folders import Progress, verify_files
 from app.inference.weights.harmless import refuse_incomplete, refuse_unsafe
@@ -43,7 +43,6 @@ STUCK_SECONDS = 60.0  # without health, until it is started again
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 60.0
 POLL_SECONDS = 0.25
-RUNNING = re.compile(r"^vllm:num_requests_(?:running|waiting)(?:\{[^}]*\})? ([0-9.e+]+)$", re.MULTILINE)
 
 
 def check_weights(plan: Plan, signer: Signer | None = None, progress: Progress | None = None) -> Served:
@@ -277,13 +276,13 @@ class Service:
             return False
         return names >= {*self.served.names, *(adapter.name for adapter in self.served.adapters)}
 
-    def _running_requests(self) -> int:
+    def _running_requests(self) -> float:
         """What vLLM says it runs and holds; 1 when it does not say, so that the deadline decides."""
         try:
-            found = RUNNING.findall(self._client.get(f"{self.plan.root}/metrics").text)
-        except httpx.HTTPError:
+            said = read_metrics(self._client.get(f"{self.plan.root}/metrics").text, time.time())
+        except (httpx.HTTPError, ValueError):
             return 1
-        return sum(int(float(count)) for count in found) if found else 1
+        return 1 if said.running is None else said.running + (said.waiting or 0)
 
 
 @contextlib.contextmanager
