@@ -20,6 +20,12 @@ class Role(models.TextChoices):
     GUARD = "guard", "judges content"
 
 
+def _price(help_text: str) -> "models.DecimalField[Decimal | float | str, Decimal]":
+    return models.DecimalField(
+        max_digits=12, decimal_places=4, default=Decimal(0), validators=[MinValueValidator(0)], help_text=help_text
+    )
+
+
 class Model(models.Model):
     """A model as assistants name it. ``files`` maps each file's path to its sha256, empty for models run
     elsewhere. A LoRA adapter is a model with a ``base``: it runs on servers of that one that have loaded it.
@@ -51,27 +57,9 @@ class Model(models.Model):
         related_name="adapters",
         help_text="Of a LoRA adapter: the model whose servers load it.",
     )
-    price_in = models.DecimalField(
-        max_digits=12,
-        decimal_places=4,
-        default=Decimal(0),
-        validators=[MinValueValidator(0)],
-        help_text="What a million tokens of a prompt cost.",
-    )
-    price_cached = models.DecimalField(
-        max_digits=12,
-        decimal_places=4,
-        default=Decimal(0),
-        validators=[MinValueValidator(0)],
-        help_text="What a million tokens of a prompt cost that the server had in its cache.",
-    )
-    price_out = models.DecimalField(
-        max_digits=12,
-        decimal_places=4,
-        default=Decimal(0),
-        validators=[MinValueValidator(0)],
-        help_text="What a million written tokens cost.",
-    )
+    price_in = _price("What a million tokens of a prompt cost.")
+    price_cached = _price("What a million tokens of a prompt cost that the server had in its cache.")
+    price_out = _price("What a million written tokens cost.")
     watts = models.PositiveIntegerField(
         null=True, blank=True, help_text="What one server of it draws while it is fully used, in watts."
     )
