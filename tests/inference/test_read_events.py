@@ -15,8 +15,7 @@ EVENTS = [{"n": 1, "text": "Grüße, 日本 🎉"}, {"n": 2, "text": 'a "quoted"
 
 def read(pieces: list[bytes]) -> list[object]:
     reader = EventReader()
-    found: list[object] = [event for piece in pieces for event in reader.feed(piece)]
-    return found + list(reader.finish())
+    return [event for piece in [*pieces, b"\n"] for event in reader.feed(piece)]
 
 
 def stream(line_break: bytes = b"\n") -> bytes:

@@ -34,10 +34,6 @@ class EventReader:
             if line.startswith(b"data:"):
                 yield _parse(line[5:])
 
-    def finish(self) -> Iterator[dict[str, Any] | None]:
-        """The last event of a stream that ends without a line break."""
-        return self.feed(b"\n")
-
 
 def _parse(payload: bytes) -> dict[str, Any] | None:
     if len(payload) > LONGEST_LINE:
