@@ -92,7 +92,7 @@ class _Breaker:
 
 @lru_cache(maxsize=256)
 def _breaker(_worker: UUID) -> _Breaker:
-    """This process's own, as with the pool's lanes: nothing is shared, so nothing can be wrong about it."""
+    """This process's own: nothing is shared, so nothing can be wrong about it."""
     return _Breaker()
 
 

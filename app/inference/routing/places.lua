@@ -1,5 +1,5 @@
 -- The places on all workers and the lines before them, counted once for all processes of Parley. Each operation is one
--- step that nothing can come between. Called by shared_places.py; local_places.py does the same for one process alone.
+-- step that nothing can come between. Called by places.py; local_places.py does the same for one process alone.
 --
 -- KEYS[1] is the beginning of every key; ARGV[1] names the operation, the rest are its arguments. Times are
 -- milliseconds of this server's clock, so that no two machines' clocks are compared.
