@@ -111,40 +111,19 @@ def server(request: HttpRequest, worker_id: UUID) -> HttpResponse:
 @login_required
 @require_POST
 def drain(request: HttpRequest, worker_id: UUID) -> HttpResponse:
-    user = reader(request)
-    worker = get_worker(user, worker_id)
-
-    def deed() -> str:
-        steering.drain_worker(user, worker=worker)
-        return f"{worker.address} ends what it has, and is given nothing new."
-
-    return _done(request, deed)
+    return _steered(request, worker_id, steering.drain_worker, "ends what it has, and is given nothing new")
 
 
 @login_required
 @require_POST
 def resume(request: HttpRequest, worker_id: UUID) -> HttpResponse:
-    user = reader(request)
-    worker = get_worker(user, worker_id)
-
-    def deed() -> str:
-        steering.resume_worker(user, worker=worker)
-        return f"{worker.address} takes requests again."
-
-    return _done(request, deed)
+    return _steered(request, worker_id, steering.resume_worker, "takes requests again")
 
 
 @login_required
 @require_POST
 def switch_off(request: HttpRequest, worker_id: UUID) -> HttpResponse:
-    user = reader(request)
-    worker = get_worker(user, worker_id)
-
-    def deed() -> str:
-        steering.switch_off_worker(user, worker=worker)
-        return f"{worker.address} is out of use, until you resume it."
-
-    return _done(request, deed)
+    return _steered(request, worker_id, steering.switch_off_worker, "is out of use, until you resume it")
 
 
 @login_required
@@ -161,15 +140,14 @@ def remove(request: HttpRequest, worker_id: UUID) -> HttpResponse:
     return redirect("pool:servers")
 
 
-def _done(request: HttpRequest, deed: Callable[[], str]) -> HttpResponse:
-    """Back to where the button was, with what was done, or with what stood against it."""
-    try:
-        messages.success(request, deed())
-    except (BadInputError, ConflictError) as error:
-        messages.error(request, error.message)
-    match = request.resolver_match
-    if match and request.POST.get("back") == "server":
-        return redirect("pool:server", match.kwargs["worker_id"])
+def _steered(request: HttpRequest, worker_id: UUID, deed: Callable[..., None], outcome: str) -> HttpResponse:
+    """Do it, and lead back to where the button was, with what it came to."""
+    user = reader(request)
+    worker = get_worker(user, worker_id)
+    deed(user, worker=worker)
+    messages.success(request, f"{worker.address} {outcome}.")
+    if request.POST.get("back") == "server":
+        return redirect("pool:server", worker_id)
     return redirect("pool:servers")
 
 
