@@ -19,6 +19,7 @@ from app.inference.embedding.local import embedder_of
 from app.inference.models import Model, Worker, WorkerState
 from app.inference.registry import ensure_model, register_worker
 from app.inference.scripted_server import ScriptedServer
+from app.inference.watching.checking import Candidate, Report
 from app.inference.watching.figures import Sample, _key
 from app.operations.pool import steering
 from app.operations.pool.errors import FailedTestError, InUseError, StillRunningError
@@ -154,6 +155,23 @@ def test_another_address_is_tried_out_first(
     taken = register_worker(model_name="scripted", address=scripted_server.url)
     with pytest.raises(ConflictError):
         steering.change_worker(ada, worker=taken, change=steering.Change(address=other.url))
+
+
+def test_one_that_was_removed_while_it_was_tried_out_is_said_to_be_gone(
+    ada: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = factories.make_worker(address="http://10.0.0.1/v1")
+
+    def check(candidate: Candidate) -> Report:
+        Worker.objects.all().delete()
+        return Report(address=worker.address, kind="openai", upstream_name="m", steps=())
+
+    monkeypatch.setattr(steering, "check_server", check)
+    with pytest.raises(ConflictError, match="was removed meanwhile"):
+        steering.change_worker(ada, worker=worker, change=steering.Change(api_key="new"))
+    with pytest.raises(ConflictError, match="was removed meanwhile"):
+        steering.drain_worker(ada, worker=worker)
+    assert not events("pool.change_worker") and not events("pool.drain_worker")
 
 
 def test_draining_resuming_and_switching_off(signed_in: SignIn, ada: User) -> None:

@@ -102,7 +102,7 @@ def add_worker(actor: User, *, server: Server, despite: bool = False) -> Added:
 
 
 def change_worker(actor: User, *, worker: Worker, change: Change, despite: bool = False) -> Worker:
-    """Change a server's entry. A new address, key or kind is tried out first, as when it is added.
+    """Change a server's entry. A new address or key is tried out first, as when it is added.
 
     Raises FailedTestError, or ConflictError when another entry has the address.
     """
@@ -118,7 +118,7 @@ def change_worker(actor: User, *, worker: Worker, change: Change, despite: bool 
         if not (report.is_usable or despite):
             raise FailedTestError(report)
     with transaction.atomic():
-        current = Worker.objects.select_for_update().get(pk=worker.pk)
+        current = _locked(worker)
         changed = [name for name, value in wanted.items() if getattr(current, name) != value]
         for name in changed:
             setattr(current, name, wanted[name])
@@ -172,13 +172,21 @@ def remove_worker(actor: User, *, worker: Worker, despite: bool = False) -> None
 def _set_state(actor: User, worker: Worker, state: WorkerState, action: str) -> None:
     require(actor, RIGHT)
     with transaction.atomic():
-        current = Worker.objects.select_for_update().get(pk=worker.pk)
+        current = _locked(worker)
         if current.state == state:
             return
         payload = {"before": current.state}
         set_worker_state(current, state)
         audit.record(actor=actor, action=action, obj=current, payload=payload)
     worker.state, worker.state_reason = current.state, current.state_reason
+
+
+def _locked(worker: Worker) -> Worker:
+    """As it is now. Raises ConflictError when it was removed, such as while it was tried out."""
+    current = Worker.objects.select_for_update().filter(pk=worker.pk).first()
+    if current is None:
+        raise ConflictError(f"{worker.address} was removed meanwhile. Connect it again if it should serve.")
+    return current
 
 
 def _candidate(server: Server) -> Candidate:
