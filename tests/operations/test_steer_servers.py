@@ -322,6 +322,7 @@ def test_a_price_is_set_and_recorded(signed_in: SignIn, with_key: SignIn, ada: U
     assert (answer.status_code, answer.json()["price_in"], answer.json()["watts"]) == (200, "0.25", 700)
     (event,) = events("pool.change_model")
     assert event.payload["watts"] == {"before": None, "after": 700}
+    assert with_key(ada).get("/api/v1/models").json()["next"] is None
     wrong = with_key(ada).patch(f"/api/v1/models/{model.id}", '{"price_in": "-1"}', content_type="application/json")
     assert wrong.status_code == 422 and "Price in" in wrong.json()["error"]["message"]
 

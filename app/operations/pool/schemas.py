@@ -123,6 +123,7 @@ class ModelOut(Schema):
 
 class ModelsOut(Schema):
     items: list[ModelOut]
+    next: None = None
 
 
 class ModelChangeIn(Schema):
