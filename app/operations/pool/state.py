@@ -81,7 +81,7 @@ class PoolState:
 
 
 def pool_state(actor: User) -> PoolState:
-    """Every model that has a server, or that an assistant writes with, by name. Three statements for any number."""
+    """Every model that has a server, or that an assistant writes with, by name. As many statements for any number."""
     require(actor, "pool.administer")
     writes_for = _assistants_by_model()
     workers = list(Worker.objects.select_related("model").prefetch_related("adapters").order_by("address"))
