@@ -10,8 +10,7 @@ from app.embedded.paths import data_folder
 from app.errors import BadInputError, ConflictError, UnavailableError
 from app.inference.models import Model
 from app.inference.weights.catalogue import known_models
-from app.inference.weights.hub import REVISION
-from app.inference.weights.pulling import NAME, About, model_folder, pull_folder, verify
+from app.inference.weights.pulling import NAME, REVISION, About, model_folder, pull_folder, verify
 from app.inference.weights.signatures import Signer
 from tests.inference.weights import make_model
 

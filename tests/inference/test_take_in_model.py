@@ -37,9 +37,9 @@ def name() -> str:
 
 
 def test_a_safe_folder_is_copied_named_by_its_hashes_and_verified(source: Path, name: str) -> None:
-    model = pull_folder(name, source, About(licence="MIT", revision="org/m@abc"))
+    model = pull_folder(name, source, About(licence="MIT"))
     assert sorted(model.files) == ["config.json", "model.safetensors", "nested/tokenizer.json"]
-    assert (model.context_tokens, model.licence, model.revision) == (4096, "MIT", "org/m@abc")
+    assert (model.context_tokens, model.licence, model.revision) == (4096, "MIT", "")
     assert verify(name) == model.files
     assert not (model_folder(name) / ".cache").exists()
 
@@ -197,6 +197,12 @@ def test_a_model_is_not_replaced_by_another_of_the_same_name(source: Path, name:
 def test_a_branch_of_a_hub_is_refused(name: str) -> None:
     with pytest.raises(BadInputError, match="40"):
         pull_from_hub(name, "org/m", "main")
+
+
+@pytest.mark.parametrize("two", [("--from", "--repo"), ("--signature-key", "--signature-certificate")])
+def test_two_that_exclude_each_other_are_refused(name: str, two: tuple[str, str]) -> None:
+    with pytest.raises(CommandError, match="not allowed with"):
+        call_command("models", "pull", name, two[0], "a", two[1], "b")
 
 
 def test_the_command_pulls_verifies_and_lists(source: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:

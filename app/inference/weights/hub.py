@@ -6,33 +6,28 @@ library sees to in ``.cache`` of the folder; one that was cut off begins anew.
 
 import contextlib
 import os
-import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from app.errors import BadInputError, UnavailableError
+from app.errors import UnavailableError
 from app.inference.weights.folders import Progress, check_room
 from app.inference.weights.harmless import SAFE_PATTERNS
 
-REVISION = re.compile(r"[0-9a-f]{40}")
 LOOK_SECONDS = 0.2
 
 
 def download(repo: str, revision: str, folder: Path, progress: Progress | None = None) -> None:
     """Fill ``folder`` with ``repo`` at the commit ``revision``, from HF_ENDPOINT if that is set.
 
-    Raises BadInputError for a branch or tag, which can come to mean other bytes, UnavailableError when the hub does
-    not give it or the disk is too small.
+    Raises UnavailableError when the hub does not give it or the disk is too small.
     """
     from huggingface_hub import errors, snapshot_download
     from huggingface_hub.utils.tqdm import disable_progress_bars
 
     http_error: type[Exception] = errors.HTTPError  # type: ignore[attr-defined]  # of the library that it is built on
 
-    if not REVISION.fullmatch(revision):
-        raise BadInputError("--revision must be a commit of 40 hexadecimal digits; branches and tags can move.")
     disable_progress_bars()
     for remains in (folder / ".cache").rglob("*.incomplete"):  # of a download that was killed; nobody reads them again
         remains.unlink()

@@ -31,9 +31,10 @@ from app.inference.weights.folders import (
     verify_files,
 )
 from app.inference.weights.harmless import refuse_incomplete, refuse_unsafe
-from app.inference.weights.hub import REVISION, download
+from app.inference.weights.hub import download
 from app.inference.weights.signatures import Signer, check_signature
 
+REVISION = re.compile(r"[0-9a-f]{40}")
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 ORIGIN = ".origin"  # in a draft: where its files come from
 
@@ -47,7 +48,6 @@ class About:
 
     role: str = ""
     licence: str = ""
-    revision: str = ""
     base: str = ""
     signer: Signer | None = None
 
@@ -109,12 +109,12 @@ def pull_folder(name: str, source: Path, about: About | None = None, progress: P
     refuse_unsafe(source)
     if about.signer:
         check_signature(source, about.signer)
-    origin = about.revision or str(source.resolve())
+    origin = str(source.resolve())
     with _draft(name, origin) as draft:
         if draft is not None:
             copy_files(source, draft, progress)
             _take_in(name, draft, about, origin, progress)
-        return _register(name, about, about.revision)
+        return _register(name, about)
 
 
 def pull_from_hub(
@@ -210,7 +210,7 @@ def _take_in(name: str, draft: Path, about: About, origin: str, progress: Progre
     settle(draft, model_folder(name), {"name": name, "source": origin, "licence": licence}, files)
 
 
-def _register(name: str, about: About, revision: str) -> Model:
+def _register(name: str, about: About, revision: str = "") -> Model:
     folder = model_folder(name)
     fields = _described(name, folder, about)
     fields["files"] = read_manifest(folder)["files"]

@@ -10,10 +10,10 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from rich.table import Table
 
 from app.errors import ParleyError
+from app.inference.management.signing import add_signer_options, signer_of
 from app.inference.models import Model, Role
 from app.inference.weights import pulling
 from app.inference.weights.catalogue import known_models
-from app.inference.weights.signatures import Signer
 
 WIDTH = 160  # addresses are for copying, so they must not be cut
 
@@ -32,14 +32,14 @@ class Command(BaseCommand):
             "interruption.",
         )
         pull.add_argument("name")
-        pull.add_argument("--from", dest="folder", type=Path, help="Folder with the weights.")
-        pull.add_argument("--repo", help="Repository on the hub, as owner/name.")
+        source = pull.add_mutually_exclusive_group()
+        source.add_argument("--from", dest="folder", type=Path, help="Folder with the weights.")
+        source.add_argument("--repo", help="Repository on the hub, as owner/name.")
         pull.add_argument("--revision", default="", help="From a hub: the commit, 40 hexadecimal digits.")
         pull.add_argument("--base", default="", help="For a LoRA adapter: the model it was made for.")
         pull.add_argument("--role", default="", choices=["", *Role.values], help="What it is for, if it does not tell.")
         pull.add_argument("--licence", default="", help="The model's licence.")
-        pull.add_argument("--signature-key", type=Path, help="Public key (PEM) that must have signed every file.")
-        pull.add_argument("--signature-certificate", type=Path, action="append", help="Or a certificate; repeatable.")
+        add_signer_options(pull)
         verify = actions.add_parser("verify", help="Recompute the sha256 of every file of a model.")
         verify.add_argument("name")
 
@@ -56,7 +56,7 @@ class Command(BaseCommand):
     def _pull(self, options: dict[str, Any]) -> None:
         name, revision = options["name"], options["revision"]
         about = pulling.About(
-            role=options["role"], licence=options["licence"], base=options["base"], signer=_signer(options)
+            role=options["role"], licence=options["licence"], base=options["base"], signer=signer_of(options)
         )
         with _Bar() as bar:
             if options["folder"]:
@@ -110,8 +110,3 @@ def _catalogue() -> Table:
         source = known.packaged or f"{known.repo} @ {known.revision[:12] or '(say --revision)'}"
         table.add_row(known.name, known.role, source, known.licence, str(known.context_tokens), known.about)
     return table
-
-
-def _signer(options: dict[str, Any]) -> Signer | None:
-    key, certificates = options["signature_key"], options["signature_certificate"] or []
-    return Signer(key, tuple(certificates)) if key or certificates else None

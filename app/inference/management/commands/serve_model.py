@@ -9,10 +9,10 @@ from django.core.management.base import BaseCommand, CommandError
 
 from app.embedded.errors import EmbeddedError
 from app.errors import ParleyError
+from app.inference.management.signing import add_signer_options, signer_of
 from app.inference.serving.service import Service, check_weights
 from app.inference.serving.vllm import Plan, check_plan
 from app.inference.weights.pulling import model_folder
-from app.inference.weights.signatures import Signer
 
 
 class Command(BaseCommand):
@@ -38,8 +38,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--drain-seconds", type=float, default=60.0, help="How long running answers may take at the end."
         )
-        parser.add_argument("--signature-key", type=Path, help="Public key (PEM) that must have signed every file.")
-        parser.add_argument("--signature-certificate", type=Path, action="append", help="Or a certificate; repeatable.")
+        add_signer_options(parser)
         parser.epilog = "What follows -- is passed on to vllm serve."
 
     def run_from_argv(self, argv: list[str]) -> None:
@@ -53,18 +52,13 @@ class Command(BaseCommand):
             plan = _plan(options, self.more)
             check_plan(plan)
             self.stdout.write(f"Verifying {plan.folder} …")
-            served = check_weights(plan, _signer(options))
+            served = check_weights(plan, signer_of(options))
             service = Service(plan, served)
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
                 signal.signal(number, lambda *_: service.ask_to_stop())
             service.run()
         except (ParleyError, EmbeddedError) as error:
             raise CommandError(str(error)) from error
-
-
-def _signer(options: dict[str, Any]) -> Signer | None:
-    key, certificates = options["signature_key"], options["signature_certificate"] or []
-    return Signer(key, tuple(certificates)) if key or certificates else None
 
 
 def _plan(options: dict[str, Any], more: list[str]) -> Plan:
