@@ -1,9 +1,10 @@
 """A copy of every event in Valkey: for readers in other processes, and for whoever goes on when this process dies.
 
-One connection for each event loop, written to directly: an event is in the kernel's hands before ``copy`` returns, so
-even a process that is killed the moment after has told Valkey. Replies are not waited for; they are looked through ten
-times a second, and a Valkey that stopped answering is left alone for some seconds. Losing it costs resuming elsewhere,
-never the answer.
+One connection for each event loop, written to directly, once in a turn of the loop for all answers that have something
+to say then: waking Valkey costs more than a token. Readers hear of an event only when its copy is in the kernel's
+hands, so even a process that is killed the moment after has told Valkey. Replies are not waited for; they are looked
+through ten times a second, and a Valkey that stopped answering is left alone for some seconds. Losing it costs resuming
+elsewhere, never the answer.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ import logging
 import select
 import socket
 import time
-from functools import cache
+from collections.abc import Callable
+from functools import cache, lru_cache
 from typing import Any, cast
 from uuid import UUID
 from weakref import WeakKeyDictionary
@@ -32,6 +34,7 @@ KEEP_SECONDS = 3600
 PATIENCE_SECONDS = 0.5
 DOWN_SECONDS = 5.0
 LOOK_SECONDS = 0.1
+Tell = Callable[[Event], None]
 FULL_MILLISECONDS = 20  # how long a full connection may hold up the event loop, once before it is given up
 
 
@@ -46,6 +49,7 @@ class Copier:
         self._unanswered = 0
         self._heard_at = self._looked_at = 0.0
         self._replies = hiredis.Reader()
+        self._held: list[tuple[Event, Tell]] = []  # what this turn of the event loop has said so far
 
     @property
     def is_open(self) -> bool:
@@ -60,8 +64,21 @@ class Copier:
         if self._opening:
             await asyncio.shield(self._opening)
 
-    def copy(self, event: Event) -> None:
-        """Hand an event to Valkey, if it is there."""
+    def copy(self, event: Event, tell: Tell) -> None:
+        """Hand an event to Valkey, if it is there, with all others of this turn of the event loop; then ``tell`` it."""
+        if not self._held:
+            asyncio.get_running_loop().call_soon(self.flush)
+        self._held.append((event, tell))
+
+    def flush(self) -> None:
+        """The same for what is still held, now."""
+        held, self._held = self._held, []
+        if held:
+            self._write([command for event, _ in held for command in _commands(event)])
+        for event, tell in held:
+            tell(event)
+
+    def _write(self, commands: list[bytes]) -> None:
         now = time.monotonic()
         if self._socket and now - self._looked_at > LOOK_SECONDS:
             self._look(now)
@@ -70,7 +87,6 @@ class Copier:
             return
         if self._unanswered == 0:
             self._heard_at = now
-        commands = _commands(event)
         self._unanswered += len(commands)
         try:
             _send(self._socket, b"".join(commands))
@@ -169,6 +185,7 @@ async def read_copies(message_id: UUID, after: int) -> list[Event]:
 # --- how an event is written ---------------------------------------------------------------------------------------
 
 
+@lru_cache(4096)
 def _key(message_id: UUID) -> str:
     return f"parley:stream:{message_id}"
 

@@ -36,7 +36,7 @@ class Event:
     def frame(self) -> str:
         """What a program gets, as JSON; encoded once, however many read it."""
         if self._frame is None:
-            frame = {"type": self.type, "message_id": str(self.message_id), "seq": self.seq, **self.data}
+            frame = {"type": self.type, "message_id": self.message_id, "seq": self.seq, **self.data}
             self._frame = orjson.dumps(frame).decode()
         return self._frame
 

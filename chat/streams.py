@@ -26,18 +26,18 @@ class Stream:
     is_closed: bool = False
     _waiting: list[asyncio.Future[None]] = field(default_factory=list)
     _copier: Copier = field(default_factory=copier)
+    _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
 
     async def prepare(self) -> None:
         """Before the first event: see that copies can be made."""
         await self._copier.open()
 
     def publish(self, event: Event) -> None:
-        """Copy to Valkey, keep, and wake the readers here."""
-        self._copier.copy(event)
-        self.events.append(event)
-        self._wake()
+        """Copy to Valkey, and then tell the readers here."""
+        self._copier.copy(event, self._tell)
 
     def close(self) -> None:
+        self._copier.flush()
         self.is_closed = True
         self._wake()
 
@@ -58,8 +58,12 @@ class Stream:
                 return
             await self._news()
 
+    def _tell(self, event: Event) -> None:
+        self.events.append(event)
+        self._wake()
+
     async def _news(self) -> None:
-        waiter = asyncio.get_running_loop().create_future()
+        waiter = self._loop.create_future()
         self._waiting.append(waiter)
         try:
             await waiter

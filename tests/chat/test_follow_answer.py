@@ -151,7 +151,8 @@ async def test_a_reader_elsewhere_gets_nothing_across_a_gap():
     message_id = new_id()
     await copier().open()
     for seq in (1, 2, 4, 5):
-        copier().copy(Event(message_id, seq, "delta", {"text": str(seq)}))
+        copier().copy(Event(message_id, seq, "delta", {"text": str(seq)}), print)
+    copier().flush()
     assert [event.seq for event in await read_copies(message_id, 0)] == [1, 2]
     assert await read_copies(message_id, 2) == []
     assert [event.seq for event in await read_copies(message_id, 3)] == [4, 5]
@@ -162,6 +163,8 @@ async def test_an_event_is_with_valkey_before_anybody_here_hears_of_it():
     stream = streams.open_stream(new_id())
     await stream.prepare()
     stream.publish(Event(stream.message_id, 1, "delta", {"text": "shown"}))
+    assert stream.events == []
+    await anext(stream.read(0))
     copier().close()  # as a killed process would
     assert [event.data["text"] for event in await read_copies(stream.message_id, 0)] == ["shown"]
     streams.close_stream(stream)
@@ -195,16 +198,35 @@ async def test_valkey_that_comes_back_is_written_to_again(valkey_that_stops, mon
     await copier().open()
     valkey_that_stops.cut()
     await asyncio.sleep(0.15)
-    copier().copy(Event(message_id, 1, "delta", {"text": "lost"}))
+    copier().copy(Event(message_id, 1, "delta", {"text": "lost"}), print)
+    copier().flush()
     assert not copier().is_open
     await asyncio.sleep(0.15)
     await copier().open()
-    copier().copy(Event(message_id, 2, "delta", {"text": "kept"}))
+    copier().copy(Event(message_id, 2, "delta", {"text": "kept"}), print)
+    copier().flush()
     for _ in range(50):
         if kept := await read_copies(message_id, 1):
             break
         await asyncio.sleep(0.05)
     assert [event.data["text"] for event in kept] == ["kept"]
+
+
+async def test_what_is_said_in_one_turn_goes_to_valkey_together(monkeypatch):
+    writes = []
+    monkeypatch.setattr(copies, "_send", lambda _socket, data: writes.append(data.count(b"XADD")))
+    talking = [streams.open_stream(new_id()) for _ in range(3)]
+    await talking[0].prepare()
+    for stream in talking:
+        stream.publish(Event(stream.message_id, 1, "delta", {"text": "x"}))
+    await asyncio.sleep(0)
+    assert writes == [3]
+    assert [len(stream.events) for stream in talking] == [1, 1, 1]
+    talking[0].publish(Event(talking[0].message_id, 2, "delta", {"text": "y"}))
+    for stream in talking:
+        streams.close_stream(stream)  # nothing is lost on the way
+    assert writes == [3, 1]
+    assert len(talking[0].events) == 2
 
 
 async def test_a_reader_who_does_not_read_costs_a_place_in_the_list():

@@ -1,5 +1,7 @@
 """Waiting for a model server: the reader is told their place, not too often, and then the answer comes."""
 
+import asyncio
+
 import httpx
 import orjson
 import pytest
@@ -94,6 +96,7 @@ async def test_the_same_place_is_told_once_in_a_while(outlet, monkeypatch):
 async def test_a_page_says_it_in_words(outlet, seconds, words):
     outlet.waiting(Waiting(3, seconds))
     rendering = HtmlRendering()
+    await asyncio.sleep(0)
     frames = await rendering.frames(outlet.stream.events, 0)
     html = "".join(frames)
     assert "3rd" in html

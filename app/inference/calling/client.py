@@ -62,7 +62,7 @@ class _Reading:
     """One answer being read: takes what its connection brings, and wakes the one who waits for it."""
 
     def __init__(self, target: Target, deadlines: Deadlines, asked_at: float | None) -> None:
-        self._loop = asyncio.get_running_loop()
+        self._loop, self._clock = asyncio.get_running_loop(), frame_clock()
         self._target, self._deadlines = target, deadlines
         self._answer = Answer(target)
         self._begun_at = self._loop.time()
@@ -174,7 +174,7 @@ class _Reading:
         if not answer.is_over and not answer.finish_reason and self._may_read and self._connection:
             self._may_read = False
             self._connection.pause_reading()
-            frame_clock().call_next(self._next_frame)
+            self._clock.call_next(self._next_frame)
         if self._waiter and not self._waiter.done():
             self._waiter.set_result(None)
 

@@ -12,7 +12,7 @@ import contextlib
 import logging
 import time
 import uuid
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 from weakref import WeakKeyDictionary
@@ -56,11 +56,13 @@ class Stream:
     def __aiter__(self) -> Stream:
         return self
 
-    async def __anext__(self) -> TextChunk | Usage:
-        if self._first is not None:
-            first, self._first = self._first, None
-            return first
-        return await self._rest.__anext__()
+    def __anext__(self) -> Awaitable[TextChunk | Usage]:
+        return self._rest.__anext__() if self._first is None else self._take_first()
+
+    async def _take_first(self) -> TextChunk | Usage:
+        first, self._first = self._first, None
+        assert first is not None
+        return first
 
     async def aclose(self) -> None:
         """Close the connection to the model server at once. Safe to call twice and after the end."""
@@ -199,28 +201,24 @@ class Pool:
         """One worker's stream; its place is given back however this ends."""
         if self._session is None:
             self._session = new_session(self._deadlines)
-        running = self._progress.begin(place.target.id)
+        running, lane = self._progress.begin(place.target.id), self._places.local.lane(place.target.id)
         pieces = stream_completion(self._session, place.target, request, deadlines, asked_at=asked_at)
         try:
             async with contextlib.aclosing(pieces):
                 async for piece in pieces:
-                    self._note_piece(place, running, piece)
+                    running.note_piece()
+                    if isinstance(piece, Usage):
+                        pool_metrics.note_usage(piece)
+                    if lane.failures and lane.is_healed_by(place.taken_at):
+                        self._places.heal(place.target.id)
                     yield piece
-                    running.silent_since = time.monotonic()
+                    running.note_wait()
         except UpstreamError as error:
             self._note_failure(place, running, error)
             raise
         finally:
             self._progress.end(running)
             self._finder.release(place, was_answer=running.has_text)
-
-    def _note_piece(self, place: Place, running: Running, piece: TextChunk | Usage) -> None:
-        self._progress.moved(running)
-        lane = self._places.local.lane(place.target.id)
-        if lane.failures and lane.is_healed_by(place.taken_at):
-            self._places.heal(place.target.id)
-        if isinstance(piece, Usage):
-            pool_metrics.note_usage(piece)
 
     def _note_failure(self, place: Place, running: Running, error: UpstreamError) -> None:
         target = place.target
