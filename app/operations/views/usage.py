@@ -84,8 +84,9 @@ def own(request: HttpRequest) -> HttpResponse:
 def notices(request: HttpRequest) -> HttpResponse:
     """The limits one is near to, those of an ``assistant`` too, as a fragment for the chat page."""
     person = reader(request)
-    assistants = Assistant.objects.visible_to(person).filter(slug=request.GET.get("assistant", ""))
-    found = notices_for(person, assistant_id=assistants.values_list("pk", flat=True).first())
+    slugs = Assistant.objects.visible_to(person).in_bulk(field_name="slug")
+    assistant = slugs.get(request.GET.get("assistant", ""))
+    found = notices_for(person, assistant_id=assistant.pk if assistant else None)
     return render(request, "accounts/_limit_notices.html", {"notices": found})
 
 
