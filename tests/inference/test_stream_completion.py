@@ -165,7 +165,7 @@ async def test_another_model_than_asked_for_is_an_error_of_servers_of_ours(
     scripted_server: ScriptedServer, kind: str, error: type[UpstreamError] | None
 ) -> None:
     """Clouds answer with the names of snapshots and deployments; vLLM and llama.cpp with the name they were asked."""
-    scripted_server.script("other-model")
+    scripted_server.script("wrong-model")
     text, _, failure = await read(target(scripted_server.url, kind=kind))
     assert (text, failure and type(failure)) == ("" if error else ANSWER, error)
 
