@@ -14,7 +14,7 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import AuditEvent, User
-from app.errors import ConflictError, NotAllowedError
+from app.errors import BadInputError, ConflictError, NotAllowedError
 from app.inference.embedding.local import embedder_of
 from app.inference.models import Model, Worker, WorkerState
 from app.inference.registry import ensure_model, register_worker
@@ -148,6 +148,10 @@ def test_another_address_is_tried_out_first(
     worker = register_worker(model_name="scripted", address=scripted_server.url, api_key="key")
     with pytest.raises(FailedTestError, match="Nothing listens"):
         steering.change_worker(ada, worker=worker, change=steering.Change(address=dead_address()))
+    with pytest.raises(BadInputError, match="An address looks like"):
+        steering.change_worker(ada, worker=worker, change=steering.Change(address="no address"))
+    steering.change_worker(ada, worker=worker, change=steering.Change(address=worker.address, capacity=32))
+    assert not events("pool.change_worker")
     other = more_servers()
     changed = steering.change_worker(ada, worker=worker, change=steering.Change(address=other.url))
     assert changed.address == other.url
@@ -307,7 +311,7 @@ def test_without_valkey_the_registry_is_shown(signed_in: SignIn, ada: User, monk
     register_worker(model_name="capable", address="http://10.0.0.9/v1")
     gone = redis.Redis.from_url("redis://127.0.0.1:1/0")
     monkeypatch.setattr("app.operations.pool.state._valkey", lambda: gone)
-    monkeypatch.setattr("app.inference.routing.counts._client", lambda: gone)
+    monkeypatch.setattr("app.inference.routing.counts.quick_client", lambda _url: gone)
     page = signed_in(ada).get(reverse("pool:servers")).content.decode()
     assert "Valkey does not answer" in page and "http://10.0.0.9/v1" in page
 

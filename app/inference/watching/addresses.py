@@ -15,13 +15,13 @@ ENDPOINTS = re.compile(r"/(chat/completions|completions|embeddings|models|rerank
 
 
 class BadAddressError(BadInputError):
-    """``advice`` says what to write instead."""
+    """``problem`` is what is wrong, ``advice`` what to write instead; the message says both."""
 
     code = "bad_address"
 
-    def __init__(self, message: str, advice: str = "") -> None:
-        super().__init__(message)
-        self.advice = advice
+    def __init__(self, problem: str, advice: str = "") -> None:
+        super().__init__(f"{problem} {advice}".strip())
+        self.problem, self.advice = problem, advice
 
 
 def tidy_address(text: str) -> tuple[str, str]:

@@ -147,7 +147,7 @@ class _Check:
         try:
             self.address, remark = tidy_address(self.candidate.address)
         except BadAddressError as error:
-            raise self.fail("Address", error.message, error.advice) from error
+            raise self.fail("Address", error.problem, error.advice) from error
         self.say("Address", "good", remark or "It has the right form.")
 
     async def _get(self, session: aiohttp.ClientSession, url: str) -> Answer:

@@ -125,6 +125,8 @@ def change_worker(actor: User, *, worker: Worker, change: Change, despite: bool 
         if api_key is not None:
             current.set_api_key(api_key)
             changed.append("api_key_encrypted")
+        if not changed:
+            return current
         try:
             with transaction.atomic():
                 current.save(update_fields=changed)
