@@ -10,15 +10,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
+from functools import cache
 from typing import Any
 
 import hiredis
+import redis
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
+from redis.retry import Retry as SyncRetry
 
 PATIENCE_SECONDS = 0.1
+THREAD_SECONDS = 0.5
 MOST_UNSENT = 4_194_304  # bytes
 
 Part = str | bytes | int | float
@@ -26,6 +30,13 @@ Part = str | bytes | int | float
 
 class ValkeyGoneError(Exception):
     """No reply in time, no connection, or a server that is starting or full."""
+
+
+@cache
+def quick_client(url: str) -> redis.Redis:
+    """The library's own client, for threads: it gives up after half a second and tries nothing twice."""
+    timeouts: dict[str, Any] = {"socket_timeout": THREAD_SECONDS, "socket_connect_timeout": THREAD_SECONDS}
+    return redis.from_url(url, retry=SyncRetry(NoBackoff(), 0), **timeouts)
 
 
 class OrderedConnection:

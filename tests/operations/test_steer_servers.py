@@ -310,7 +310,7 @@ def test_the_page_is_drawn_anew_only_when_models_come_or_go(signed_in: SignIn, a
 def test_without_valkey_the_registry_is_shown(signed_in: SignIn, ada: User, monkeypatch: pytest.MonkeyPatch) -> None:
     register_worker(model_name="capable", address="http://10.0.0.9/v1")
     gone = redis.Redis.from_url("redis://127.0.0.1:1/0")
-    monkeypatch.setattr("app.operations.pool.state._valkey", lambda: gone)
+    monkeypatch.setattr("app.operations.pool.state.quick_client", lambda _url: gone)
     monkeypatch.setattr("app.inference.routing.counts.quick_client", lambda _url: gone)
     page = signed_in(ada).get(reverse("pool:servers")).content.decode()
     assert "Valkey does not answer" in page and "http://10.0.0.9/v1" in page

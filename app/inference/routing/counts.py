@@ -7,21 +7,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 from uuid import UUID
 
-import redis
 from django.conf import settings
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
-from redis.retry import Retry
 
 from app.inference.routing.places import ROOT, SCRIPT
+from app.web.valkey import quick_client
 
 log = logging.getLogger(__name__)
-
-PATIENCE_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -52,7 +47,7 @@ def pool_counts(workers: Sequence[UUID], models: Sequence[str], root: str = ROOT
     """What all processes together have on these workers and waiting for these models. None when Valkey is gone."""
     names = [str(worker) for worker in workers]
     try:
-        reply: Any = _client().eval(SCRIPT, 1, root, "state", len(names), *names, *models)
+        reply: Any = quick_client(settings.VALKEY_URL).eval(SCRIPT, 1, root, "state", len(names), *names, *models)
     except (RedisError, OSError) as error:
         log.warning("what model servers have to do is not known: %r", error)
         return None
@@ -68,9 +63,3 @@ def pool_counts(workers: Sequence[UUID], models: Sequence[str], root: str = ROOT
             for model, (waiting, usual) in zip(models, of_models, strict=True)
         },
     )
-
-
-@cache
-def _client() -> redis.Redis:
-    timeouts: dict[str, Any] = {"socket_timeout": PATIENCE_SECONDS, "socket_connect_timeout": PATIENCE_SECONDS}
-    return redis.from_url(settings.VALKEY_URL, retry=Retry(NoBackoff(), 0), **timeouts)

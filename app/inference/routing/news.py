@@ -10,18 +10,14 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
-from functools import cache
-from typing import Any
 
-import redis
 import redis.asyncio
 from django.conf import settings
 from django.db import transaction
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
-from redis.retry import Retry
 
 from app.inference.routing.places import ROOT
+from app.web.valkey import quick_client
 
 log = logging.getLogger(__name__)
 
@@ -37,15 +33,9 @@ def tell_registry_changed() -> None:
 
 def _tell() -> None:
     try:
-        _client().publish(REGISTRY, b"")
+        quick_client(settings.VALKEY_URL).publish(REGISTRY, b"")
     except (RedisError, OSError) as error:
         log.warning("that the model registry changed is not told, processes see it within seconds: %r", error)
-
-
-@cache
-def _client() -> redis.Redis:
-    timeouts: dict[str, Any] = {"socket_timeout": PATIENCE_SECONDS, "socket_connect_timeout": PATIENCE_SECONDS}
-    return redis.from_url(settings.VALKEY_URL, retry=Retry(NoBackoff(), 0), **timeouts)
 
 
 class Listener:

@@ -11,10 +11,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import cache
 from uuid import UUID
 
-import redis
 import redis.exceptions
 from django.conf import settings
 from django.utils import timezone
@@ -26,12 +24,12 @@ from app.inference.models import Model, Worker, WorkerState
 from app.inference.routing.counts import Counts, pool_counts
 from app.inference.watching.figures import Figures, Sample, kept, summed
 from app.inference.watching.watcher import HEARTBEAT_LATE
+from app.web.valkey import quick_client
 from chat.models import Assistant, Fallback
 
 log = logging.getLogger(__name__)
 
 FRESH_SECONDS = 20.0
-VALKEY_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -169,19 +167,12 @@ def _assistants_by_model() -> dict[UUID, list[str]]:
     return found
 
 
-@cache
-def _valkey() -> redis.Redis:
-    return redis.Redis.from_url(
-        settings.VALKEY_URL, socket_timeout=VALKEY_SECONDS, socket_connect_timeout=VALKEY_SECONDS
-    )
-
-
 def _samples(worker_ids: Sequence[UUID]) -> dict[UUID, list[Sample]] | None:
     """None when Valkey does not answer."""
     if not worker_ids:
         return {}
     try:
-        return kept(_valkey(), worker_ids)
+        return kept(quick_client(settings.VALKEY_URL), worker_ids)
     except (redis.exceptions.RedisError, OSError) as error:
         log.warning("figures of the model servers cannot be read: %r", error)
         return None
