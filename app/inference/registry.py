@@ -18,6 +18,7 @@ from app.inference.models import Model, Worker, WorkerKind, WorkerState, check_a
 from app.inference.routing.news import tell_registry_changed
 
 REPLACED = "MODEL_URL takes its place."
+BY_HAND = (WorkerState.OFF, WorkerState.DRAINING)
 DEMONSTRATION_MODEL = "smollm2-135m"
 DEMONSTRATION_CONTEXT_TOKENS = 4096
 EMBEDDED_CAPACITY = 4
@@ -140,7 +141,7 @@ def connect_configured_worker() -> Worker | None:
     if settings.MODEL_URL:
         if not settings.MODEL_NAME:
             raise BadInputError("MODEL_URL is set; MODEL_NAME must say which of its models to use.")
-        embedded.update(state=WorkerState.OFF, state_reason=REPLACED)
+        embedded.exclude(state__in=BY_HAND).update(state=WorkerState.OFF, state_reason=REPLACED)
         tell_registry_changed()
         return register_worker(
             model_name=settings.MODEL_NAME,
@@ -174,6 +175,5 @@ def connect_configured_worker() -> Worker | None:
 
 def _state_left(workers: QuerySet[Worker]) -> WorkerState:
     """Healthy, except that what an administrator switched off or drained stays so over a start."""
-    states = (WorkerState.OFF, WorkerState.DRAINING)
-    left = workers.filter(state__in=states).exclude(state_reason=REPLACED).first()
+    left = workers.filter(state__in=BY_HAND).exclude(state_reason=REPLACED).first()
     return WorkerState(left.state) if left else WorkerState.HEALTHY

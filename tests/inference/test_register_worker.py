@@ -163,6 +163,22 @@ def test_what_an_administrator_switched_off_stays_off_over_a_start(
     assert worker.state == WorkerState.HEALTHY  # nobody switched it off but MODEL_URL
 
 
+def test_what_was_switched_off_stays_off_after_model_url_took_its_place(
+    monkeypatch: pytest.MonkeyPatch, settings: object
+) -> None:
+    monkeypatch.setattr(paths, "llama_address", lambda: "http://127.0.0.1:20001/v1")
+    monkeypatch.setattr(paths, "llama_key", lambda: None)
+    worker = connect_configured_worker()
+    assert worker is not None
+    set_worker_state(worker, WorkerState.OFF)
+    settings.MODEL_URL, settings.MODEL_NAME = "https://host/v1", "big"  # type: ignore[attr-defined]
+    connect_configured_worker()
+    settings.MODEL_URL = None  # type: ignore[attr-defined]
+    connect_configured_worker()
+    worker.refresh_from_db()
+    assert worker.state == WorkerState.OFF
+
+
 def test_another_model_of_the_same_server_says_nothing_of_the_one_at_model_url(settings: object) -> None:
     set_worker_state(register_worker(model_name="small", address="https://host/v1"), WorkerState.OFF)
     settings.MODEL_URL, settings.MODEL_NAME = "https://host/v1", "big"  # type: ignore[attr-defined]
