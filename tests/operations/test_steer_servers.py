@@ -35,8 +35,8 @@ SignIn = Callable[[User | None], Client]
 pytestmark = pytest.mark.django_db
 
 
-def events(action: str) -> list[AuditEvent]:
-    return list(AuditEvent.objects.filter(action=action))
+def events(action: str, actor: User) -> list[AuditEvent]:
+    return list(AuditEvent.objects.filter(action=action, actor=str(actor.pk)))
 
 
 def form(address: str, **fields: str) -> dict[str, str]:
@@ -57,7 +57,7 @@ def test_an_administrator_connects_a_server_and_the_deed_is_recorded(
     assert (worker.model.name, worker.model.upstream_name, worker.state) == ("capable", "scripted", "healthy")
     assert "takes requests for capable" in answer.content.decode()
     assert scripted_server.requests[0].headers["Authorization"] == "Bearer sk-very-secret"
-    (event,) = events("pool.add_worker")
+    (event,) = events("pool.add_worker", ada)
     assert event.payload["address"] == scripted_server.url and "very-secret" not in f"{vars(event)}"
 
 
@@ -139,26 +139,38 @@ def test_an_empty_key_keeps_the_old_one_and_forgetting_is_said(
     assert signed_in(ada).post(page, fields | {"forget_api_key": "on"}).status_code == 302
     worker.refresh_from_db()
     assert worker.open_api_key() is None
-    assert sorted(event.payload["fields"] for event in events("pool.change_worker")) == [["api_key"], ["capacity"]]
+    assert sorted(event.payload["fields"] for event in events("pool.change_worker", ada)) == [["api_key"], ["capacity"]]
 
 
 def test_another_address_is_tried_out_first(
     ada: User, scripted_server: ScriptedServer, more_servers: Callable[[], ScriptedServer]
 ) -> None:
-    worker = register_worker(model_name="scripted", address=scripted_server.url, api_key="key")
+    worker = register_worker(model_name="scripted", address=scripted_server.url)
     with pytest.raises(FailedTestError, match="Nothing listens"):
         steering.change_worker(ada, worker=worker, change=steering.Change(address=dead_address()))
     with pytest.raises(BadInputError, match="An address looks like"):
         steering.change_worker(ada, worker=worker, change=steering.Change(address="no address"))
     steering.change_worker(ada, worker=worker, change=steering.Change(address=worker.address, capacity=32))
-    assert not events("pool.change_worker")
+    assert not events("pool.change_worker", ada)
     other = more_servers()
     changed = steering.change_worker(ada, worker=worker, change=steering.Change(address=other.url))
     assert changed.address == other.url
-    assert other.requests[0].headers["Authorization"] == "Bearer key"
     taken = register_worker(model_name="scripted", address=scripted_server.url)
     with pytest.raises(ConflictError):
         steering.change_worker(ada, worker=taken, change=steering.Change(address=other.url))
+
+
+def test_a_kept_key_goes_to_no_other_server(
+    ada: User, scripted_server: ScriptedServer, more_servers: Callable[[], ScriptedServer]
+) -> None:
+    """Whoever may enter an address could otherwise read the key there."""
+    worker, other = register_worker(model_name="scripted", address=scripted_server.url, api_key="key"), more_servers()
+    with pytest.raises(BadInputError, match="Give the key again"):
+        steering.change_worker(ada, worker=worker, change=steering.Change(address=other.url), despite=True)
+    assert not other.requests
+    steering.change_worker(ada, worker=worker, change=steering.Change(address=f"{scripted_server.url}/"))
+    steering.change_worker(ada, worker=worker, change=steering.Change(address=other.url, api_key="its own"))
+    assert other.requests[0].headers["Authorization"] == "Bearer its own"
 
 
 def test_one_that_was_removed_while_it_was_tried_out_is_said_to_be_gone(
@@ -175,7 +187,7 @@ def test_one_that_was_removed_while_it_was_tried_out_is_said_to_be_gone(
         steering.change_worker(ada, worker=worker, change=steering.Change(api_key="new"))
     with pytest.raises(ConflictError, match="was removed meanwhile"):
         steering.drain_worker(ada, worker=worker)
-    assert not events("pool.change_worker") and not events("pool.drain_worker")
+    assert not events("pool.change_worker", ada) and not events("pool.drain_worker", ada)
 
 
 def test_draining_resuming_and_switching_off(signed_in: SignIn, ada: User) -> None:
@@ -185,8 +197,8 @@ def test_draining_resuming_and_switching_off(signed_in: SignIn, ada: User) -> No
         assert browser.post(reverse(f"pool:{name}", args=[worker.id])).status_code == 302
         worker.refresh_from_db()
         assert worker.state == state
-    assert len(events("pool.switch_off_worker")) == 1
-    assert events("pool.drain_worker")[0].payload == {"before": "healthy"}
+    assert len(events("pool.switch_off_worker", ada)) == 1
+    assert events("pool.drain_worker", ada)[0].payload == {"before": "healthy"}
 
 
 def running_sample(worker: Worker, running: int) -> None:
@@ -204,7 +216,7 @@ def test_a_server_that_writes_is_not_removed_by_mistake(signed_in: SignIn, ada: 
     assert "Remove it all the same" in page
     signed_in(ada).post(reverse("pool:remove_server", args=[worker.id]), {"despite": "on"})
     assert not Worker.objects.exists()
-    (event,) = events("pool.remove_worker")
+    (event,) = events("pool.remove_worker", ada)
     assert event.payload["running"] == 2
 
 
@@ -324,7 +336,7 @@ def test_a_price_is_set_and_recorded(signed_in: SignIn, with_key: SignIn, ada: U
     body = json.dumps({"price_in": "0.25", "watts": 700})
     answer = with_key(ada).patch(f"/api/v1/models/{model.id}", body, content_type="application/json")
     assert (answer.status_code, answer.json()["price_in"], answer.json()["watts"]) == (200, "0.25", 700)
-    (event,) = events("pool.change_model")
+    (event,) = events("pool.change_model", ada)
     assert event.payload["watts"] == {"before": None, "after": 700}
     assert with_key(ada).get("/api/v1/models").json()["next"] is None
     wrong = with_key(ada).patch(f"/api/v1/models/{model.id}", '{"price_in": "-1"}', content_type="application/json")

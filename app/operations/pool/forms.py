@@ -89,7 +89,11 @@ class ChangeServerForm(forms.Form):
     def __init__(self, data: QueryDict | None = None, *, worker: Worker) -> None:
         super().__init__(data, initial={"address": worker.address, "kind": worker.kind, "capacity": worker.capacity})
         if worker.has_api_key():
-            self.fields["api_key"].help_text = "One is kept, and is never shown again. Write here only to replace it."
+            self.fields[
+                "api_key"
+            ].help_text = (
+                "One is kept, and is never shown again. Write here to replace it, or when the address changes."
+            )
         else:
             self.fields["api_key"].help_text = "If it wants one. Kept encrypted, and never shown again."
             del self.fields["forget_api_key"]

@@ -7,6 +7,7 @@ comes into the pool, it takes the demonstration's place.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
 
 from django.db import IntegrityError, transaction
 
@@ -104,7 +105,8 @@ def add_worker(actor: User, *, server: Server, despite: bool = False) -> Added:
 def change_worker(actor: User, *, worker: Worker, change: Change, despite: bool = False) -> Worker:
     """Change a server's entry. A new address or key is tried out first, as when it is added.
 
-    Raises FailedTestError, or ConflictError when another entry has the address.
+    Raises FailedTestError, ConflictError when another entry has the address, or BadInputError when a kept key would go
+    to another server: who enters addresses is not who may read keys.
     """
     require(actor, RIGHT)
     wanted = {name: value for name, value in vars(change).items() if value is not None}
@@ -113,6 +115,9 @@ def change_worker(actor: User, *, worker: Worker, change: Change, despite: bool 
     if "address" in wanted:
         wanted["address"] = tidy_address(wanted["address"])[0]
     api_key = wanted.pop("api_key", None)
+    is_elsewhere = urlsplit(wanted.get("address", worker.address))[:2] != urlsplit(worker.address)[:2]
+    if is_elsewhere and worker.api_key_encrypted and api_key is None:
+        raise BadInputError("Give the key again: the one that is kept is not sent to another server.")
     if api_key is not None or wanted.get("address", worker.address) != worker.address:
         report = check_server(_candidate_of(worker, replace(change, **wanted)))
         if not (report.is_usable or despite):
