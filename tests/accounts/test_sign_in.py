@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from django.core.cache import cache
 from django.test import Client
@@ -13,8 +15,10 @@ from tests.factories import PASSWORD
 
 
 @pytest.fixture(autouse=True)
-def without_counted_failures() -> None:
+def without_counted_failures() -> Iterator[None]:
     """allauth counts failed attempts in the cache, which outlives a test."""
+    cache.clear()
+    yield
     cache.clear()
 
 

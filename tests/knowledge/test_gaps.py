@@ -154,7 +154,11 @@ def test_a_gap_is_assigned_closed_and_reopened(gap, handbook, olivia, alice):
     with pytest.raises(ConflictError):
         close_gap(actor=olivia, gap=gap, reason="Again.")
     assert reopen_gap(actor=olivia, gap=gap).state == Gap.State.ASSIGNED
-    deeds = list(AuditEvent.objects.filter(action__startswith="gap.").order_by("at").values_list("action", flat=True))
+    deeds = list(
+        AuditEvent.objects.filter(action__startswith="gap.", actor=str(olivia.pk))
+        .order_by("at")
+        .values_list("action", flat=True)
+    )
     assert deeds == ["gap.assign", "gap.close", "gap.reopen"]
 
 
@@ -219,7 +223,7 @@ def test_gaps_are_revisited_after_publishing_and_once_a_day(gap, handbook, publi
     assert revisit_gaps() == 1
     closed = Gap.objects.get()
     assert closed.state == Gap.State.CLOSED
-    assert AuditEvent.objects.filter(action="gap.ask_again", actor="system").count() == 1
+    assert AuditEvent.objects.get(action="gap.ask_again", object=f"gap:{gap.pk}").actor == "system"
 
 
 def test_a_gap_of_a_suspended_person_waits_for_a_hand(gap, handbook, publish, ada, alice):

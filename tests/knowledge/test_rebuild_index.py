@@ -48,10 +48,8 @@ def test_another_model_is_built_beside_and_swapped_in(ada: User, alice: User, ot
     before.refresh_from_db()
     assert before.state == State.READY
     assert best(alice, "when are salaries paid each month") == "Pay"
-    assert list(AuditEvent.objects.filter(action__startswith="index.").values_list("action", flat=True)) == [
-        "index.build",
-        "index.serve",
-    ]
+    deeds = AuditEvent.objects.filter(action__startswith="index.", actor=str(ada.pk)).order_by("at")
+    assert list(deeds.values_list("action", flat=True)) == ["index.build", "index.serve"]
 
 
 def test_swapping_back_takes_what_was_published_since(
@@ -247,7 +245,7 @@ def test_an_index_is_given_up_in_batches_and_leaves_nothing(
     kept = serving_generation().embeddings.count()
     remove_generation(actor=ada, generation=generation)
     remove_generation(actor=ada, generation=generation)
-    assert AuditEvent.objects.filter(action="index.remove").count() == 1
+    assert AuditEvent.objects.filter(action="index.remove", actor=str(ada.pk)).count() == 1
     monkeypatch.setattr(building, "DELETED_AT_ONCE", 1)
     assert clear(generation.pk, seconds=0)
     assert clear(generation.pk) is None
@@ -325,7 +323,7 @@ def test_only_administrators_may(olivia: User, other: Model, published: Source, 
     with pytest.raises(NotAllowedError):
         deeds[deed]()
     assert IndexGeneration.objects.get().state == State.SERVING
-    assert AuditEvent.objects.filter(action="knowledge.rebuild_index", outcome="denied").count() == 1
+    assert AuditEvent.objects.get(actor=str(olivia.pk), outcome="denied").action == "knowledge.rebuild_index"
 
 
 def test_a_changed_setting_leaves_the_old_index_in_service(

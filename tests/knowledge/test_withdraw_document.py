@@ -16,7 +16,7 @@ def test_withdrawing_twice_is_one_deed(olivia: User, handbook: Source, publish: 
     document = publish(handbook)
     withdraw_document(actor=olivia, document=document)
     assert withdraw_document(actor=olivia, document=document).state == Document.State.WITHDRAWN
-    assert AuditEvent.objects.filter(action="document.withdraw").count() == 1
+    assert AuditEvent.objects.filter(action="document.withdraw", object=f"document:{document.pk}").count() == 1
 
 
 def test_the_last_version_comes_back(olivia: User, handbook: Source, publish: Publish) -> None:
