@@ -134,10 +134,16 @@ def test_without_any_server_nothing_is_connected(monkeypatch: pytest.MonkeyPatch
     assert connect_configured_worker() is None
 
 
-def test_model_url_takes_the_place_of_the_embedded_server(monkeypatch: pytest.MonkeyPatch, settings: object) -> None:
+@pytest.fixture
+def embedded(monkeypatch: pytest.MonkeyPatch) -> Worker:
     monkeypatch.setattr(paths, "llama_address", lambda: "http://127.0.0.1:20001/v1")
     monkeypatch.setattr(paths, "llama_key", lambda: None)
-    connect_configured_worker()
+    worker = connect_configured_worker()
+    assert worker is not None
+    return worker
+
+
+def test_model_url_takes_the_place_of_the_embedded_server(embedded: Worker, settings: object) -> None:
     for name, value in (("MODEL_URL", "https://host/v1"), ("MODEL_NAME", "big"), ("MODEL_API_KEY", "k")):
         setattr(settings, name, value)
     worker = connect_configured_worker()
@@ -145,38 +151,23 @@ def test_model_url_takes_the_place_of_the_embedded_server(monkeypatch: pytest.Mo
     assert list(load_targets()) == ["big"]
 
 
-def test_what_an_administrator_switched_off_stays_off_over_a_start(
-    monkeypatch: pytest.MonkeyPatch, settings: object
-) -> None:
-    monkeypatch.setattr(paths, "llama_address", lambda: "http://127.0.0.1:20001/v1")
-    monkeypatch.setattr(paths, "llama_key", lambda: None)
-    worker = connect_configured_worker()
-    assert worker is not None
-    set_worker_state(worker, WorkerState.OFF)
-    assert connect_configured_worker() == worker and load_targets() == {}
-    set_worker_state(worker, WorkerState.HEALTHY)
-    settings.MODEL_URL, settings.MODEL_NAME = "https://host/v1", "big"  # type: ignore[attr-defined]
-    connect_configured_worker()
-    settings.MODEL_URL = None  # type: ignore[attr-defined]
-    connect_configured_worker()
-    worker.refresh_from_db()
-    assert worker.state == WorkerState.HEALTHY  # nobody switched it off but MODEL_URL
+def test_what_an_administrator_switched_off_stays_off_over_a_start(embedded: Worker) -> None:
+    set_worker_state(embedded, WorkerState.OFF)
+    assert connect_configured_worker() == embedded and load_targets() == {}
 
 
-def test_what_was_switched_off_stays_off_after_model_url_took_its_place(
-    monkeypatch: pytest.MonkeyPatch, settings: object
+@pytest.mark.parametrize("state", [WorkerState.HEALTHY, WorkerState.OFF, WorkerState.DRAINING])
+def test_after_model_url_the_embedded_server_is_again_as_it_was_left(
+    embedded: Worker, settings: object, state: WorkerState
 ) -> None:
-    monkeypatch.setattr(paths, "llama_address", lambda: "http://127.0.0.1:20001/v1")
-    monkeypatch.setattr(paths, "llama_key", lambda: None)
-    worker = connect_configured_worker()
-    assert worker is not None
-    set_worker_state(worker, WorkerState.OFF)
+    set_worker_state(embedded, state)
     settings.MODEL_URL, settings.MODEL_NAME = "https://host/v1", "big"  # type: ignore[attr-defined]
     connect_configured_worker()
+    assert list(load_targets()) == ["big"]
     settings.MODEL_URL = None  # type: ignore[attr-defined]
     connect_configured_worker()
-    worker.refresh_from_db()
-    assert worker.state == WorkerState.OFF
+    embedded.refresh_from_db()
+    assert embedded.state == state
 
 
 def test_another_model_of_the_same_server_says_nothing_of_the_one_at_model_url(settings: object) -> None:
