@@ -112,12 +112,12 @@ class ConversationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             self._follows[message_id] = asyncio.create_task(self._forward(message_id))
 
     async def _forward(self, message_id: UUID) -> None:
-        after = self._seen.get(message_id, 0)
+        after = seen = self._seen.get(message_id, 0)
         try:
             async for batch in follow(message_id, 0 if self.rendering.replays else after, self._wakes[message_id]):
                 for frame in await self.rendering.frames(batch, after):
                     await self.send(frame)
-                self._seen[message_id] = max(after, batch[-1].seq) if batch else after
+                seen = max(after, batch[-1].seq)
         except asyncio.CancelledError:
             raise
         except OSError:
@@ -126,6 +126,8 @@ class ConversationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             # A reader's line must not end the process or stay silent: close it, the page comes back and resumes.
             log.exception("forwarding %s failed", message_id)
             await self.close(1011)
+        finally:
+            self._seen[message_id] = seen
 
 
 class NothingHere(AsyncWebsocketConsumer):  # type: ignore[misc]

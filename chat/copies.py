@@ -15,7 +15,7 @@ import select
 import socket
 import time
 from collections.abc import Callable
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any, cast
 from uuid import UUID
 from weakref import WeakKeyDictionary
@@ -185,7 +185,6 @@ async def read_copies(message_id: UUID, after: int) -> list[Event]:
 # --- how an event is written ---------------------------------------------------------------------------------------
 
 
-@lru_cache(4096)
 def _key(message_id: UUID) -> str:
     return f"parley:stream:{message_id}"
 

@@ -1,7 +1,7 @@
 """The pace at which text reaches readers: frames of 33 ms or more, from one clock for all streams of an event loop.
 
 A timer and a task for each token would cost more than the token. So whoever waits for the next frame leaves a
-callback, and one timer serves all of them. A frame is cut into eight beats: streams that began at different times
+callback, and one timer serves all of them. A frame is cut into four beats: streams that began at different times
 stay on different beats, so that their work never comes all at once and the last of them does not wait for the first.
 The more streams there are, the longer is a frame: each reads in slightly wider strides, and all of them for less.
 """
@@ -12,14 +12,14 @@ from weakref import WeakKeyDictionary
 
 FRAME_SECONDS = 0.033
 LONGEST_FRAME_SECONDS = 0.1
-CROWD = 128  # so many streams make a frame twice as long
-BEATS = 8
+CROWD = 48  # so many streams make a frame twice as long
+BEATS = 4
 
 Callback = Callable[[], None]
 
 
 def frame_seconds(streams: int) -> float:
-    """How long a frame is while so many streams share the clock: 33 ms for one, 50 ms for 64, 100 ms at most."""
+    """How long a frame is while so many streams share the clock: 33 ms for one, 77 ms for 64, 100 ms at most."""
     return min(LONGEST_FRAME_SECONDS, FRAME_SECONDS * (1 + streams / CROWD))
 
 

@@ -67,10 +67,10 @@ class _Seam:
     """A rendered text, and where in its HTML more words would go: between ``before`` and ``after``.
 
     Plain words after a word, on a line that is a line of text already, can neither open nor close anything. So they
-    appear where any other letter would, which is found out with one that no text has.
+    appear where any other letter would, which is found out with one that no text has. Spaces at the end are not shown.
     """
 
-    text: str
+    length: int
     links: Links
     before: str
     after: str
@@ -78,21 +78,19 @@ class _Seam:
 
     @classmethod
     def of(cls, text: str, links: Links) -> _Seam:
-        if text[-1:].isalnum() and any(map(str.isalpha, text[text.rfind("\n") + 1 :])):
+        if text.removesuffix(" ")[-1:].isalnum() and any(map(str.isalpha, text[text.rfind("\n") + 1 :])):
             before, *rest = render(text + _LETTER, links).split(_LETTER)
             if len(rest) == 1 and _ENDS.fullmatch(rest[0]):
-                return cls(text, links, before, rest[0], can_grow=True)
-        return cls(text, links, render(text, links) if text.strip() else "", "", can_grow=False)
+                return cls(len(text), links, before, rest[0], can_grow=True)
+        return cls(len(text), links, render(text, links) if text.strip() else "", "", can_grow=False)
 
-    def fits(self, text: str, links: Links) -> bool:
-        if links is not self.links or not text.startswith(self.text):
-            return False
-        added = text[len(self.text) :]
-        return not added or (self.can_grow and _PLAIN.fullmatch(added) is not None)
+    def takes(self, added: str) -> bool:
+        """Whether a text that grows by this can still be shown by ``html``."""
+        return self.can_grow and _PLAIN.fullmatch(added) is not None
 
     def html(self, text: str) -> str:
-        """Of a text that fits."""
-        return self.before + text[len(self.text) :].rstrip(" ") + self.after
+        """Of the text, with all that it has taken since."""
+        return (self.before + text[self.length :]).rstrip(" ") + self.after if self.can_grow else self.before
 
 
 @dataclass
@@ -111,6 +109,8 @@ class Growing:
     def add(self, text: str) -> str:
         """Take more text; return the HTML of the blocks that this closed (may be empty)."""
         self.tail += text
+        if self._seam and text and not self._seam.takes(text):
+            self._seam = None
         if "\n" not in text:
             return ""
         end = self._closed_until()
@@ -120,7 +120,7 @@ class Growing:
         return render(closed, self.links)
 
     def open_html(self) -> str:
-        if self._seam is None or not self._seam.fits(self.tail, self.links):
+        if self._seam is None or self._seam.links is not self.links:
             self._seam = _Seam.of(self.tail, self.links)
         return self._seam.html(self.tail)
 
