@@ -21,8 +21,8 @@ from app.operations.pool.api import router as pool_router
 from app.operations.usage_api import router as usage_router
 from app.web.middleware import error_body
 from chat.api import router as chat_router
-from chat.openai_api import router as openai_router
-from chat.openai_schemas import error_body as openai_body
+from chat.openai.api import router as openai_router
+from chat.openai.schemas import error_body as openai_body
 from knowledge.api import router as knowledge_router
 from knowledge.errors import TooLargeError
 from moderation.api import router as moderation_router

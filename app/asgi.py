@@ -16,7 +16,7 @@ from accounts.sockets import SignedIn  # noqa: E402
 from app.inference.watching.watcher import watcher  # noqa: E402
 from app.web.bodies import LimitBodies  # noqa: E402
 from chat.routing import websocket_urlpatterns  # noqa: E402
-from chat.runner import runner  # noqa: E402
+from chat.writing.runner import runner  # noqa: E402
 
 FORM_BYTES = 1_000_000  # what a form may add to its largest file
 

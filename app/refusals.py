@@ -15,7 +15,7 @@ from django.utils.decorators import sync_and_async_middleware
 
 from app.errors import ParleyError
 from app.web.middleware import error_body
-from chat.openai_schemas import error_body as openai_body
+from chat.openai.schemas import error_body as openai_body
 
 Shape = Callable[[ParleyError], dict[str, Any]]
 Answer = HttpResponse | Awaitable[HttpResponse]

@@ -19,7 +19,7 @@ from app.web.paging import MAX_LIMIT, newest_first
 from bench.harness import Goal, Row, interleaved
 from bench.house import House
 from chat.models import Assistant, Conversation
-from chat.queries import SIDEBAR_ROWS, sidebar_of
+from chat.pages.queries import SIDEBAR_ROWS, sidebar_of
 
 ROWS, DEPTH = 100_000, 90_000
 CALLS = 60

@@ -19,8 +19,8 @@ from accounts.audit import SYSTEM
 from accounts.people import create_person
 from bench.harness import BenchError, Goal, Row, interleaved
 from bench.house import House
-from chat.asking import start_conversation
 from chat.models import Assistant
+from chat.verbs.asking import start_conversation
 
 CALLS = 40
 CONVERSATIONS = 60

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from accounts.keys import create_key
 from accounts.models import User
 from accounts.people import create_person
-from chat.asking import start_conversation
 from chat.models import Assistant
+from chat.verbs.asking import start_conversation
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from django.http import HttpRequest
 from accounts.admin import AuditedAdmin, ReadOnlyAdmin
 from accounts.callers import reader
 from app.errors import BadInputError
-from chat import prompts
 from chat.assistants import check_chain, write_prompt
+from chat.composing import prompts
 from chat.models import Assistant, PromptVersion
 
 

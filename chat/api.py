@@ -12,15 +12,16 @@ from ninja import Router, Status
 from accounts.callers import caller
 from app.errors import BadInputError, NotFoundError
 from app.web.threads import in_thread
-from chat import schemas, telling
-from chat.asking import ask, regenerate, start_conversation
-from chat.continuing import continue_answer
-from chat.events import read_number
-from chat.following import follow
-from chat.leaving import reading
+from chat import schemas
 from chat.models import Assistant, Conversation, Message
-from chat.rating import rate_answer
-from chat.stopping import stop_answer
+from chat.streaming import telling
+from chat.streaming.events import read_number
+from chat.streaming.following import follow
+from chat.verbs.asking import ask, regenerate, start_conversation
+from chat.verbs.continuing import continue_answer
+from chat.verbs.leaving import reading
+from chat.verbs.rating import rate_answer
+from chat.verbs.stopping import stop_answer
 
 router = Router(tags=["Chat"])
 

@@ -207,7 +207,7 @@ class Message(models.Model):
     error = models.CharField(max_length=300, blank=True, help_text="Why it ended so, in words for its reader.")
     evidence = models.JSONField(default=list, help_text="Passages shown with it, best first.")
     seq = models.PositiveIntegerField(default=0, help_text="Sequence number of its last event.")
-    log = models.JSONField(default=list, help_text="[seq, type, value] of its events; see chat.events.")
+    log = models.JSONField(default=list, help_text="[seq, type, value] of its events; see chat.streaming.events.")
     lease_owner = models.CharField(max_length=64, blank=True, editable=False)
     lease_until = models.DateTimeField(null=True, editable=False)
     fence = models.PositiveIntegerField(default=0, editable=False)

@@ -13,27 +13,18 @@ from channels.layers import get_channel_layer
 from django.dispatch import receiver
 
 from accounts.signals import access_ended
-from chat.finishing import CONTENT_KIND
-from chat.hearing import WRITERS
-from chat.releasing import apply_decision
-from chat.runner import runner
 from chat.signals import conversation_changed, stop_asked
+from chat.streaming.groups import lines_of, watchers_of
+from chat.writing.finishing import CONTENT_KIND
+from chat.writing.hearing import WRITERS
+from chat.writing.releasing import apply_decision
+from chat.writing.runner import runner
 from moderation.models import Case, Decision
 from moderation.signals import case_decided
 
 log = logging.getLogger(__name__)
 
 NEWS_SECONDS = 0.03
-
-
-def watchers_of(conversation_id: UUID) -> str:
-    """The channel group of everyone who has this conversation open."""
-    return f"conversation.{conversation_id}"
-
-
-def lines_of(user_id: UUID) -> str:
-    """The channel group of all sockets that a person has open."""
-    return f"person.{user_id}"
 
 
 @receiver(stop_asked)

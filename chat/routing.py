@@ -1,6 +1,6 @@
 from django.urls import path, re_path
 
-from chat.consumers import ConversationConsumer, NothingHere
+from chat.socket.consumers import ConversationConsumer, NothingHere
 
 websocket_urlpatterns = [
     path("ws/conversations/<uuid:conversation_id>/", ConversationConsumer.as_asgi()),

@@ -8,7 +8,7 @@ from uuid import UUID
 from celery import shared_task
 from kombu.exceptions import OperationalError
 
-from chat import noting
+from chat.writing import noting
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ import pytest
 import uvicorn
 
 from app.asgi import application
-from chat.events import MAX_FRAME_BYTES
+from chat.streaming.events import MAX_FRAME_BYTES
 from tests.chat.test_killed_process import free_port
 
 

@@ -18,9 +18,9 @@ from app.demo import accounts
 from app.demo.company import FOLDER, READERS
 from app.errors import ParleyError
 from app.inference.models import Model
-from chat.asking import ask, start_conversation
 from chat.assistants import create_assistant
 from chat.models import Assistant, Message
+from chat.verbs.asking import ask, start_conversation
 from knowledge.models import Document, Sync
 from knowledge.syncs.importing import Visit, bring_in, look
 from knowledge.syncs.tallying import Seen

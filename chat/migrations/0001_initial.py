@@ -71,7 +71,7 @@ class Migration(migrations.Migration):
                 ('error', models.CharField(blank=True, help_text='Why it ended so, in words for its reader.', max_length=300)),
                 ('evidence', models.JSONField(default=list, help_text='Passages shown with it, best first.')),
                 ('seq', models.PositiveIntegerField(default=0, help_text='Sequence number of its last event.')),
-                ('log', models.JSONField(default=list, help_text='[seq, type, value] of its events; see chat.events.')),
+                ('log', models.JSONField(default=list, help_text='[seq, type, value] of its events; see chat.streaming.events.')),
                 ('lease_owner', models.CharField(blank=True, editable=False, max_length=64)),
                 ('lease_until', models.DateTimeField(editable=False, null=True)),
                 ('fence', models.PositiveIntegerField(default=0, editable=False)),

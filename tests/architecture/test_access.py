@@ -17,7 +17,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from accounts.models import Group, User
 from app.api import api, openai_api
-from chat.socket_actions import ACTIONS
+from chat.socket.actions import ACTIONS
 from tests.architecture.access_matrix import ANYBODY, API, PAGES, SIGNED_IN, SIGNED_OUT, SOCKET_ACTIONS, Row
 from tests.architecture.world import make_world
 from tests.conftest import SignIn

@@ -12,7 +12,7 @@ from accounts.models import Group, User
 from app.asgi import application
 from app.web.threads import in_thread
 from chat.models import Message
-from chat.runner import runner
+from chat.writing.runner import runner
 from tests import factories
 from tests.architecture.access_matrix import SOCKET_ACTIONS
 from tests.conftest import SignIn

@@ -11,9 +11,9 @@ from accounts.keys import create_key
 from accounts.models import User
 from app.inference.registry import ensure_model, register_worker
 from app.inference.scripted_server import ScriptedServer
-from chat.asking import start_conversation
 from chat.models import Assistant, Conversation
-from chat.runner import runner
+from chat.verbs.asking import start_conversation
+from chat.writing.runner import runner
 from tests.inference.fixtures import scripted_server
 
 __all__ = ["scripted_server"]

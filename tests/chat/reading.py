@@ -13,7 +13,7 @@ from channels.testing import WebsocketCommunicator
 
 from accounts.models import AuditEvent
 from app.asgi import application
-from chat.renderings import SUBPROTOCOL
+from chat.socket.renderings import SUBPROTOCOL
 
 Frame = dict[str, Any]
 

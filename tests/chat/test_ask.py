@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from app.errors import BadInputError, NotFoundError
-from chat.asking import ask, start_conversation
 from chat.models import Message
+from chat.verbs.asking import ask, start_conversation
 from tests.chat.reading import Reader, events_about, seqs_of, text_of
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -9,8 +9,8 @@ import pytest
 from app.inference.registry import ensure_model, register_worker
 from app.web.ids import new_id
 from app.web.threads import in_thread
+from chat.composing.setups import bucket_of, load_setup
 from chat.models import Generation
-from chat.setups import bucket_of, load_setup
 from tests.chat.reading import Reader
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -6,9 +6,9 @@ from django.utils import timezone
 
 from accounts.models import AuditEvent
 from app.web.threads import in_thread
-from chat.asking import start_conversation
+from chat.composing.taking_up import Kept
 from chat.models import Assistant, Message
-from chat.taking_up import Kept
+from chat.verbs.asking import start_conversation
 from knowledge.models import Passage
 from knowledge.sources import Readers, create_source
 from moderation.models import Case

@@ -6,8 +6,8 @@ import pytest
 from django.db.backends.utils import CursorWrapper
 
 from app.web.threads import in_thread
-from chat.asking import start_conversation
 from chat.models import Assistant
+from chat.verbs.asking import start_conversation
 from tests.chat.reading import Reader
 from tests.factories import make_source
 from tests.knowledge.conftest import publish

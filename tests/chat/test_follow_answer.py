@@ -8,10 +8,10 @@ import redis.asyncio
 from django.conf import settings as real_settings
 
 from app.web.ids import new_id
-from chat import copies, streams, telling
-from chat.copies import copier, read_copies
-from chat.events import Event
 from chat.models import Message
+from chat.streaming import copies, streams, telling
+from chat.streaming.copies import copier, read_copies
+from chat.streaming.events import Event
 from tests.chat.lines import HeldLine
 from tests.chat.reading import Reader, seqs_of, text_of
 
@@ -75,7 +75,7 @@ async def test_another_process_reads_it_from_valkey(running, slow, conversation,
         await first.ask("Go on")
         await first.until("delta")
         # What a process sees that does not write this answer: no stream of its own.
-        monkeypatch.setattr("chat.following.find_stream", lambda message_id: None)
+        monkeypatch.setattr("chat.streaming.following.find_stream", lambda message_id: None)
         async with Reader(conversation.id, key=alice_key) as elsewhere:
             await asyncio.gather(first.until("done"), elsewhere.until("done"))
     assert elsewhere.frames == first.frames
@@ -117,7 +117,7 @@ async def test_a_long_text_is_cut_into_frames_of_64_kb(running, conversation, al
 
 async def test_an_answer_nobody_began_is_swept_up(running, alice, writer):
     from app.web.threads import in_thread
-    from chat.asking import start_conversation
+    from chat.verbs.asking import start_conversation
 
     conversation = await in_thread(start_conversation, alice, assistant=writer)
     question = await Message.objects.acreate(conversation=conversation, role="user", state="done", text="Forgotten?")

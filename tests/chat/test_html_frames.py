@@ -5,10 +5,10 @@ import re
 import pytest
 
 from app.web.threads import in_thread
-from chat import telling
-from chat.events import Event
-from chat.presenting import view_of
-from chat.renderings import HtmlRendering
+from chat.pages.presenting import view_of
+from chat.socket.renderings import HtmlRendering
+from chat.streaming import telling
+from chat.streaming.events import Event
 from tests.chat.reading import Reader
 
 pytestmark = pytest.mark.django_db(transaction=True)

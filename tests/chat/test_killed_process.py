@@ -16,7 +16,7 @@ import pytest
 from websockets.sync.client import connect
 
 from chat.models import Message
-from chat.renderings import SUBPROTOCOL
+from chat.socket.renderings import SUBPROTOCOL
 from tests.chat.reading import seqs_of, text_of
 
 pytestmark = pytest.mark.django_db(transaction=True)

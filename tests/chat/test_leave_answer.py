@@ -11,11 +11,12 @@ from channels_redis.pubsub import RedisPubSubChannelLayer
 from django.conf import settings
 
 from app.web.threads import in_thread
-from chat import api, leaving
+from chat import api
 from chat.models import Message
 from chat.receivers import watchers_of
-from chat.runner import runner
-from chat.stopping import leave_conversation
+from chat.verbs import leaving
+from chat.verbs.stopping import leave_conversation
+from chat.writing.runner import runner
 from tests import factories
 from tests.chat.reading import Reader, events_about
 from tests.serving import server

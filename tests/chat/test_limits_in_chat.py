@@ -20,10 +20,10 @@ from accounts.keys import create_key
 from accounts.models import AuditEvent, LimitCount, Reservation, Spending, User
 from app.inference.models import Model
 from app.web.threads import in_thread
-from chat import metering
-from chat.asking import ask, regenerate, start_conversation
 from chat.models import Conversation, Generation, Message
-from chat.runner import runner
+from chat.verbs.asking import ask, regenerate, start_conversation
+from chat.writing import metering
+from chat.writing.runner import runner
 from tests import factories
 from tests.chat.reading import Reader
 

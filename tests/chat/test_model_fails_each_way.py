@@ -27,8 +27,8 @@ from app.inference.scripted_server import WORDS, ScriptedServer
 from app.inference.types import Deadlines
 from app.web.threads import in_thread
 from chat.models import Conversation, Generation, Message
-from chat.runner import runner
-from chat.streams import find_stream
+from chat.streaming.streams import find_stream
+from chat.writing.runner import runner
 from tests.chat.reading import Reader, seqs_of, text_of
 from tests.inference.fixtures import StartServer, more_servers, new_root
 

@@ -7,10 +7,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from app.web.threads import in_thread
-from chat import noting, tasks
-from chat.asking import start_conversation
+from chat import tasks
 from chat.models import Assistant, Feedback, Generation, Message
-from chat.rating import rate_answer
+from chat.verbs.asking import start_conversation
+from chat.verbs.rating import rate_answer
+from chat.writing import noting
 from knowledge.models import Gap, GapQuestion
 from knowledge.sources import Readers, create_source
 from moderation.policies import create_policy

@@ -4,8 +4,8 @@ import orjson
 import pytest
 
 from app.web.threads import in_thread
-from chat.asking import start_conversation
 from chat.models import Assistant, Citation
+from chat.verbs.asking import start_conversation
 from knowledge.models import Version
 from knowledge.sources import Readers, create_source
 from moderation.cases import claim_case, decide_case

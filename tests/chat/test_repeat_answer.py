@@ -16,10 +16,10 @@ from accounts.models import Group
 from app.inference.registry import ensure_model, register_worker
 from app.inference.types import ChatMessage, CompletionRequest
 from app.web.threads import in_thread
-from chat import briefing, repeating
-from chat.asking import start_conversation
 from chat.assistants import write_prompt
+from chat.composing import briefing, repeating
 from chat.models import Assistant, Conversation, Feedback, Generation, Message
+from chat.verbs.asking import start_conversation
 from knowledge.models import Source
 from knowledge.retrieval.found import Found, Part
 from knowledge.sources import Readers, create_source

@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from chat import saving
-from chat.leases import Draft, checkpoint
 from chat.models import Message
+from chat.writing import saving
+from chat.writing.leases import Draft, checkpoint
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -3,7 +3,7 @@
 from uuid import uuid4
 
 from app.web.markdown import render
-from chat.quotation import say
+from chat.composing.quotation import say
 from knowledge.retrieval.found import Found
 from knowledge.retrieval.quoting import Quote
 

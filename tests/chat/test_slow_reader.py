@@ -9,7 +9,7 @@ import pytest
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.sync.client import ClientConnection, connect
 
-from chat.renderings import SUBPROTOCOL
+from chat.socket.renderings import SUBPROTOCOL
 from tests.chat.reading import seqs_of, text_of
 from tests.serving import server
 

@@ -9,12 +9,12 @@ from accounts.models import AuditEvent
 from app.errors import NotAllowedError, NotFoundError, NotSignedInError
 from app.inference.registry import ensure_model
 from app.web.threads import in_thread
-from chat.asking import ask, regenerate, start_conversation
 from chat.assistants import write_prompt
-from chat.keeping import delete_conversation
+from chat.composing.setups import Setup
 from chat.models import Assistant, Message
-from chat.setups import Setup
-from chat.standing import stand
+from chat.verbs.asking import ask, regenerate, start_conversation
+from chat.verbs.keeping import delete_conversation
+from chat.verbs.standing import stand
 from moderation.policies import create_policy, save_rules
 from tests import factories
 from tests.chat.reading import Reader

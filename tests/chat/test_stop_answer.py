@@ -7,8 +7,8 @@ import pytest
 from channels_redis.pubsub import RedisPubSubChannelLayer
 from django.conf import settings
 
-from chat.hearing import WRITERS
 from chat.models import Message
+from chat.writing.hearing import WRITERS
 from tests.chat.reading import Reader, events_about, text_of
 
 pytestmark = pytest.mark.django_db(transaction=True)

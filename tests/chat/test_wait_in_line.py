@@ -9,13 +9,13 @@ import pytest
 from app.inference.models import Worker
 from app.inference.types import Waiting
 from app.web.threads import in_thread
-from chat import telling
-from chat.asking import start_conversation
 from chat.models import Message
-from chat.outlet import TOLD_AGAIN_SECONDS, Outlet
-from chat.presenting import view_of
-from chat.renderings import HtmlRendering
-from chat.streams import Stream
+from chat.pages.presenting import view_of
+from chat.socket.renderings import HtmlRendering
+from chat.streaming import telling
+from chat.streaming.streams import Stream
+from chat.verbs.asking import start_conversation
+from chat.writing.outlet import TOLD_AGAIN_SECONDS, Outlet
 from tests import factories
 from tests.chat.reading import Reader, seqs_of, text_of
 from tests.serving import server

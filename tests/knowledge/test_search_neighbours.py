@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from accounts.models import User
-from chat.evidence import make_cards
+from chat.composing.evidence import make_cards
 from knowledge.models import Passage, Source
 from knowledge.retrieval import look, search
 from knowledge.retrieval.quoting import best_quotes

@@ -1,0 +1,187 @@
+"""An answer as a page shows it, folded from its events: the same fold for a page, a reload and a running stream."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, ClassVar
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.conf import settings
+from django.urls import reverse
+from django.utils import timezone
+
+from app.web.markdown import Growing
+from chat.models import Assistant, Feedback, Message
+from chat.streaming import telling
+from chat.streaming.events import Event
+from knowledge.text.wording import plain
+
+UNDER_WAY = ("queued", "searching", "waiting", "writing", "running")
+SMALL_SUM = Decimal("0.01")
+
+
+@dataclass
+class AnswerView:
+    """What ``chat/_answer.html`` and its parts draw."""
+
+    id: UUID
+    assistant_name: str
+    mode: str
+    model_name: str
+    is_demonstration: bool
+    created_at: datetime
+    role: str = "assistant"
+    state: str = "queued"
+    detail: str = ""
+    place: int = 0
+    wait_seconds: float | None = None
+    continues: bool = False
+    text: str = ""
+    html_closed: str = ""
+    seq: int = 0
+    error: str = ""
+    error_code: str = ""
+    finished_at: datetime | None = None
+    evidence: list[dict[str, Any]] = field(default_factory=list)
+    citations: list[dict[str, Any]] = field(default_factory=list)
+    usage: dict[str, Any] = field(default_factory=dict)
+    timings: dict[str, Any] = field(default_factory=dict)
+    rating: int | None = None
+    rating_reason: str = ""
+    reasons: ClassVar[list[tuple[str, str]]] = Feedback.Reason.choices
+    growing: Growing = field(default_factory=Growing)
+
+    @property
+    def html_open(self) -> str:
+        return self.growing.open_html()
+
+    @property
+    def passage_count(self) -> int:
+        """How many passages the cards are from; several quotes may be from one."""
+        return len({passage["passage_id"] for passage in self.evidence})
+
+    @property
+    def is_under_way(self) -> bool:
+        return self.state in UNDER_WAY
+
+    @property
+    def wait_words(self) -> str:
+        """How long the wait may be, in words; empty while nobody knows."""
+        if not self.wait_seconds:
+            return ""
+        return f"{self.wait_seconds:.0f} s" if self.wait_seconds < 90 else f"{self.wait_seconds / 60:.0f} min"
+
+    @property
+    def may_continue(self) -> bool:
+        """Whether it broke off in what a model wrote: see ``continuing.continue_answer``."""
+        is_cut = self.state == Message.State.DONE and self.usage.get("finish_reason") == "length"
+        return bool(self.text) and self.mode == Assistant.Mode.GENERATE and (self.state in Message.BROKEN_OFF or is_cut)
+
+    @property
+    def written_by(self) -> str:
+        """The model that wrote it: of a chain, or on trial, it may be another than the assistant's."""
+        return str(self.usage.get("model") or self.model_name)
+
+    @property
+    def is_by_another(self) -> bool:
+        return bool(self.model_name) and self.written_by != self.model_name
+
+    @property
+    def repeated_from(self) -> datetime | None:
+        """When the same question was answered in these very words, if they were told again."""
+        at = self.usage.get("repeated_from")
+        return datetime.fromisoformat(at) if at else None
+
+    @property
+    def cost(self) -> str:
+        """What it cost, with as many digits as a small sum needs; empty when that is not known, or was nothing."""
+        amount = Decimal(str(self.usage.get("cost") or 0))
+        digits = 2 if amount >= SMALL_SUM else 6
+        return f"{amount:.{digits}f} {settings.CURRENCY}" if amount else ""
+
+    def apply(self, event: Event) -> str:
+        """Take an event in; return the HTML of the blocks it closed."""
+        self.seq = event.seq
+        data = event.data
+        if event.type == "status":
+            self.state, self.detail = data["state"], data.get("detail", "")
+            self.place, self.wait_seconds = data.get("place", 0), data.get("seconds")
+        elif event.type == "evidence":
+            self._show(data["passages"])
+        elif event.type == "delta":
+            return self._grow(data["text"])
+        elif event.type == "citations":
+            self.citations = data["citations"]
+            self._mark_cited()
+        elif event.type == "error":
+            self.error_code, self.error = data["code"], data["message"]
+        elif event.type == "done":
+            self.state, self.usage, self.timings = data["state"], data["usage"], data["timings"]
+            self.finished_at = self.finished_at or timezone.now()
+        return ""
+
+    def _grow(self, text: str) -> str:
+        if self.state in ("queued", "searching", "waiting"):
+            self.state = "writing"
+        self.text += text
+        closed = self.growing.add(text)
+        self.html_closed += closed
+        return closed
+
+    def _show(self, passages: list[dict[str, Any]]) -> None:
+        self.evidence = [
+            passage | {"quote": plain(passage["quote"]), "url": passage_url(passage), "is_cited": False}
+            for passage in passages
+        ]
+        self.growing.links = {passage["number"]: passage["url"] for passage in self.evidence}
+
+    def _mark_cited(self) -> None:
+        cited = {citation["number"] for citation in self.citations}
+        for passage in self.evidence:
+            passage["is_cited"] = passage["number"] in cited
+
+
+@dataclass(frozen=True)
+class QuestionView:
+    """What ``chat/_question.html`` draws."""
+
+    id: UUID
+    text: str
+    created_at: datetime
+    role: str = "user"
+
+
+def passage_url(passage: dict[str, Any]) -> str:
+    """The address that opens a passage with the quoted span marked."""
+    path = reverse("knowledge:passage", args=[passage["passage_id"]])
+    return path + "?" + urlencode({"start": passage["start"], "end": passage["end"]})
+
+
+def empty_view(message: Message, assistant: Assistant) -> AnswerView:
+    """A view of an answer that has told nothing yet."""
+    model = assistant.model
+    return AnswerView(
+        id=message.id,
+        assistant_name=assistant.name,
+        mode=assistant.mode,
+        model_name=model.name if model else "",
+        is_demonstration=bool(model and model.is_demonstration),
+        created_at=message.created_at,
+        continues=message.continues_id is not None,
+    )
+
+
+def view_of(message: Message, assistant: Assistant) -> AnswerView | QuestionView:
+    """A message as a page shows it. An answer needs what ``telling.load`` reads."""
+    if message.role == Message.Role.USER:
+        return QuestionView(message.id, message.text, message.created_at)
+    view = empty_view(message, assistant)
+    for event in telling.retell(message):
+        view.apply(event)
+    view.finished_at = message.finished_at
+    for one in message.feedback.all():  # only its reader can rate an answer
+        view.rating, view.rating_reason = one.value, one.reason
+    return view

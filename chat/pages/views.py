@@ -1,0 +1,216 @@
+"""The chat pages. Everything works as plain forms; the socket and htmx make it live."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_POST
+
+from accounts.callers import reader
+from accounts.counting import within_limits
+from accounts.errors import LimitReachedError
+from accounts.limit_notices import Standing, notices_for
+from accounts.models import User
+from app.errors import BadInputError
+from chat.models import Assistant, Conversation, Message
+from chat.pages import queries
+from chat.verbs import asking, continuing, keeping, rating, stopping
+
+
+@login_required
+@require_GET
+def home(request: HttpRequest) -> HttpResponse:
+    """The empty page one starts from."""
+    return render(request, "chat/page.html", _new_page(request, request.GET.get("assistant")))
+
+
+def _new_page(request: HttpRequest, slug: str | None) -> dict[str, object]:
+    user = reader(request)
+    assistants = list(Assistant.objects.visible_to(user).select_related("model"))
+    assistant = next((one for one in assistants if one.slug == slug), assistants[0] if assistants else None)
+    context = {"conversation": None, "turns": [], "assistant": assistant, "assistants": assistants}
+    return context | _sidebar(request) | {"notices": _notices(user, assistant)}
+
+
+@login_required
+@require_GET
+def conversation(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
+    return render(request, "chat/page.html", _page_of(request, conversation_id))
+
+
+def _page_of(request: HttpRequest, conversation_id: UUID) -> dict[str, object]:
+    user = reader(request)
+    mine = Conversation.objects.visible_to(user).select_related("assistant__model")
+    found = get_object_or_404(mine, pk=conversation_id)
+    context = {
+        "conversation": found,
+        "assistant": found.assistant,
+        "assistants": [],
+        "turns": queries.turns_of(found),
+    }
+    return context | _sidebar(request, found.id) | {"notices": _notices(user, found.assistant)}
+
+
+def _notices(user: User, assistant: Assistant | None) -> list[Standing]:
+    """The limits that a reader should know to be near."""
+    return notices_for(user, assistant_id=assistant.pk if assistant else None)
+
+
+@login_required
+@require_GET
+def older(request: HttpRequest) -> HttpResponse:
+    """More of the sidebar, as a fragment."""
+    return render(request, "chat/_conversations.html", _sidebar(request))
+
+
+@login_required
+@require_POST
+def ask_first(request: HttpRequest) -> HttpResponse:
+    """A question that begins a conversation."""
+    user = reader(request)
+    slug = request.POST.get("assistant")
+    assistant = get_object_or_404(Assistant.objects.visible_to(user), slug=slug) if slug else None
+    if not request.POST.get("text", "").strip():
+        raise BadInputError("Write a question first.")
+    try:
+        with within_limits():
+            return _ask(request, asking.start_conversation(user, assistant=assistant))
+    except LimitReachedError as error:
+        return _refused(request, _new_page(request, slug), error)
+
+
+@login_required
+@require_POST
+def ask_here(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
+    try:
+        return _ask(request, _mine(request, conversation_id))
+    except LimitReachedError as error:
+        return _refused(request, _page_of(request, conversation_id), error)
+
+
+def _ask(request: HttpRequest, found: Conversation) -> HttpResponse:
+    client_id = request.POST.get("client_id", "")[:64] or None
+    asking.ask(reader(request), conversation=found, text=request.POST.get("text", ""), client_id=client_id)
+    return redirect("chat:conversation", found.id)
+
+
+def _refused(request: HttpRequest, page: dict[str, object], error: LimitReachedError) -> HttpResponse:
+    """The page it was asked on, with the question where it was written and the reason above it."""
+    page |= {"refused": error, "text": request.POST.get("text", "")}
+    response = render(request, "chat/page.html", page, status=error.status)
+    for name, value in error.headers().items():
+        response[name] = value
+    return response
+
+
+@login_required
+@require_POST
+def rename(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
+    found = _mine(request, conversation_id)
+    keeping.rename_conversation(reader(request), conversation=found, title=request.POST.get("title", ""))
+    return _back_to(request, reverse("chat:conversation", args=[found.id]))
+
+
+@login_required
+@require_POST
+def delete(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
+    """Gone from the list, with a way back."""
+    found = _mine(request, conversation_id)
+    keeping.delete_conversation(reader(request), conversation=found)
+    if request.headers.get("HX-Request"):
+        return render(request, "chat/_deleted.html", {"conversation": found})
+    return redirect("chat:home")
+
+
+@login_required
+@require_POST
+def restore(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
+    gone = Conversation.objects.filter(owner=reader(request)).exclude(deleted_at=None)
+    found = get_object_or_404(gone, pk=conversation_id)
+    keeping.restore_conversation(reader(request), conversation=found)
+    if request.headers.get("HX-Request"):
+        return HttpResponse(status=204, headers={"HX-Refresh": "true"})
+    return redirect("chat:conversation", found.id)
+
+
+@login_required
+@require_POST
+def stop(request: HttpRequest, message_id: UUID) -> HttpResponse:
+    answer = _answer(request, message_id)
+    stopping.stop_answer(reader(request), answer=answer)
+    return _done(request, answer)
+
+
+@login_required
+@require_POST
+def again(request: HttpRequest, message_id: UUID) -> HttpResponse:
+    answer = _answer(request, message_id)
+    asking.regenerate(reader(request), answer=answer)
+    return _done(request, answer)
+
+
+@login_required
+@require_POST
+def go_on(request: HttpRequest, message_id: UUID) -> HttpResponse:
+    answer = _answer(request, message_id)
+    continuing.continue_answer(reader(request), answer=answer)
+    return _done(request, answer)
+
+
+@login_required
+@require_POST
+def feedback(request: HttpRequest, message_id: UUID) -> HttpResponse:
+    answer = _answer(request, message_id)
+    value = {"1": 1, "-1": -1}.get(request.POST.get("value", ""), 0)
+    words = {name: request.POST.get(name, "") for name in ("reason", "text")}
+    rating.rate_answer(reader(request), answer=answer, value=value, **words)
+    return _done(request, answer)
+
+
+@login_required
+@require_GET
+def leaving(request: HttpRequest) -> HttpResponse:
+    """Shows where a link in an answer leads before it is followed."""
+    target = request.GET.get("to", "")
+    parts = urlsplit(target)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise BadInputError("This link does not lead to a web page.")
+    return render(request, "chat/leaving.html", {"target": target, "host": parts.hostname})
+
+
+def _sidebar(request: HttpRequest, current: UUID | None = None) -> dict[str, object]:
+    page = queries.sidebar_of(reader(request), request.GET.get("cursor"))
+    return {
+        "conversations": queries.by_day(page.items),
+        "conversations_next": page.next,
+        "current_id": current,
+    }
+
+
+def _mine(request: HttpRequest, conversation_id: UUID) -> Conversation:
+    return get_object_or_404(Conversation.objects.visible_to(reader(request)), pk=conversation_id)
+
+
+def _answer(request: HttpRequest, message_id: UUID) -> Message:
+    answers = Message.objects.visible_to(reader(request)).filter(role=Message.Role.ASSISTANT)
+    return get_object_or_404(answers, pk=message_id)
+
+
+def _done(request: HttpRequest, answer: Message) -> HttpResponse:
+    """Nothing to draw for htmx, since the socket tells the news; a redirect for a plain form."""
+    if request.headers.get("HX-Request"):
+        return HttpResponse(status=204)
+    return redirect("chat:conversation", answer.conversation_id)
+
+
+def _back_to(request: HttpRequest, address: str) -> HttpResponse:
+    if request.headers.get("HX-Request"):
+        response = HttpResponse(status=204)
+        response["HX-Redirect"] = address
+        return response
+    return HttpResponseRedirect(address)

@@ -1,0 +1,154 @@
+"""The two forms of an answer's events on a socket: JSON for programs, HTML fragments for the browser.
+
+Both take batches of events and give frames. The HTML one begins with the whole article, however much of the answer
+there already is, and then sends only what changed: closed blocks once, the open block again.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+from uuid import UUID
+
+import orjson
+from django.template.loader import render_to_string
+
+from app.errors import ParleyError
+from app.web.threads import in_thread
+from chat.pages.presenting import AnswerView, QuestionView, empty_view
+from chat.streaming import telling
+from chat.streaming.events import MAX_FRAME_BYTES, Event
+
+SUBPROTOCOL = "parley.v1+json"
+
+
+class Rendering(Protocol):
+    """How one socket speaks."""
+
+    replays: bool
+
+    async def frames(self, batch: list[Event], after: int) -> list[str]:
+        """Frames for a batch; events up to ``after`` are known to the reader already."""
+        ...
+
+    def refusal(self, error: ParleyError, frame: dict[str, Any]) -> str: ...
+
+
+class JsonRendering:
+    """One frame an event."""
+
+    replays = False
+
+    async def frames(self, batch: list[Event], after: int) -> list[str]:
+        return [event.frame for event in batch if event.seq > after]
+
+    def refusal(self, error: ParleyError, frame: dict[str, Any]) -> str:
+        body = {
+            "type": "error",
+            "message_id": frame.get("message_id"),
+            "client_id": frame.get("client_id"),
+            "seq": 0,
+            "code": error.code,
+            "message": error.message,
+            "retry": error.retry,
+        }
+        if error.retry_after is not None:
+            body["retry_after"] = error.retry_after
+        return orjson.dumps(body).decode()
+
+
+class HtmlRendering:
+    """Out-of-band fragments for htmx. Follows every answer from its beginning, to know which blocks are closed."""
+
+    replays = True
+
+    def __init__(self) -> None:
+        self._views: dict[UUID, AnswerView] = {}
+        self._shown: set[UUID] = set()
+
+    async def frames(self, batch: list[Event], after: int) -> list[str]:
+        if not batch:
+            return []
+        message_id = batch[0].message_id
+        question = None
+        if message_id not in self._views:
+            self._views[message_id], question = await in_thread(_load_views, message_id)
+        view = self._views[message_id]
+        batch = [event for event in batch if event.seq > view.seq]  # a late wake follows an ended answer once more
+        if not batch:
+            return []
+        state_before, open_before = view.state, view.html_open
+        closed = "".join([view.apply(event) for event in batch])
+        if message_id not in self._shown:
+            if view.seq <= after:
+                return []
+            self._shown.add(message_id)
+            return self._whole(view, question)
+        types: set[str] = {event.type for event in batch}
+        parts = self._state(view, state_before, types)
+        if closed or "done" in types:
+            parts += [self._append(view, closed)] if closed else []
+            parts.append(self._redraw(view))
+        elif "delta" in types:
+            parts.append(self._grow(view, open_before))
+        if types & {"evidence", "citations"}:
+            parts.append(render_to_string("chat/_evidence.html", {"m": view, "oob": True}))
+        if "done" in types:
+            parts.append(render_to_string("chat/_actions.html", {"m": view, "oob": True}))
+        return ["".join(parts)] if parts else []
+
+    def refusal(self, error: ParleyError, frame: dict[str, Any]) -> str:
+        context = {"error": error, "client_id": frame.get("client_id", "")}
+        return render_to_string("chat/_refusal.html", context)
+
+    def _whole(self, view: AnswerView, question: QuestionView | None) -> list[str]:
+        frame = render_to_string("chat/_turn.html", {"m": view, "question": question, "oob": True})
+        if len(frame.encode()) <= MAX_FRAME_BYTES:
+            return [frame]
+        blocks, view.html_closed = view.html_closed, ""
+        skeleton = render_to_string("chat/_turn.html", {"m": view, "question": question, "oob": True})
+        view.html_closed = blocks
+        return [skeleton, *(self._append(view, piece) for piece in _split_blocks(blocks))]
+
+    def _state(self, view: AnswerView, before: str, types: set[str]) -> list[str]:
+        """The state line, when there is something new to read in it."""
+        if view.state == before and not types & {"status", "done", "error"}:
+            return []
+        return [render_to_string("chat/_state.html", {"m": view, "oob": True})]
+
+    def _grow(self, view: AnswerView, before: str) -> str:
+        """The open block's new end, when it only became longer; else the whole of it."""
+        end = "</p>\n"
+        after = view.html_open
+        begin = before.removesuffix(end)
+        if begin and before.startswith("<p>") and after.startswith(begin) and after.endswith(end):
+            added = after.removeprefix(begin).removesuffix(end)
+            if "<" not in added:
+                place = f"beforeend:#open-{view.id} > p:last-child"
+                return f'<div hx-swap-oob="{place}" data-seq="{view.seq}">{added}</div>'
+        return self._redraw(view)
+
+    def _redraw(self, view: AnswerView) -> str:
+        return f'<div id="open-{view.id}" hx-swap-oob="innerHTML" data-seq="{view.seq}">{view.html_open}</div>'
+
+    def _append(self, view: AnswerView, html: str) -> str:
+        return f'<div hx-swap-oob="beforeend:#closed-{view.id}">{html}</div>'
+
+
+def _load_views(message_id: UUID) -> tuple[AnswerView, QuestionView | None]:
+    message = telling.load(message_id)
+    question = message.parent
+    view = empty_view(message, message.conversation.assistant)
+    return view, QuestionView(question.id, question.text, question.created_at) if question else None
+
+
+def _split_blocks(html: str) -> list[str]:
+    """Closed blocks in pieces below the limit of a frame, cut only between top-level blocks."""
+    pieces: list[str] = []
+    current = ""
+    for block in html.split("\n<"):
+        block = block if not current and not pieces else "\n<" + block
+        if len((current + block).encode()) > MAX_FRAME_BYTES * 3 // 4 and current:
+            pieces.append(current)
+            current = ""
+        current += block
+    return [*pieces, current]

@@ -1,0 +1,115 @@
+"""The story of an answer, retold from its row: any event with its number, long after it happened.
+
+``retell`` needs no database: give it a message with its conversation, question and citations at hand.
+"""
+
+from __future__ import annotations
+
+from operator import attrgetter
+from typing import Any
+from uuid import UUID
+
+from app.inference.errors import NoWorkerError, PoolFullError, UpstreamError
+from chat.models import Citation, Generation, Message
+from chat.streaming.events import Event, LogEntry
+
+
+def retell(message: Message, after: int = 0) -> list[Event]:
+    """The events of ``message`` with a number above ``after``, as they were told."""
+    events: list[Event] = []
+    begin = 0
+    for seq, kind, value in message.log:
+        data: dict[str, Any] = {}
+        if kind == "delta":
+            data, begin = {"text": message.text[begin:value]}, value
+        elif kind == "status":
+            data = value
+        if seq > after:
+            events.append(Event(message.id, seq, kind, data or facts(message, kind)))
+    return events
+
+
+def facts(message: Message, kind: str) -> dict[str, Any]:
+    """The data of an event that stands in the row itself."""
+    if kind == "accepted":
+        question = message.parent
+        return {
+            "conversation_id": str(message.conversation_id),
+            "question": {"id": str(question.id), "text": question.text} if question else None,
+            "client_id": question.client_id if question else None,
+        }
+    if kind == "evidence":
+        return {"passages": message.evidence}
+    if kind == "citations":
+        return {"citations": [citation_data(citation) for citation in message.citations.all()]}
+    if kind == "error":
+        return error_data(message.error_code, message.error)
+    if kind == "done":
+        return done_data(message)
+    return {}
+
+
+# Codes of ends after which the same question may well be answered.
+RETRY = {"failed", "interrupted", "unavailable", NoWorkerError.code, PoolFullError.code}
+_UPSTREAM: list[type[UpstreamError]] = [UpstreamError, *UpstreamError.__subclasses__()]
+RETRY |= {kind.code for kind in _UPSTREAM if kind.retry}
+
+
+def error_data(code: str, reason: str) -> dict[str, Any]:
+    return {"code": code, "message": reason, "retry": code in RETRY}
+
+
+def done_data(message: Message) -> dict[str, Any]:
+    return end_data(message, max(message.generations.all(), key=attrgetter("fence"), default=None))
+
+
+def as_kept(data: dict[str, Any]) -> dict[str, Any]:
+    """With the keys in the order in which PostgreSQL will give them back, so that an event is retold byte for byte."""
+    return {key: data[key] for key in sorted(data, key=lambda key: (len(key.encode()), key.encode()))}
+
+
+def end_data(message: Message, generation: Generation | None) -> dict[str, Any]:
+    """What "done" tells of an answer and its last run."""
+    return {
+        "state": message.state,
+        "reason": message.error,
+        "usage": generation.usage if generation else {},
+        "timings": generation.timings if generation else {},
+    }
+
+
+def citation_data(citation: Citation) -> dict[str, Any]:
+    """A citation as programs get it (see the reference of the interface)."""
+    version = citation.passage.version
+    return {
+        "number": citation.number,
+        "passage_id": str(citation.passage_id),
+        "document_id": str(version.document_id),
+        "document_title": version.document.title,
+        "version": version.number,
+        "page": citation.passage.page,
+        "start": citation.start,
+        "end": citation.end,
+        "quote": citation.quote,
+    }
+
+
+def load(message_id: UUID) -> Message:
+    """A message with all that ``retell`` needs, in three statements."""
+    return (
+        Message.objects.select_related("parent", "conversation__assistant")
+        .prefetch_related("citations__passage__version__document", "generations")
+        .get(pk=message_id)
+    )
+
+
+def shown_evidence(log: list[LogEntry], evidence: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """``evidence`` if its reader was told of it; nothing of an answer whose cards were kept back with it."""
+    return evidence if any(kind == "evidence" for _, kind, _ in log) else []
+
+
+def append(log: list[LogEntry], kind: str, value: object = None) -> int:
+    """Add an event to a log and return its number."""
+    seq = (log[-1][0] if log else 0) + 1
+    log.append([seq, kind, value])
+    return seq

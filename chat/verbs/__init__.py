@@ -1,0 +1,1 @@
+"""What readers do: ask, continue, stop, leave, rate, and keep conversations in order."""

@@ -1,0 +1,218 @@
+"""Asking: the verbs that put a question and its waiting answer into a conversation.
+
+Both rows and the audit event are written before anybody is told "accepted". Where answers are written in this very
+process the new one is its own from the start, and the run gets what was read here; elsewhere it waits in the database
+for a process that sweeps. The same client id twice gives the same answer once, so a reader whose line broke may simply
+send again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+import orjson
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from accounts import audit, rights
+from accounts.counting import within_limits
+from accounts.models import User
+from app.errors import BadInputError, ConflictError, NotFoundError
+from app.web.statements import Write, changing, inserting
+from chat.composing import briefing
+from chat.composing.briefing import Said
+from chat.models import Assistant, Conversation, Message
+from chat.signals import conversation_changed
+from chat.verbs.standing import Standing, stand
+from chat.writing import leases, metering
+from chat.writing.runner import runner
+
+MAX_CHARACTERS = 20_000
+MAX_JSON_BYTES = 60_000  # "accepted" repeats the question in one frame, which holds 64 KB
+TITLE_CHARACTERS = 80
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A question and the answer that is being written to it. ``is_new`` is False when it was asked before."""
+
+    question: Message
+    answer: Message
+    is_new: bool = True
+
+
+def start_conversation(
+    actor: User, *, assistant: Assistant | None = None, origin: str = Conversation.Origin.BROWSER
+) -> Conversation:
+    """An empty conversation with ``assistant``, or with the default one."""
+    rights.require(actor, "chat.ask")
+    assistant = assistant or find_default_assistant(actor)
+    if assistant is None:
+        raise NotFoundError("No assistant is open to you. Ask an administrator for one.")
+    with transaction.atomic():
+        conversation = Conversation.objects.create(owner=actor, assistant=assistant, origin=origin)
+        audit.record(
+            actor=actor, action="conversation.start", obj=conversation, payload={"assistant": str(assistant.id)}
+        )
+    return conversation
+
+
+def find_default_assistant(user: User) -> Assistant | None:
+    return Assistant.objects.visible_to(user).first()
+
+
+def ask(
+    actor: User, *, conversation: Conversation, text: str, client_id: str | None = None, parent_id: UUID | None = None
+) -> Turn:
+    """Put a question. Raises what ``stand`` raises, BadInputError, LimitReachedError, or NotFoundError for a parent of
+    another conversation. Three statements.
+    """
+    text = _checked(text)
+    standing = stand(actor, conversation)
+    said = briefing.newest(conversation.id)
+    if client_id and any(one.client_id == client_id for one in said) and (turn := _find_turn(conversation, client_id)):
+        return turn
+    parent_id = _find_parent(conversation, parent_id, said)
+    try:
+        with within_limits():
+            return _write_turn(actor, standing, _question(standing, text, client_id, parent_id), said)
+    except IntegrityError:
+        # Two frames with one client id at the same moment: the other one won.
+        if client_id and (turn := _find_turn(conversation, client_id)):
+            return turn
+        raise
+
+
+def _question(standing: Standing, text: str, client_id: str | None, parent_id: UUID | None) -> Message:
+    now = timezone.now()
+    return Message(
+        conversation=standing.conversation,
+        parent_id=parent_id,
+        role=Message.Role.USER,
+        state=Message.State.DONE,
+        text=text,
+        client_id=client_id,
+        created_at=now,
+        finished_at=now,
+    )
+
+
+def _write_turn(actor: User, standing: Standing, question: Message, said: Sequence[Said]) -> Turn:
+    answer = _answer_to(question, standing)
+    metering.take(actor, standing.conversation, answer)
+    payload = {
+        "conversation": str(standing.conversation.id),
+        "question": str(question.id),
+        "characters": len(question.text),
+    }
+    title = standing.conversation.title or _title_of(question.text)
+    writes = [inserting([question, answer]), _touching(standing, title=title)]
+    _record(actor, writes, action="message.ask", answer=answer, payload=payload)
+    _announce(standing, answer, [Said.of(question), *said])
+    return Turn(question, answer)
+
+
+def regenerate(actor: User, *, answer: Message) -> Message:
+    """A new answer beside ``answer``, to the same question. The old one stays."""
+    if answer.role != Message.Role.ASSISTANT or answer.parent_id is None:
+        raise BadInputError("Only an answer can be written again.")
+    if not answer.is_settled:
+        raise ConflictError("This answer is still under way. Stop it first.", current={"state": answer.state})
+    return write_beside(actor, answer=answer, action="message.regenerate")
+
+
+def write_beside(actor: User, *, answer: Message, action: str, continues: bool = False) -> Message:
+    """Have the question of ``answer`` answered once more; the new answer goes on from the old one's text if it is to
+    continue it. Raises what ``stand`` raises, and LimitReachedError. Four statements.
+    """
+    standing = stand(actor, answer.conversation)
+    said = briefing.newest(answer.conversation_id)
+    question = Message.objects.get(children=answer)
+    question.conversation = standing.conversation
+    with within_limits():
+        again = _answer_to(question, standing, continues=answer if continues else None)
+        metering.take(actor, standing.conversation, again)
+        writes = [inserting([again]), _touching(standing)]
+        _record(actor, writes, action=action, answer=again, payload={"instead_of": str(answer.id)})
+        _announce(standing, again, said)
+    return again
+
+
+def _answer_to(question: Message, standing: Standing, continues: Message | None = None) -> Message:
+    """A new answer, waiting for a process or this one's already: "accepted" is told by being written."""
+    answer = Message(
+        conversation=standing.conversation,
+        parent=question,
+        continues=continues,
+        role=Message.Role.ASSISTANT,
+        state=Message.State.QUEUED,
+        log=[[1, "accepted", None]],
+        seq=1,
+    )
+    if runner.takes_answers:
+        leases.take_first(answer)
+    return answer
+
+
+def _touching(standing: Standing, **columns: Any) -> Write:
+    """The conversation moves to the top, if it is still there."""
+    here = {"id": standing.conversation.id, "deleted_at": None}
+    return changing(Conversation, here, {"active_at": timezone.now(), **columns})
+
+
+def _record(actor: User, writes: Sequence[Write], *, action: str, answer: Message, payload: dict[str, Any]) -> None:
+    if not audit.record_with(writes, actor=actor, action=action, obj=answer, payload=payload):
+        raise NotFoundError()  # the conversation was deleted this very moment
+
+
+def _announce(standing: Standing, answer: Message, said: Sequence[Said]) -> None:
+    """After commit: begin to write if it is for this process, and tell who watches the conversation."""
+    if answer.fence:
+        brief = briefing.make(answer, setup=standing.setup, group_ids=standing.group_ids, said=said)
+        transaction.on_commit(partial(runner.begin_soon, brief))
+    transaction.on_commit(
+        partial(
+            conversation_changed.send,
+            sender=Message,
+            conversation_id=answer.conversation_id,
+            message_id=answer.id,
+        )
+    )
+
+
+def _checked(text: str) -> str:
+    text = text.replace("\x00", "").strip()
+    if not text:
+        raise BadInputError("Write a question first.")
+    if len(text) > MAX_CHARACTERS:
+        raise BadInputError(f"A question can have {MAX_CHARACTERS:,} characters; this has {len(text):,}. Shorten it.")
+    if len(orjson.dumps(text)) > MAX_JSON_BYTES:
+        raise BadInputError(f"A question can have {MAX_JSON_BYTES:,} bytes as JSON; this has more. Shorten it.")
+    return text
+
+
+def _find_turn(conversation: Conversation, client_id: str) -> Turn | None:
+    question = conversation.messages.filter(client_id=client_id).first()
+    if question is None:
+        return None
+    answer = question.children.order_by("created_at", "id").last()
+    return Turn(question, answer, is_new=False) if answer else None
+
+
+def _find_parent(conversation: Conversation, parent_id: UUID | None, said: Sequence[Said]) -> UUID | None:
+    """The message asked under: the named one, or the conversation's last answer."""
+    if parent_id is None:
+        return next((one.id for one in said if one.role == Message.Role.ASSISTANT), None)
+    is_here = any(one.id == parent_id for one in said) or conversation.messages.filter(pk=parent_id).exists()
+    if not is_here:
+        raise NotFoundError("The message you answer to is not in this conversation.")
+    return parent_id
+
+
+def _title_of(text: str) -> str:
+    first = " ".join(text.split())
+    return first if len(first) <= TITLE_CHARACTERS else first[: TITLE_CHARACTERS - 1].rsplit(" ", 1)[0] + "…"

@@ -1,0 +1,82 @@
+"""Where somebody stands who asks in a conversation: whether they may, and what governs the answer. One statement.
+
+Rights are asked of the database every time, so what is taken away is gone with the next question. They are the rights
+of the querysets (``visible_to``), put into SQL once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+from accounts import rights
+from accounts.models import User
+from app.errors import NotFoundError, NotSignedInError
+from app.web.statements import prepared_cursor
+from chat.composing.setups import STAMP, Setup, find_setup
+from chat.models import Assistant, Conversation
+
+_STANDING = """
+select u.is_active, u.roles, array(select m.group_id from accounts_group_members m where m.user_id = u.id order by 1),
+    c.id, c.title, a.id, exists (select from ({usable}) usable where usable.pk = a.id), {stamp}
+from accounts_user u
+left join (
+    chat_conversation c
+    join chat_assistant a on a.id = c.assistant_id
+    left join moderation_policy p on p.id = a.policy_id
+) on c.id = %s and c.id in ({mine})
+where u.id = %s
+"""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A person who may ask in this conversation, which has its owner and assistant at hand."""
+
+    conversation: Conversation
+    group_ids: tuple[UUID, ...]
+    setup: Setup
+
+
+def stand(actor: User, conversation: Conversation) -> Standing:
+    """Where ``actor`` stands now. Their roles, and the conversation's title and assistant, are brought up to date.
+
+    Raises NotSignedInError for who is suspended or gone, NotAllowedError, and NotFoundError when the conversation is
+    not theirs any more or its assistant not open to them.
+    """
+    row = _read(actor, conversation)
+    if row is None or not row[0]:
+        raise NotSignedInError()
+    actor.is_active, actor.roles = row[0], row[1]
+    rights.require(actor, "chat.ask")
+    group_ids, found, title, assistant_id, may_use, stamp = row[2:]
+    if found is None:
+        raise NotFoundError()
+    if not may_use:
+        raise NotFoundError("This assistant is no longer open to you. Start a new conversation.")
+    setup = find_setup(assistant_id, stamp)
+    conversation.owner, conversation.assistant, conversation.title = actor, setup.assistant, title
+    return Standing(conversation, tuple(group_ids), setup)
+
+
+_READER, _CONVERSATION = UUID(int=1), UUID(int=2)  # stand for the real ones in the statement's values
+
+
+def _read(actor: User, conversation: Conversation) -> tuple[Any, ...] | None:
+    sql, values = _statement()
+    places = {_READER: actor.pk, _CONVERSATION: conversation.pk}
+    with prepared_cursor() as cursor:
+        cursor.execute(sql, [places.get(value, value) for value in values])
+        row: tuple[Any, ...] | None = cursor.fetchone()
+    return row
+
+
+@cache
+def _statement() -> tuple[str, tuple[Any, ...]]:
+    """The SQL and its values. Made once, so rights must not depend on more than who somebody is."""
+    anybody = User(pk=_READER, is_active=True)
+    usable, of_usable = Assistant.objects.visible_to(anybody).order_by().values("pk").query.sql_with_params()
+    mine, of_mine = Conversation.objects.visible_to(anybody).order_by().values("pk").query.sql_with_params()
+    return _STANDING.format(usable=usable, mine=mine, stamp=STAMP), (*of_usable, _CONVERSATION, *of_mine, _READER)

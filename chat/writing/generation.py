@@ -1,0 +1,295 @@
+"""One run: from a claimed question to a settled answer.
+
+The run belongs to the process, not to a reader's socket. It screens the question, finds passages with the reader's
+rights, shows them, and then either quotes or has a model write; what is said passes the hold-back window of the policy.
+Whatever happens, the run ends in exactly one final transaction.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from uuid import UUID
+
+from app.errors import ParleyError
+from app.inference.routing.pool import get_pool
+from app.inference.types import CompletionRequest, TextChunk, Usage
+from app.web.threads import in_thread
+from chat.composing import briefing, prompts, quotation, repeating
+from chat.composing.attribution import supporting
+from chat.composing.briefing import Brief
+from chat.composing.evidence import Card, cited_in, make_cards, numbers_in
+from chat.composing.taking_up import Kept, take_up
+from chat.models import Assistant, Message
+from chat.streaming import telling
+from chat.streaming.streams import Stream
+from chat.tasks import hint
+from chat.writing import finishing, leases
+from chat.writing.finishing import Outcome
+from chat.writing.outlet import Outlet
+from knowledge.keeping.support import support_of
+from knowledge.retrieval import search
+from knowledge.retrieval.found import Found
+from knowledge.retrieval.quoting import Quote, best_quotes
+from moderation.screening import STRENGTH, HoldBack, screen
+
+log = logging.getLogger(__name__)
+State = Message.State
+
+EVIDENCE_COUNT = 6
+QUOTES = 3
+NOTHING_FOUND = (
+    "I found nothing about this in the documents you may read. "
+    "Try other words, or ask the people who keep the handbook."
+)
+
+LEFT = "Nobody was reading this any more, so it was stopped."
+
+
+class Run:
+    """The writing of one answer by this process."""
+
+    def __init__(self, message: Message, stream: Stream, brief: Brief | None = None) -> None:
+        self.message = message
+        self.outlet = Outlet(message, stream, on_stop=self.stop)
+        self.outcome = Outcome(state=State.DONE, text="", log=self.outlet.log)
+        self.found: list[Found] = []
+        self.quotes: list[Quote] = []
+        self.cards: list[Card] = []
+        self._begun_at = asyncio.get_running_loop().time()
+        self._writing: asyncio.Task[None] | None = None
+        self._stopped = False
+        self._why_stopped: tuple[str, str] = ("", "")
+        self._said = ""
+        self._kept = Kept()
+        self.brief = brief
+
+    def stop(self, reason: str = "") -> None:
+        """End the writing now and keep the text; closes the request to the model server."""
+        if self._stopped:
+            return
+        self._stopped = True
+        self._why_stopped = ("left", LEFT) if reason == "left" else ("", "")
+        if self._writing and not self._writing.done():
+            self._writing.cancel()
+
+    async def write(self) -> None:
+        """Write the answer to its end. Raises nothing but cancellation of the process itself."""
+        await self.outlet.retell()
+        self._writing = asyncio.create_task(self._write())
+        if self._stopped:
+            self._writing.cancel()
+        try:
+            await asyncio.shield(self._writing)
+        except asyncio.CancelledError:
+            if self._stopped:
+                self._end(State.STOPPED, *self._why_stopped)
+            else:
+                self._writing.cancel()
+                await asyncio.wait([self._writing])
+                self._end(State.INTERRUPTED, "interrupted", "Parley was restarted while this was being written.")
+        except leases.LeaseLostError:
+            return
+        except ParleyError as error:
+            self._fail(error.code, error.message)
+        except Exception:
+            # The last line: whatever broke, the reader is told and the row is settled.
+            log.exception("writing %s failed", self.message.id)
+            self._fail("failed", "Something broke while this was written. It has been logged; please try again.")
+        await self.settle()
+
+    async def _write(self) -> None:
+        if self.brief is None:
+            self.brief = await in_thread(briefing.load, self.message)
+        brief = self.brief
+        self.outcome.mode, self.outcome.prompt_id = brief.assistant.mode, brief.assistant.prompt_id
+        verdict = screen(brief.question, brief.rules, "question")
+        if self.message.continues_id:
+            await self._take_up(brief, self.message.continues_id)
+        elif verdict.action != "block" and brief.assistant.searches:
+            await self._find(brief)
+        quoted = self._quotation() if brief.assistant.mode == Assistant.Mode.QUOTE else ""
+        verdict = max(verdict, screen(quoted, brief.rules, "answer"), key=lambda one: STRENGTH[one.action])
+        if verdict.action == "block":
+            self._end(State.BLOCKED, "blocked", verdict.reason)
+            return
+        self.outcome.verdict = verdict if verdict.action == "hold" else None
+        if self.cards:
+            await self._show_cards()
+        window = HoldBack(brief.rules)
+        if quoted:
+            await self._say(window, quoted)
+        else:
+            await self._generate(brief, window)
+        await self._judge(window)
+
+    async def _find(self, brief: Brief) -> None:
+        await self.outlet.status("searching", brief.searched if brief.searched != brief.question else "")
+        self.found, self.quotes = await in_thread(_search, brief)
+        self.cards = make_cards(self.found, self.quotes)
+        self._mark_time("evidence")
+
+    async def _take_up(self, brief: Brief, earlier_id: UUID) -> None:
+        """The text and the passages of the answer that this one goes on from."""
+        self._kept = await in_thread(take_up, earlier_id, reader=brief.reader, source_ids=brief.source_ids)
+        self.cards, self.found = list(self._kept.cards), list(self._kept.found)
+
+    async def _show_cards(self) -> None:
+        """Tell the evidence; of a held answer the row alone has it, since quotes on cards would give it away."""
+        evidence = [card.as_json() for card in self.cards]
+        if self.outcome.verdict:
+            self.message.evidence = evidence
+        else:
+            await self.outlet.evidence(evidence)
+
+    def _quotation(self) -> str:
+        """The passages' own sentences, each with its number."""
+        said = [
+            quotation.say(quote, self.found[quote.found_index], number) for number, quote in enumerate(self.quotes, 1)
+        ]
+        return "\n\n".join(said) or NOTHING_FOUND
+
+    async def _generate(self, brief: Brief, window: HoldBack) -> None:
+        """Let a model of the pool write."""
+        await self.outlet.status("writing")
+        request = self._request(brief)
+        self.outcome.model_name = request.model
+        await self._say(window, self._kept.text)
+        if await self._repeat(brief, request, window):
+            return
+        meter = self.outcome.meter
+        place = await get_pool().stream(request, self.outlet.waiting)
+        async with place as stream, meter.on(stream.worker_id, request.messages):
+            self.outcome.worker_id, self.outcome.model_name = stream.worker_id, stream.model
+            if self.outlet.is_waiting:
+                await self.outlet.status("writing")
+            async for piece in stream:
+                if isinstance(piece, TextChunk):
+                    meter.written += len(piece.text)
+                    await self._say(window, self._kept.joined(piece.text))
+                else:
+                    self._note_usage(piece)
+        await self._attribute(window)
+
+    def _request(self, brief: Brief) -> CompletionRequest:
+        return CompletionRequest(
+            model=brief.models[0],
+            fallbacks=brief.models[1:],
+            messages=prompts.build(
+                system=brief.system,
+                history=brief.history,
+                question=brief.question,
+                found=self.found,
+                numbers=[card.number for card in self.cards],
+            ),
+            continues=self._kept.text,
+            max_tokens=brief.assistant.max_tokens,
+            affinity=str(brief.conversation.id),
+            session_id=str(brief.conversation.id),
+            cache_salt=brief.cache_salt,
+            priority=1 if brief.message.key_id else 0,  # people before programs
+        )
+
+    async def _repeat(self, brief: Brief, request: CompletionRequest, window: HoldBack) -> bool:
+        """Tell again how the very same question was answered, if it was and that may be; whether it was."""
+        if request.continues or not brief.assistant.repeats_answers:
+            return False
+        same = await in_thread(repeating.find, brief, request, self.found)
+        self.outcome.repeat_key = same.key
+        if same.message_id is None:
+            return False
+        self.outcome.repeats_id, self.outcome.model_name = same.message_id, same.model_name
+        self.outcome.usage = same.usage()
+        await self._say(window, same.text)
+        return True
+
+    async def _attribute(self, window: HoldBack) -> None:
+        """Cite at the end what the answer rests on, if the model cited nothing itself."""
+        text = self._said
+        if self.cards and not numbers_in(text):
+            numbers = await in_thread(supporting, text, self.cards)
+            if numbers:
+                await self._say(window, " " + "".join(f"[{number}]" for number in numbers))
+
+    async def _say(self, window: HoldBack, text: str) -> None:
+        """Pass text through the window; while the whole answer waits for a person, all of it stays back."""
+        self._said += text
+        released = window.feed(text)
+        if self.outcome.verdict:
+            self.outcome.held_text += released
+        else:
+            await self.outlet.delta(released)
+
+    async def _judge(self, window: HoldBack) -> None:
+        """After the last word: release the rest, or hold or block what the window kept."""
+        rest = window.finish()
+        if window.verdict.action == "block":
+            self._end(State.BLOCKED, "blocked", window.verdict.reason)
+        elif self.outcome.verdict:
+            self.outcome.held_text += rest + window.held
+            self._end(State.HELD)
+        elif window.verdict.action == "hold":
+            self.outcome.verdict, self.outcome.held_text = window.verdict, window.held
+            self._end(State.HELD)
+        else:
+            await self.outlet.delta(rest)
+            self._end(State.DONE)
+
+    async def settle(self) -> None:
+        """Write the end of the run and tell it. Quiet when the answer belongs to another process by now."""
+        await self.outlet.settle()
+        outcome = self.outcome
+        outcome.text, outcome.log = self.outlet.text, self.outlet.log
+        if outcome.state != State.HELD:
+            outcome.held_text = ""
+            self.message.evidence = telling.shown_evidence(self.outlet.log, self.message.evidence)
+        outcome.cited = cited_in(outcome.text + outcome.held_text, self.cards)
+        if self.outlet.first_text_at is not None:
+            outcome.timings["first_text"] = round(self.outlet.first_text_at - self._begun_at, 4)
+        self._judge_support()
+        self._mark_time("done")
+        policy_version = self.brief.policy_version if self.brief else None
+        try:
+            told = await in_thread(finishing.finish, self.message, outcome, policy_version)
+        except leases.LeaseLostError:
+            log.warning("%s went to another process before it ended here", self.message.id)
+            return
+        await self.outlet.close_with(told)
+        if outcome.support in ("weak", "none"):
+            await in_thread(hint, self.message.id)
+
+    def _judge_support(self) -> None:
+        """How well knowledge supported the answer, where it was asked and the answer came to its own end."""
+        outcome = self.outcome
+        was_asked = self.brief and self.brief.assistant.searches and not self.message.continues_id
+        if outcome.state == State.DONE and was_asked:
+            outcome.support = support_of(self.found, is_cited=bool(outcome.cited))
+
+    def _end(self, state: str, error_code: str = "", error: str = "") -> None:
+        self.outcome.state, self.outcome.error_code, self.outcome.error = state, error_code, error
+
+    def _fail(self, code: str, message: str) -> None:
+        """What was shown is kept: an answer that had begun is interrupted, one that had not has failed."""
+        state = State.INTERRUPTED if self.outlet.text else State.FAILED
+        self._end(state, code, message)
+
+    def _mark_time(self, name: str) -> None:
+        self.outcome.timings[name] = round(asyncio.get_running_loop().time() - self._begun_at, 4)
+
+    def _note_usage(self, usage: Usage) -> None:
+        self.outcome.model_name = usage.model
+        self.outcome.usage = {
+            "tokens_in": usage.tokens_in,
+            "tokens_cached": usage.tokens_cached,
+            "tokens_out": usage.tokens_out,
+            "finish_reason": usage.finish_reason,
+            "model": usage.model,
+        }
+        self.outcome.timings["first_token"] = round(usage.first_token_seconds, 4)
+
+
+def _search(brief: Brief) -> tuple[list[Found], list[Quote]]:
+    """Passages with the reader's rights, and what to quote of them when the assistant quotes."""
+    found = search(user=brief.reader, query=brief.searched, limit=EVIDENCE_COUNT, source_ids=brief.source_ids)
+    quotes = best_quotes(brief.searched, found, QUOTES) if brief.assistant.mode == Assistant.Mode.QUOTE else []
+    return found, quotes

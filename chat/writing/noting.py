@@ -1,0 +1,63 @@
+"""Answers that knowledge did not support, told downwards: their questions become gaps for those who keep content.
+
+How well an answer was supported is judged when it ends and written with it, so looking at it costs its reader nothing.
+A question that a policy blocked or held is never passed on, nor one whose conversation was deleted meanwhile.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from chat.composing import briefing
+from chat.models import Generation, Message
+from knowledge.keeping.noting import Unanswered, note_question
+from knowledge.models import GapQuestion
+
+SWEEP_AFTER = timedelta(minutes=2)
+SWEEP_BACK = timedelta(days=1)
+SWEPT = 200
+
+
+def note(message_id: UUID) -> None:
+    """Look at one answer, once. Raises UnavailableError when the embedding model does not answer; then it waits."""
+    runs = (
+        _unnoted()
+        .filter(message_id=message_id)
+        .select_related("message__conversation__owner", "message__conversation__assistant", "message__parent")
+    )
+    run = runs.defer("message__log", "message__evidence", "message__text").order_by("-fence").first()
+    if run is None:
+        return
+    if question := _question_of(run):
+        note_question(question)
+    Generation.objects.filter(pk=run.pk).update(noted_at=timezone.now())
+
+
+def find_unnoted() -> list[UUID]:
+    """Answers of the last day that nobody looked at, because the hint was lost or its worker died."""
+    now = timezone.now()
+    lost = _unnoted().filter(created_at__gt=now - SWEEP_BACK, created_at__lt=now - SWEEP_AFTER)
+    return list(lost.order_by("created_at").values_list("message_id", flat=True)[:SWEPT])
+
+
+def _unnoted() -> QuerySet[Generation]:
+    return Generation.objects.filter(noted_at=None, support__in=["weak", "none", "doubted"])
+
+
+def _question_of(run: Generation) -> Unanswered | None:
+    answer = run.message
+    if answer.state != Message.State.DONE or answer.conversation.deleted_at is not None:
+        return None
+    brief = briefing.load(answer)
+    return Unanswered(
+        text=brief.searched,
+        support=GapQuestion.Support(run.support),
+        asked_by=brief.reader,
+        asked_at=answer.created_at,
+        message_id=answer.pk,
+        source_ids=brief.source_ids,
+    )
