@@ -88,6 +88,16 @@ TEMPLATES = [
 ]
 
 
+def _prepared(query: dict[str, str]) -> dict[str, Any]:
+    """For the cursors of app.web.statements alone: prepared when first met, and planned once. A pooler between that
+    shares connections may not bear it.
+    """
+    if not environment.boolean("PREPARE_STATEMENTS", True):
+        return {"prepare_threshold": None}
+    options = f"{query.get('options', '')} -c plan_cache_mode=force_generic_plan"
+    return {"prepare_threshold": 0, "options": options.strip()}
+
+
 def database(url: str) -> dict[str, Any]:
     """A Django database from ``postgresql://user:password@host:port/name?host=/socket/folder``."""
     parts = urlsplit(url)
@@ -100,12 +110,7 @@ def database(url: str) -> dict[str, Any]:
         "HOST": query.pop("host", parts.hostname or ""),
         "PORT": str(parts.port or query.pop("port", "")),
         "CONN_MAX_AGE": 0,
-        "OPTIONS": query
-        | {
-            "pool": {"min_size": 1, "max_size": 16, "timeout": 10},
-            # For the cursors of app.web.statements alone. A pooler between that shares connections may not bear it.
-            "prepare_threshold": 2 if environment.boolean("PREPARE_STATEMENTS", True) else None,
-        },
+        "OPTIONS": query | {"pool": {"min_size": 1, "max_size": 16, "timeout": 10}} | _prepared(query),
         "TEST": {"NAME": "parley_test"},
     }
 

@@ -23,6 +23,7 @@ from bench.upstream import MODEL, TOKEN_CHARACTERS, age_of
 
 LONGEST_SECONDS = 240.0
 SETTLE_SECONDS = 0.2
+OPENING_SECONDS = 0.1  # a reader asks on a line that is open: what opening it computes is no part of the answer
 SHORTEST_WINDOW_SECONDS = 0.5
 SPREAD_SECONDS = 0.02  # asking in step, readers would be answered in step, which is cheaper than life
 QUESTION = "Please tell me about the rules for travelling by train."
@@ -201,6 +202,7 @@ def json_reader(session: aiohttp.ClientSession, lines: Sequence[Line]) -> Reader
     async def read(crowd: Crowd, reading: Reading, number: int) -> None:
         async with _open(session, lines[number], JSON_PROTOCOL) as line:
             await together.wait()
+            await asyncio.sleep(OPENING_SECONDS)
             await _spread(crowd, number)
             reading.asked_at = time.monotonic()
             await line.send_str(_question(number))
@@ -224,6 +226,7 @@ def html_reader(session: aiohttp.ClientSession, lines: Sequence[Line]) -> Reader
         page = _Page()
         async with _open(session, lines[number], None) as line:
             await together.wait()
+            await asyncio.sleep(OPENING_SECONDS)
             await _spread(crowd, number)
             reading.asked_at = time.monotonic()
             await line.send_str(_question(number))

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs
 from uuid import UUID
 
 import orjson
+from channels.consumer import get_handler_name
 from channels.generic.websocket import AsyncWebsocketConsumer
 
 from accounts.models import User
@@ -79,6 +80,10 @@ class ConversationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     def _groups(self) -> tuple[str, str]:
         return watchers_of(self.conversation.id), lines_of(self.user.id)
+
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        """Without looking for old connections first, on a thread, for each frame: ``in_thread`` leaves none behind."""
+        await getattr(self, get_handler_name(message))(message)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         if not hasattr(self, "conversation"):
