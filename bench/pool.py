@@ -80,7 +80,9 @@ def _talk(servers: list[Server], choose: Choice) -> Talk:
 
 
 async def _talk_through(choose: Choice) -> Talk:
-    """Every conversation has its first turn, then every one its second: what a day of many people looks like."""
+    """Every conversation has its first turn, then every one its second, each time in another order: what a day of many
+    people looks like. In the same order turns alone would send each of them back where it was.
+    """
     talk, pool, salt = Talk(), Pool(), uuid4().hex
     histories = [[ChatMessage("system", _rules())] for _ in range(CONVERSATIONS)]
     places = asyncio.Semaphore(TALKING_AT_ONCE)
@@ -103,7 +105,8 @@ async def _talk_through(choose: Choice) -> Talk:
 
     try:
         for turn in range(TURNS):
-            await asyncio.gather(*(take_turn(number, turn) for number in range(CONVERSATIONS)))
+            order = random.Random(turn).sample(range(CONVERSATIONS), CONVERSATIONS)
+            await asyncio.gather(*(take_turn(number, turn) for number in order))
     finally:
         await pool.close()
     return talk
