@@ -158,7 +158,6 @@ class QuestionView:
     text: str
     created_at: datetime
     role: str = "user"
-    is_edited: bool = False
 
 
 def passage_url(passage: dict[str, Any]) -> str:

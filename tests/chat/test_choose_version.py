@@ -29,7 +29,8 @@ def settled(conversation, alice):
 
 
 def end(answer: Message, text: str) -> Message:
-    Message.objects.filter(pk=answer.pk).update(state="done", text=text)
+    log = [[1, "accepted", None], [2, "delta", len(text)], [3, "done", None]]
+    Message.objects.filter(pk=answer.pk).update(state="done", text=text, log=log, seq=3)
     answer.refresh_from_db()
     return answer
 
