@@ -17,7 +17,8 @@ from chat.models import Assistant, Conversation, Message
 from chat.streaming import telling
 from chat.streaming.events import read_number
 from chat.streaming.following import follow
-from chat.verbs.asking import ask, regenerate, start_conversation
+from chat.verbs.asking import ask, edit_question, regenerate, start_conversation
+from chat.verbs.choosing import choose_version
 from chat.verbs.continuing import continue_answer
 from chat.verbs.leaving import reading
 from chat.verbs.rating import rate_answer
@@ -89,6 +90,21 @@ def regenerate_message(request: HttpRequest, message_id: UUID) -> Any:
     return Status(202, {"id": regenerate(caller(request), answer=_answer(request, message_id)).id})
 
 
+@router.post("/messages/{uuid:message_id}/edit", response={202: schemas.MessageAccepted})
+def edit_message(request: HttpRequest, message_id: UUID, body: schemas.EditIn) -> Any:
+    """Ask something else in the place of a question. The old one stays, with what followed it."""
+    question = _message(request, message_id)
+    turn = edit_question(caller(request), question=question, text=body.text, client_id=body.client_id)
+    return Status(202, {"id": turn.answer.id})
+
+
+@router.post("/messages/{uuid:message_id}/choose", response=schemas.Done)
+def choose_message(request: HttpRequest, message_id: UUID) -> dict[str, bool]:
+    """Show this version of a question or an answer, and go on from what followed it."""
+    choose_version(caller(request), message=_message(request, message_id))
+    return {"ok": True}
+
+
 @router.post("/messages/{uuid:message_id}/continue", response={202: schemas.MessageAccepted})
 def continue_message(request: HttpRequest, message_id: UUID) -> Any:
     """Go on with an answer that broke off: another answer that begins with its text."""
@@ -110,6 +126,7 @@ def message_data(message: Message) -> dict[str, Any]:
     return {
         "id": message.id,
         "conversation_id": message.conversation_id,
+        "parent_id": message.parent_id,
         "role": message.role,
         "continues": message.continues_id,
         "state": message.state,

@@ -1,8 +1,8 @@
 """Assistants, conversations, messages, and what became of each answer.
 
-A conversation is a tree of messages: asking again from an earlier one makes a sibling. An answer's life is its
-``state``; the process that writes it holds a lease on the row, and every new owner raises ``fence``, so that one who
-lost the lease can no longer write.
+A conversation is a tree of messages: asking again from an earlier one makes a sibling, and one branch is shown. An
+answer's life is its ``state``; the process that writes it holds a lease on the row, and every new owner raises
+``fence``, so that one who lost the lease can no longer write.
 """
 
 from __future__ import annotations
@@ -137,6 +137,14 @@ class Conversation(models.Model):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     active_at = models.DateTimeField(default=timezone.now, editable=False)
     deleted_at = models.DateTimeField(null=True, editable=False)
+    chosen = models.ForeignKey(
+        "Message",
+        on_delete=models.SET_NULL,
+        null=True,
+        editable=False,
+        related_name="+",
+        help_text="The message that ends the branch which is shown; nothing: the newest one.",
+    )
 
     objects = ConversationQuerySet.as_manager()
 

@@ -33,7 +33,12 @@ class ConversationOut(Schema):
 class MessageIn(Schema):
     text: str
     client_id: str | None = Field(None, min_length=1, max_length=64, description="Yours; the same id asks once.")
-    parent_id: UUID | None = None
+    parent_id: UUID | None = Field(None, description="The message it follows; without it what is shown last.")
+
+
+class EditIn(Schema):
+    text: str
+    client_id: str | None = Field(None, min_length=1, max_length=64, description="Yours; the same id asks once.")
 
 
 class MessageAccepted(Schema):
@@ -43,6 +48,7 @@ class MessageAccepted(Schema):
 class MessageOut(Schema):
     id: UUID
     conversation_id: UUID
+    parent_id: UUID | None = Field(description="The message it follows; those with the same one are versions.")
     role: Literal["user", "assistant"]
     continues: UUID | None = Field(description="The answer that broke off, whose text this one begins with.")
     state: str

@@ -4,39 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import NamedTuple
 from uuid import UUID
 
 from accounts import audit
 from accounts.models import User
 from app.inference.types import ChatMessage
-from app.web.statements import prepared_cursor
+from chat.composing.branches import Said, said_on
 from chat.composing.setups import Setup, load_setup
 from chat.models import Assistant, Conversation, Message
 from knowledge.retrieval.followups import standalone
 from moderation.models import PolicyVersion
 from moderation.rules import Rule
-
-_NEWEST = """
-select id, parent_id, role, text, client_id from chat_message
-where conversation_id = %s and created_at <= %s order by created_at desc, id desc limit 60
-"""
-_EVER = datetime.max.replace(tzinfo=UTC)
-
-
-class Said(NamedTuple):
-    """A message of a conversation, as far as a brief needs it. Held text is never in it."""
-
-    id: UUID
-    parent_id: UUID | None
-    role: str
-    text: str
-    client_id: str | None
-
-    @classmethod
-    def of(cls, message: Message) -> Said:
-        return cls(message.id, message.parent_id, message.role, message.text, message.client_id)
 
 
 @dataclass(frozen=True)
@@ -85,7 +63,7 @@ class Brief:
 
 
 def make(message: Message, *, setup: Setup, group_ids: Sequence[UUID], said: Sequence[Said]) -> Brief:
-    """The brief of an answer, which has its conversation and the owner at hand, from the newest messages there."""
+    """The brief of an answer, which has its conversation and the owner at hand, from what was said before it."""
     branch = _branch_to(message.parent_id, said)
     return Brief(
         message=message,
@@ -103,15 +81,8 @@ def load(message: Message) -> Brief:
     setup = load_setup(conversation.assistant_id)
     conversation.assistant = setup.assistant
     message.conversation = conversation
-    said = newest(conversation.id, until=message.created_at)
+    said = said_on(conversation.id, end=message.parent_id)
     return make(message, setup=setup, group_ids=conversation.owner.group_ids(), said=said)
-
-
-def newest(conversation_id: UUID, until: datetime = _EVER) -> list[Said]:
-    """The last 60 messages of a conversation, the newest first. One statement."""
-    with prepared_cursor() as cursor:
-        cursor.execute(_NEWEST, [conversation_id, until])
-        return [Said(*row) for row in cursor.fetchall()]
 
 
 def _branch_to(message_id: UUID | None, said: Sequence[Said]) -> list[Said]:

@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from app.web.markdown import Growing
+from chat.composing.branches import Versions
 from chat.models import Assistant, Feedback, Message
 from chat.streaming import telling
 from chat.streaming.events import Event
@@ -25,15 +26,18 @@ SMALL_SUM = Decimal("0.01")
 
 @dataclass
 class AnswerView:
-    """What ``chat/_answer.html`` and its parts draw."""
+    """What ``chat/_answer.html`` and its parts draw. ``is_last``: the branch that is shown ends with it."""
 
     id: UUID
+    parent_id: UUID | None
+    versions: Versions | None
     assistant_name: str
     mode: str
     model_name: str
     is_demonstration: bool
     created_at: datetime
     role: str = "assistant"
+    is_last: bool = False
     state: str = "queued"
     detail: str = ""
     place: int = 0
@@ -149,6 +153,8 @@ class QuestionView:
     """What ``chat/_question.html`` draws."""
 
     id: UUID
+    parent_id: UUID | None
+    versions: Versions | None
     text: str
     created_at: datetime
     role: str = "user"
@@ -160,11 +166,17 @@ def passage_url(passage: dict[str, Any]) -> str:
     return path + "?" + urlencode({"start": passage["start"], "end": passage["end"]})
 
 
-def empty_view(message: Message, assistant: Assistant) -> AnswerView:
+def question_view(question: Message, versions: Versions | None = None) -> QuestionView:
+    return QuestionView(question.id, question.parent_id, versions, question.text, question.created_at)
+
+
+def empty_view(message: Message, assistant: Assistant, versions: Versions | None = None) -> AnswerView:
     """A view of an answer that has told nothing yet."""
     model = assistant.model
     return AnswerView(
         id=message.id,
+        parent_id=message.parent_id,
+        versions=versions,
         assistant_name=assistant.name,
         mode=assistant.mode,
         model_name=model.name if model else "",
@@ -174,11 +186,11 @@ def empty_view(message: Message, assistant: Assistant) -> AnswerView:
     )
 
 
-def view_of(message: Message, assistant: Assistant) -> AnswerView | QuestionView:
+def view_of(message: Message, assistant: Assistant, versions: Versions | None = None) -> AnswerView | QuestionView:
     """A message as a page shows it. An answer needs what ``telling.load`` reads."""
     if message.role == Message.Role.USER:
-        return QuestionView(message.id, message.text, message.created_at)
-    view = empty_view(message, assistant)
+        return question_view(message, versions)
+    view = empty_view(message, assistant, versions)
     for event in telling.retell(message):
         view.apply(event)
     view.finished_at = message.finished_at

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 from itertools import groupby
 from uuid import UUID
@@ -10,11 +11,13 @@ from django.utils import timezone
 
 from accounts.models import User
 from app.web.paging import Page, newest_first
-from chat.models import Conversation, Message
+from chat.composing.branches import steps_of, versions_of
+from chat.models import Conversation
 from chat.pages.presenting import AnswerView, QuestionView, view_of
 
 SIDEBAR_ROWS = 40
-TURN_ROWS = 200
+TURN_ROWS = 60
+MOST_SHOWING = 400
 Labelled = list[tuple[str, list[Conversation]]]
 
 
@@ -41,19 +44,27 @@ def _day_label(conversation: Conversation) -> str:
     return day.strftime("%B %Y")
 
 
-def turns_of(conversation: Conversation) -> list[AnswerView | QuestionView]:
-    """The messages of a conversation in order: every question with the newest answer to it."""
-    rows = (
-        conversation.messages.select_related("parent")
+@dataclass(frozen=True)
+class Turns:
+    """A stretch of a branch, oldest first. ``earlier`` ends the stretch before it; nothing when this is the first."""
+
+    items: list[AnswerView | QuestionView]
+    earlier: UUID | None
+
+
+def turns_of(conversation: Conversation, *, until: UUID | None = None, showing: UUID | None = None) -> Turns:
+    """The newest 60 messages of the branch that is shown, or of the one up to ``until``; and more of them if it takes
+    that to have ``showing`` among them. A constant number of statements.
+    """
+    steps = steps_of(conversation.id, end=until, most=MOST_SHOWING if showing else TURN_ROWS)
+    place = next((index for index, one in enumerate(steps) if one.id == showing), 0)
+    steps = steps[: max(TURN_ROWS, place + 2)]
+    rows = list(
+        conversation.messages.filter(pk__in=[one.id for one in steps])
+        .select_related("parent")
         .prefetch_related("citations__passage__version__document", "generations", "feedback")
-        .order_by("-created_at", "-id")[:TURN_ROWS]
     )
-    newest_answers: set[UUID | None] = set()
-    shown: list[Message] = []
-    for row in rows:
-        if row.role == Message.Role.ASSISTANT:
-            if row.parent_id in newest_answers:
-                continue
-            newest_answers.add(row.parent_id)
-        shown.append(row)
-    return [view_of(row, conversation.assistant) for row in reversed(shown)]
+    versions, by_id = versions_of(rows), {row.id: row for row in rows}
+    shown = [by_id[one.id] for one in reversed(steps) if one.id in by_id]
+    items = [view_of(row, conversation.assistant, versions.get(row.id)) for row in shown]
+    return Turns(items, steps[-1].parent_id if steps else None)

@@ -16,10 +16,10 @@ from accounts.counting import within_limits
 from accounts.errors import LimitReachedError
 from accounts.limit_notices import Standing, notices_for
 from accounts.models import User
-from app.errors import BadInputError
+from app.errors import BadInputError, NotFoundError
 from chat.models import Assistant, Conversation, Message
 from chat.pages import queries
-from chat.verbs import asking, continuing, keeping, rating, stopping
+from chat.verbs import asking, choosing, continuing, keeping, rating, stopping
 
 
 @login_required
@@ -33,7 +33,7 @@ def _new_page(request: HttpRequest, slug: str | None) -> dict[str, object]:
     user = reader(request)
     assistants = list(Assistant.objects.visible_to(user).select_related("model"))
     assistant = next((one for one in assistants if one.slug == slug), assistants[0] if assistants else None)
-    context = {"conversation": None, "turns": [], "assistant": assistant, "assistants": assistants}
+    context = {"conversation": None, "assistant": assistant, "assistants": assistants}
     return context | _sidebar(request) | {"notices": _notices(user, assistant)}
 
 
@@ -51,14 +51,41 @@ def _page_of(request: HttpRequest, conversation_id: UUID) -> dict[str, object]:
         "conversation": found,
         "assistant": found.assistant,
         "assistants": [],
-        "turns": queries.turns_of(found),
     }
+    context |= _turns(request, found)
     return context | _sidebar(request, found.id) | {"notices": _notices(user, found.assistant)}
 
 
 def _notices(user: User, assistant: Assistant | None) -> list[Standing]:
     """The limits that a reader should know to be near."""
     return notices_for(user, assistant_id=assistant.pk if assistant else None)
+
+
+def _turns(request: HttpRequest, found: Conversation, showing: UUID | None = None) -> dict[str, object]:
+    """The messages that a page shows, and the question in them that is being edited without scripts."""
+    until = _id_in(request, "until")
+    turns = queries.turns_of(found, until=until, showing=showing)
+    if until and not turns.items:
+        raise NotFoundError()
+    return {"turns": turns.items, "earlier": turns.earlier, "until": until, "editing": _id_in(request, "edit")}
+
+
+def _id_in(request: HttpRequest, name: str) -> UUID | None:
+    """The id that a part of the address names. Raises BadInputError when it is none."""
+    text = request.GET.get(name)
+    try:
+        return UUID(text) if text else None
+    except ValueError as error:
+        raise BadInputError(f'"{name}" in this address must be the id of a message.') from error
+
+
+@login_required
+@require_GET
+def turns(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
+    """The messages of a conversation alone, as a fragment: the newest, or those before what is there."""
+    mine = Conversation.objects.visible_to(reader(request)).select_related("assistant__model")
+    found = get_object_or_404(mine, pk=conversation_id)
+    return render(request, "chat/_turns.html", {"conversation": found} | _turns(request, found))
 
 
 @login_required
@@ -94,14 +121,19 @@ def ask_here(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
 
 
 def _ask(request: HttpRequest, found: Conversation) -> HttpResponse:
-    client_id = request.POST.get("client_id", "")[:64] or None
-    asking.ask(reader(request), conversation=found, text=request.POST.get("text", ""), client_id=client_id)
+    text, client_id = _asked(request)
+    asking.ask(reader(request), conversation=found, text=text, client_id=client_id)
     return redirect("chat:conversation", found.id)
 
 
+def _asked(request: HttpRequest) -> tuple[str, str | None]:
+    """What the form of a question says, and its client id."""
+    return request.POST.get("text", ""), request.POST.get("client_id", "")[:64] or None
+
+
 def _refused(request: HttpRequest, page: dict[str, object], error: LimitReachedError) -> HttpResponse:
-    """The page it was asked on, with the question where it was written and the reason above it."""
-    page |= {"refused": error, "text": request.POST.get("text", "")}
+    """The page it was asked on, with the question where it was written and the reason above where one writes."""
+    page |= {"refused": error, "edited" if page.get("editing") else "text": request.POST.get("text", "")}
     response = render(request, "chat/page.html", page, status=error.status)
     for name, value in error.headers().items():
         response[name] = value
@@ -152,6 +184,34 @@ def again(request: HttpRequest, message_id: UUID) -> HttpResponse:
     answer = _answer(request, message_id)
     asking.regenerate(reader(request), answer=answer)
     return _done(request, answer)
+
+
+@login_required
+@require_POST
+def edit(request: HttpRequest, message_id: UUID) -> HttpResponse:
+    """Another question in the place of one that was asked."""
+    question = get_object_or_404(Message.objects.visible_to(reader(request)), pk=message_id, role=Message.Role.USER)
+    text, client_id = _asked(request)
+    try:
+        turn = asking.edit_question(reader(request), question=question, text=text, client_id=client_id)
+    except LimitReachedError as error:
+        page = _page_of(request, question.conversation_id) | {"editing": question.id}
+        return _refused(request, page, error)
+    return _done(request, turn.answer)
+
+
+@login_required
+@require_POST
+def choose(request: HttpRequest, message_id: UUID) -> HttpResponse:
+    """Another version of a question or an answer, with everything that follows it."""
+    messages = Message.objects.visible_to(reader(request)).select_related("conversation__assistant__model")
+    message = get_object_or_404(messages, pk=message_id)
+    choosing.choose_version(reader(request), message=message)
+    found = message.conversation
+    if request.headers.get("HX-Request"):
+        context = {"conversation": found} | _turns(request, found, showing=message.id)
+        return render(request, "chat/_turns.html", context)
+    return redirect(reverse("chat:conversation", args=[found.id]) + f"#m-{message.id}")
 
 
 @login_required

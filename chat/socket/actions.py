@@ -8,11 +8,11 @@ from uuid import UUID
 from accounts.models import User
 from app.errors import BadInputError, NotFoundError, NotSignedInError
 from chat.models import Conversation, Message
-from chat.verbs.asking import ask, regenerate
+from chat.verbs.asking import ask, edit_question, regenerate
 from chat.verbs.continuing import continue_answer
 from chat.verbs.stopping import stop_answer
 
-ACTIONS = ("ask", "stop", "regenerate", "continue")
+ACTIONS = ("ask", "edit", "stop", "regenerate", "continue")
 UNDER_WAY = [Message.State.QUEUED, Message.State.RUNNING, Message.State.HELD]
 
 
@@ -34,6 +34,8 @@ def perform(user: User, conversation: Conversation, frame: dict[str, Any]) -> UU
     kind = frame.get("type")
     if kind == "ask":
         return _ask(user, conversation, frame)  # where they stand is asked with the rest
+    if kind == "edit":
+        return _edit(user, conversation, frame)
     stands = User.objects.filter(pk=user.pk, is_active=True).values_list("roles", flat=True).first()
     if stands is None:
         raise NotSignedInError()
@@ -49,14 +51,26 @@ def perform(user: User, conversation: Conversation, frame: dict[str, Any]) -> UU
 
 
 def _ask(user: User, conversation: Conversation, frame: dict[str, Any]) -> UUID:
+    text, client_id = _question(frame)
+    parent_id = _uuid(frame["parent_id"], "parent_id") if frame.get("parent_id") else None
+    turn = ask(user, conversation=conversation, text=text, client_id=client_id, parent_id=parent_id)
+    return turn.answer.id
+
+
+def _edit(user: User, conversation: Conversation, frame: dict[str, Any]) -> UUID:
+    text, client_id = _question(frame)
+    question = _message(user, conversation, frame, Message.Role.USER)
+    return edit_question(user, question=question, text=text, client_id=client_id).answer.id
+
+
+def _question(frame: dict[str, Any]) -> tuple[str, str | None]:
+    """The text and the client id of a frame that asks."""
     text, client_id = frame.get("text"), frame.get("client_id")
     if not isinstance(text, str):
         raise BadInputError('"text" must be the question, as a string.')
     if client_id is not None and not _is_client_id(client_id):
         raise BadInputError('"client_id" must be a string of 1 to 64 characters, none of them NUL.')
-    parent_id = _uuid(frame["parent_id"], "parent_id") if frame.get("parent_id") else None
-    turn = ask(user, conversation=conversation, text=text, client_id=client_id, parent_id=parent_id)
-    return turn.answer.id
+    return text, client_id
 
 
 def _is_client_id(value: object) -> bool:
@@ -64,11 +78,15 @@ def _is_client_id(value: object) -> bool:
 
 
 def _answer(user: User, conversation: Conversation, frame: dict[str, Any]) -> Message:
+    return _message(user, conversation, frame, Message.Role.ASSISTANT)
+
+
+def _message(user: User, conversation: Conversation, frame: dict[str, Any], role: Message.Role) -> Message:
     message_id = _uuid(frame.get("message_id"), "message_id")
-    answers = Message.objects.visible_to(user).filter(role=Message.Role.ASSISTANT, conversation=conversation)
-    message = answers.filter(pk=message_id).first()
+    message = Message.objects.visible_to(user).filter(pk=message_id, role=role, conversation=conversation).first()
     if message is None:
-        raise NotFoundError("This answer is not in this conversation.")
+        name = "answer" if role == Message.Role.ASSISTANT else "question"
+        raise NotFoundError(f"This {name} is not in this conversation.")
     return message
 
 

@@ -58,11 +58,13 @@ class ConversationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self._resume(under_way, newest)
 
     def _resume(self, under_way: list[UUID], newest: UUID | None) -> None:
-        """Go on with answers under way, and with the newest one when the reader says how far it had come."""
+        """Go on with answers under way, and with the newest or the one that is shown last when the reader says how far
+        it had come.
+        """
         query = parse_qs(self.scope.get("query_string", b"").decode("latin-1"))
         after = read_number(query.get("after", [""])[0])
         known = UUID(query["message"][0]) if _is_uuid(query.get("message", [""])[0]) else newest
-        if after is not None and known in (newest, *under_way) and known:
+        if after is not None and known in (newest, self.conversation.chosen_id, *under_way) and known:
             self._seen[known] = after
             self._follow(known)
         for message_id in under_way:

@@ -14,7 +14,8 @@ from django.template.loader import render_to_string
 
 from app.errors import ParleyError
 from app.web.threads import in_thread
-from chat.pages.presenting import AnswerView, QuestionView, empty_view
+from chat.composing.branches import versions_of
+from chat.pages.presenting import AnswerView, QuestionView, empty_view, question_view
 from chat.streaming import telling
 from chat.streaming.events import MAX_FRAME_BYTES, Event
 
@@ -136,9 +137,11 @@ class HtmlRendering:
 
 def _load_views(message_id: UUID) -> tuple[AnswerView, QuestionView | None]:
     message = telling.load(message_id)
-    question = message.parent
-    view = empty_view(message, message.conversation.assistant)
-    return view, QuestionView(question.id, question.text, question.created_at) if question else None
+    conversation, question = message.conversation, message.parent
+    versions = versions_of([message, question] if question else [message])
+    view = empty_view(message, conversation.assistant, versions[message.id])
+    view.is_last = conversation.chosen_id in (None, message.id)
+    return view, question_view(question, versions[question.id]) if question else None
 
 
 def _split_blocks(html: str) -> list[str]:

@@ -3,7 +3,7 @@
 Both rows and the audit event are written before anybody is told "accepted". Where answers are written in this very
 process the new one is its own from the start, and the run gets what was read here; elsewhere it waits in the database
 for a process that sweeps. The same client id twice gives the same answer once, so a reader whose line broke may simply
-send again.
+send again. Whatever is asked, or written again, is what the conversation shows from then on.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from accounts.models import User
 from app.errors import BadInputError, ConflictError, NotFoundError
 from app.web.statements import Write, changing, inserting
 from chat.composing import briefing
-from chat.composing.briefing import Said
+from chat.composing.branches import Said, said_on
 from chat.models import Assistant, Conversation, Message
 from chat.signals import conversation_changed
 from chat.verbs.standing import Standing, stand
@@ -68,21 +68,45 @@ def find_default_assistant(user: User) -> Assistant | None:
 def ask(
     actor: User, *, conversation: Conversation, text: str, client_id: str | None = None, parent_id: UUID | None = None
 ) -> Turn:
-    """Put a question. Raises what ``stand`` raises, BadInputError, LimitReachedError, or NotFoundError for a parent of
-    another conversation. Three statements.
+    """Put a question after the message ``parent_id``, or after the branch that is shown. Raises what ``stand`` raises,
+    BadInputError, LimitReachedError, or NotFoundError for a parent of another conversation. Three statements.
     """
     text = _checked(text)
     standing = stand(actor, conversation)
-    said = briefing.newest(conversation.id)
-    if client_id and any(one.client_id == client_id for one in said) and (turn := _find_turn(conversation, client_id)):
+    said = said_on(conversation.id, end=parent_id, client_id=client_id)
+    if parent_id and not any(one.id == parent_id for one in said):
+        raise NotFoundError("The message you answer to is not in this conversation.")
+    after = parent_id or next((one.id for one in said), None)
+    return _ask_once(actor, standing, _question(standing, text, client_id, after), said)
+
+
+def edit_question(actor: User, *, question: Message, text: str, client_id: str | None = None) -> Turn:
+    """Ask something else in the place of ``question``, be it the first: another branch begins, and the old one stays.
+    Raises as ``ask``. Three statements.
+    """
+    if question.role != Message.Role.USER:
+        raise BadInputError("Only a question can be edited.")
+    text = _checked(text)
+    standing = stand(actor, question.conversation)
+    said = said_on(question.conversation_id, end=question.id, client_id=client_id)
+    edited = _question(standing, text, client_id, question.parent_id)
+    return _ask_once(actor, standing, edited, said, instead_of=question.id)
+
+
+def _ask_once(
+    actor: User, standing: Standing, question: Message, said: Sequence[Said], instead_of: UUID | None = None
+) -> Turn:
+    """The turn that begins with ``question``; the one there is, if its client id was used before."""
+    client_id = question.client_id
+    known = client_id and any(one.client_id == client_id for one in said)
+    if client_id and known and (turn := _find_turn(standing.conversation, client_id)):
         return turn
-    parent_id = _find_parent(conversation, parent_id, said)
     try:
         with within_limits():
-            return _write_turn(actor, standing, _question(standing, text, client_id, parent_id), said)
+            return _write_turn(actor, standing, question, said, instead_of)
     except IntegrityError:
         # Two frames with one client id at the same moment: the other one won.
-        if client_id and (turn := _find_turn(conversation, client_id)):
+        if client_id and (turn := _find_turn(standing.conversation, client_id)):
             return turn
         raise
 
@@ -101,7 +125,9 @@ def _question(standing: Standing, text: str, client_id: str | None, parent_id: U
     )
 
 
-def _write_turn(actor: User, standing: Standing, question: Message, said: Sequence[Said]) -> Turn:
+def _write_turn(
+    actor: User, standing: Standing, question: Message, said: Sequence[Said], instead_of: UUID | None
+) -> Turn:
     answer = _answer_to(question, standing)
     metering.take(actor, standing.conversation, answer)
     payload = {
@@ -109,8 +135,10 @@ def _write_turn(actor: User, standing: Standing, question: Message, said: Sequen
         "question": str(question.id),
         "characters": len(question.text),
     }
+    if instead_of:
+        payload["instead_of"] = str(instead_of)
     title = standing.conversation.title or _title_of(question.text)
-    writes = [inserting([question, answer]), _touching(standing, title=title)]
+    writes = [inserting([question, answer]), _touching(standing, answer, title=title)]
     _record(actor, writes, action="message.ask", answer=answer, payload=payload)
     _announce(standing, answer, [Said.of(question), *said])
     return Turn(question, answer)
@@ -130,13 +158,13 @@ def write_beside(actor: User, *, answer: Message, action: str, continues: bool =
     continue it. Raises what ``stand`` raises, and LimitReachedError. Four statements.
     """
     standing = stand(actor, answer.conversation)
-    said = briefing.newest(answer.conversation_id)
+    said = said_on(answer.conversation_id, end=answer.parent_id)
     question = Message.objects.get(children=answer)
     question.conversation = standing.conversation
     with within_limits():
         again = _answer_to(question, standing, continues=answer if continues else None)
         metering.take(actor, standing.conversation, again)
-        writes = [inserting([again]), _touching(standing)]
+        writes = [inserting([again]), _touching(standing, again)]
         _record(actor, writes, action=action, answer=again, payload={"instead_of": str(answer.id)})
         _announce(standing, again, said)
     return again
@@ -158,10 +186,10 @@ def _answer_to(question: Message, standing: Standing, continues: Message | None 
     return answer
 
 
-def _touching(standing: Standing, **columns: Any) -> Write:
-    """The conversation moves to the top, if it is still there."""
+def _touching(standing: Standing, answer: Message, **columns: Any) -> Write:
+    """The conversation moves to the top and shows the branch of ``answer``, if it is still there."""
     here = {"id": standing.conversation.id, "deleted_at": None}
-    return changing(Conversation, here, {"active_at": timezone.now(), **columns})
+    return changing(Conversation, here, {"active_at": timezone.now(), "chosen": answer.id, **columns})
 
 
 def _record(actor: User, writes: Sequence[Write], *, action: str, answer: Message, payload: dict[str, Any]) -> None:
@@ -201,16 +229,6 @@ def _find_turn(conversation: Conversation, client_id: str) -> Turn | None:
         return None
     answer = question.children.order_by("created_at", "id").last()
     return Turn(question, answer, is_new=False) if answer else None
-
-
-def _find_parent(conversation: Conversation, parent_id: UUID | None, said: Sequence[Said]) -> UUID | None:
-    """The message asked under: the named one, or the conversation's last answer."""
-    if parent_id is None:
-        return next((one.id for one in said if one.role == Message.Role.ASSISTANT), None)
-    is_here = any(one.id == parent_id for one in said) or conversation.messages.filter(pk=parent_id).exists()
-    if not is_here:
-        raise NotFoundError("The message you answer to is not in this conversation.")
-    return parent_id
 
 
 def _title_of(text: str) -> str:

@@ -1,4 +1,4 @@
-/* Where questions are written: grows with the text, Enter sends, drafts stay in this tab, Send becomes Stop. */
+/* Where questions are written: grows with the text, Enter sends, a draft stays with its conversation, Send becomes Stop. */
 
 const form = document.getElementById("composer");
 const field = document.getElementById("question");
@@ -7,9 +7,11 @@ const stop = document.getElementById("stop");
 const page = document.getElementById("conversation");
 const messages = document.getElementById("messages");
 const UNDER_WAY = new Set(["queued", "running", "searching", "waiting", "writing"]);
-const draftKey = `parley:draft:${page?.dataset.conversationId ?? "new"}`;
+const DRAFTS = "parley:draft:";
+const mine = `${DRAFTS}${page?.dataset.reader}:`;
+const draftKey = `${mine}${page?.dataset.conversationId ?? "new"}`;
 const typesWithThumbs = matchMedia("(pointer: coarse)");
-let sent = "";
+let sent = { text: "", id: "" };
 
 /* Only secure addresses have randomUUID; a house may run Parley on plain http inside. */
 crypto.randomUUID ??= () =>
@@ -17,10 +19,11 @@ crypto.randomUUID ??= () =>
     (digit ^ (crypto.getRandomValues(new Uint8Array(1))[0] & (15 >> (digit / 4)))).toString(16),
   );
 
+/* A draft keeps its client id: sent from two tabs, or once more after a reload, it is asked once. */
 function keepDraft() {
   try {
-    if (field.value) sessionStorage.setItem(draftKey, field.value);
-    else sessionStorage.removeItem(draftKey);
+    if (field.value) localStorage.setItem(draftKey, JSON.stringify({ text: field.value, id: form.elements.client_id.value }));
+    else localStorage.removeItem(draftKey);
   } catch {
     /* Without storage a draft lasts as long as the page. */
   }
@@ -28,10 +31,25 @@ function keepDraft() {
 
 function readDraft() {
   try {
-    return sessionStorage.getItem(draftKey) ?? "";
+    return JSON.parse(localStorage.getItem(draftKey)) ?? {};
   } catch {
-    return "";
+    return {};
   }
+}
+
+/* What somebody else began to write in this browser is not for the one who is here now. */
+function dropOthers() {
+  try {
+    for (const key of Object.keys(localStorage)) if (key.startsWith(DRAFTS) && !key.startsWith(mine)) localStorage.removeItem(key);
+  } catch {
+    /* Nothing is kept, so there is nothing to drop. */
+  }
+}
+
+function beginDraft({ text = "", id = crypto.randomUUID() } = {}) {
+  form.elements.client_id.value = id;
+  delete form.dataset.sent;
+  if (!field.value) field.value = text;
 }
 
 function grow() {
@@ -56,16 +74,16 @@ function showStopOrSend() {
 
 /** Put a question that was not taken back where it was written. */
 function giveBack() {
-  if (!sent || field.value) return;
-  field.value = sent;
-  sent = "";
+  if (!sent.text || field.value) return;
+  field.value = sent.text;
+  sent = { text: "", id: "" };
   keepDraft();
   grow();
 }
 
 if (form && field) {
-  form.elements.client_id.value = crypto.randomUUID();
-  if (!field.value) field.value = readDraft();
+  dropOthers();
+  beginDraft(field.value ? {} : readDraft());
   grow();
   showStopOrSend();
   /* A thumb's keyboard would cover half of the page. */
@@ -84,19 +102,26 @@ if (form && field) {
     "submit",
     (event) => {
       if (event.target !== form) return;
-      if (isAnswering()) {
+      if (isAnswering() || "sent" in form.dataset) {
         event.preventDefault();
         event.stopPropagation();
         return;
       }
-      sent = field.value;
-      sessionStorage.removeItem(draftKey);
+      sent = { text: field.value, id: form.elements.client_id.value };
+      form.dataset.sent = "";
+      try {
+        localStorage.removeItem(draftKey);
+      } catch {
+        /* Nothing was kept. */
+      }
     },
     true,
   );
+  document.addEventListener("parley:sent", () => beginDraft());
+  window.addEventListener("pageshow", (event) => event.persisted && beginDraft());
   document.addEventListener("parley:frame", showStopOrSend);
   new MutationObserver((changes) => {
-    const refused = changes.some(({ addedNodes }) => [...addedNodes].some((node) => node.matches?.("[data-refused]")));
+    const refused = changes.some(({ addedNodes }) => [...addedNodes].some((node) => node.dataset?.refused === sent.id));
     if (refused) giveBack();
   }).observe(document.getElementById("toasts"), { childList: true });
 

@@ -1,22 +1,8 @@
-/* The page of messages: an answer stands under its question, and there is a way to the end when it is out of sight. */
+/* The page of messages: what is thought of answers, and a way to the end when it is out of sight. */
 
 const messages = document.getElementById("messages");
 const jump = document.getElementById("jump");
 const scroller = document.scrollingElement;
-
-/* Asked again or continued, the new answer takes the old one's place under the question, and the focus with it. */
-function place(answer) {
-  const question = document.getElementById(`m-${answer.dataset.question}`);
-  if (!question) return;
-  for (let next = question.nextElementSibling; next?.matches(".answer") && next !== answer; next = question.nextElementSibling) {
-    if (next.contains(document.activeElement)) {
-      answer.tabIndex = -1;
-      answer.focus({ preventScroll: true });
-    }
-    next.remove();
-  }
-  if (question.nextElementSibling !== answer) question.after(answer);
-}
 
 function showJump() {
   jump.hidden = scroller.scrollHeight - scroller.scrollTop - innerHeight < 160;
@@ -39,11 +25,6 @@ function keepBreath() {
 
 if (messages) {
   document.addEventListener("parley:frame", keepBreath);
-  new MutationObserver((changes) => {
-    for (const { addedNodes } of changes) {
-      for (const node of addedNodes) if (node.matches?.(".answer[data-question]")) place(node);
-    }
-  }).observe(messages, { childList: true });
   messages.addEventListener("htmx:afterRequest", press);
 }
 

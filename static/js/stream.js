@@ -2,6 +2,7 @@
  *
  * Frames are HTML with hx-swap-oob. Every answer carries its last event's number in data-seq; after a broken line the
  * socket is opened again with that number and the server sends what is missing. */
+import { makeRoom } from "./branches.js";
 
 const conversation = document.getElementById("conversation");
 const messages = document.getElementById("messages");
@@ -11,11 +12,14 @@ const connection = document.getElementById("connection");
 const address = conversation?.dataset.socket;
 const FINAL_CLOSES = new Set([4401, 4403, 4404]);
 const LONGEST_WAIT_MS = 10_000;
+const PART = /^(?:m|state|evidence|body|closed|open|actions)-([0-9a-f-]{36})$/;
+const ENDED = "● ";
 
 let socket = null;
 let waitMs = 500;
 let outbox = [];
 let isLeaving = false;
+const lookedFor = new Set();
 
 function newestAnswer() {
   return [...messages.querySelectorAll("article.answer")].at(-1);
@@ -43,14 +47,16 @@ function showConnection(text) {
 }
 
 function open() {
-  socket = new WebSocket(socketUrl());
-  socket.addEventListener("open", () => {
+  const line = new WebSocket(socketUrl());
+  socket = line;
+  line.addEventListener("open", () => {
     waitMs = 500;
     showConnection("");
-    for (const frame of outbox.splice(0)) socket.send(frame);
+    for (const frame of outbox.splice(0)) line.send(frame);
   });
-  socket.addEventListener("message", (event) => take(event.data));
-  socket.addEventListener("close", (event) => {
+  line.addEventListener("message", (event) => line === socket && take(event.data));
+  line.addEventListener("close", (event) => {
+    if (line !== socket) return;
     socket = null;
     if (isLeaving) return;
     if (event.code === 4401) {
@@ -63,23 +69,50 @@ function open() {
   });
 }
 
-/* A new article has no place yet: give it one at the end, so that its out-of-band swap finds it. */
-function makePlaces(html) {
-  const page = new DOMParser().parseFromString(html, "text/html");
-  for (const article of page.querySelectorAll("article[id]")) {
-    if (!document.getElementById(article.id)) {
-      const place = document.createElement("article");
-      place.id = article.id;
-      messages.append(place);
-    }
-  }
-  return page;
+/* The page was drawn anew: a new line tells whatever is being written in it from its beginning. */
+function reopen() {
+  const before = socket;
+  if (!before) return;
+  open();
+  before.close();
+}
+
+/* Another tab or device went on from elsewhere: show what the conversation shows now. Once for each answer, lest a page
+ * that cannot have it asks for ever. */
+async function catchUp(id) {
+  if (lookedFor.has(id)) return;
+  lookedFor.add(id);
+  await window.htmx.ajax("GET", messages.dataset.turns, { target: messages, swap: "innerHTML" });
+  reopen();
+  scrollToEnd();
+}
+
+/* Whether this page shows what a frame is about. A new answer gets its place, with its question, so that the
+ * out-of-band swap finds it; unless it is on another branch. */
+function hasPlace(page) {
+  const answer = page.querySelector("article.answer[id]");
+  if (!answer) return subjectsOf(page).every((id) => document.getElementById(`m-${id}`));
+  if (document.getElementById(answer.id)) return true;
+  if (!("last" in answer.dataset)) return false;
+  const isPlaced = [...page.querySelectorAll("article[id]")].every((one) => document.getElementById(one.id) || makeRoom(one));
+  if (!isPlaced) catchUp(answer.id);
+  return isPlaced;
+}
+
+/* The answers whose parts a fragment draws: their ids stand in its own, or in the place it goes to. */
+function subjectsOf(page) {
+  const parts = [...page.querySelectorAll("[hx-swap-oob]")];
+  const names = parts.map((part) => part.id || (part.getAttribute("hx-swap-oob").match(/#([\w-]+)/)?.[1] ?? ""));
+  return names.map((name) => name.match(PART)?.[1]).filter(Boolean);
 }
 
 function take(html) {
   const wasAtEnd = isAtEnd();
-  const page = makePlaces(html);
+  const hadFocus = messages.contains(document.activeElement);
+  const page = new DOMParser().parseFromString(html, "text/html");
+  if (!hasPlace(page)) return;
   window.htmx.swap(document.body, html, { swapStyle: "none" });
+  if (hadFocus && document.activeElement === document.body) focusOn(page.querySelector("article.answer[id]")?.id);
   noteSeq(page);
   announce(page);
   document.dispatchEvent(new CustomEvent("parley:frame"));
@@ -97,11 +130,20 @@ function noteSeq(page) {
   }
 }
 
+/* Who worked in what is gone from the page now goes on at what came in its place. */
+function focusOn(id) {
+  const answer = id && document.getElementById(id);
+  if (!answer) return;
+  answer.tabIndex = -1;
+  answer.focus({ preventScroll: true });
+}
+
 /* Screen readers hear the end of an answer and what happens to it, not every token. */
 function announce(page) {
   const state = page.querySelector(".state[data-state]");
   if (!state || state.dataset.state === announce.last) return;
   announce.last = state.dataset.state;
+  if (document.hidden && !("moves" in state.dataset) && !document.title.startsWith(ENDED)) document.title = ENDED + document.title;
   if (state.dataset.state === "done") {
     const body = document.getElementById(`closed-${state.dataset.message}`)?.parentElement;
     say(`Answer complete. ${body ? body.innerText : ""}`);
@@ -137,11 +179,24 @@ function ask(event) {
   const field = composer.elements.text;
   const text = field.value.trim();
   if (!text) return;
-  send({ type: "ask", text, client_id: crypto.randomUUID() });
+  send({ type: "ask", text, client_id: composer.elements.client_id.value });
+  document.dispatchEvent(new CustomEvent("parley:sent"));
   field.value = "";
   field.dispatchEvent(new Event("input", { bubbles: true }));
   field.focus();
   scrollToEnd();
+}
+
+/* The form stays until the new question takes its place, or is refused. */
+function edit(event) {
+  const form = event.target.closest(".edit");
+  if (!form) return;
+  event.preventDefault();
+  const text = form.elements.text.value.trim();
+  if (!text || "sent" in form.dataset) return;
+  form.dataset.sent = "";
+  const message_id = form.closest("article").id.slice(2);
+  send({ type: "edit", message_id, text, client_id: (form.elements.client_id.value ||= crypto.randomUUID()) });
 }
 
 /* Whoever goes on to another page of Parley has not left: what is being written for them is written to its end. */
@@ -156,6 +211,11 @@ function stay(event) {
 
 if (address && messages && composer) {
   composer.addEventListener("submit", ask);
+  messages.addEventListener("submit", edit);
+  document.addEventListener("parley:turned", reopen);
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden && document.title.startsWith(ENDED)) document.title = document.title.slice(ENDED.length);
+  });
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-socket-action]");
     if (!button) return;

@@ -82,12 +82,15 @@ PAGES = [
     Row("chat:new", SIGNED_IN, "POST", data={"text": "How many days of leave?"}),
     Row("chat:older", SIGNED_IN),
     Row("chat:conversation", ALICE, args=CONVERSATION),
+    Row("chat:turns", ALICE, args=CONVERSATION),
     Row("chat:ask", ALICE, "POST", args=CONVERSATION, data={"text": "And next year?"}),
     Row("chat:rename", ALICE, "POST", args=CONVERSATION, data={"title": "Holidays"}),
     Row("chat:delete", ALICE, "POST", args=CONVERSATION),
     Row("chat:restore", ALICE, "POST", args={"conversation_id": "deleted_conversation"}),
     Row("chat:stop", ALICE, "POST", args={"message_id": "running_answer"}),
     Row("chat:regenerate", ALICE, "POST", args=ANSWER),
+    Row("chat:edit", ALICE, "POST", args={"message_id": "question"}, data={"text": "And next year?"}),
+    Row("chat:choose", ALICE, "POST", args=ANSWER),
     Row("chat:continue", ALICE, "POST", args={"message_id": "broken_answer"}),
     Row("chat:feedback", ALICE, "POST", args=ANSWER, data={"value": "1"}),
     Row("chat:leaving", SIGNED_IN, query={"to": "https://example.org/page"}),
@@ -237,6 +240,8 @@ API = [
     Row("/api/v1/messages/{answer}/events", ALICE, commits=True),
     Row("/api/v1/messages/{running_answer}/stop", ALICE, "POST"),
     Row("/api/v1/messages/{answer}/regenerate", ALICE, "POST"),
+    Row("/api/v1/messages/{question}/edit", ALICE, "POST", data={"text": "And next year?"}),
+    Row("/api/v1/messages/{answer}/choose", ALICE, "POST"),
     Row("/api/v1/messages/{broken_answer}/continue", ALICE, "POST"),
     Row("/api/v1/messages/{answer}/feedback", ALICE, "POST", data={"value": 1}),
     Row("/api/v1/sources", SIGNED_IN),
@@ -321,4 +326,4 @@ API = [
 ]
 
 # Of a conversation's socket: alice's own conversation, to which everybody else is refused before any action.
-SOCKET_ACTIONS = {"ask": ALICE, "stop": ALICE, "regenerate": ALICE, "continue": ALICE}
+SOCKET_ACTIONS = {"ask": ALICE, "edit": ALICE, "stop": ALICE, "regenerate": ALICE, "continue": ALICE}

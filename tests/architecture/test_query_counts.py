@@ -16,6 +16,7 @@ from accounts import audit
 from accounts.models import Group, LimitCount, User
 from accounts.periods import begin_of
 from accounts.spending import Spent, record_spending
+from chat.models import Message
 from tests import factories
 from tests.conftest import SignIn
 
@@ -29,6 +30,7 @@ class Stage:
         self.alice, self.olivia, self.crew = people["alice"], people["olivia"], crew
         self.source = factories.make_source(owner=self.olivia, name="Papers", groups=[crew])
         self.conversation = factories.make_conversation(owner=self.alice)
+        self.last: Message | None = None
 
     def conversations(self, number: int) -> None:
         factories.make_conversation(
@@ -36,7 +38,13 @@ class Stage:
         )
 
     def turns(self, number: int) -> None:
-        answer = factories.make_answer(conversation=self.conversation, text=f"Because of {number}. [1]")
+        """Each after the one before, with two versions of its answer."""
+        question = factories.make_message(conversation=self.conversation, parent=self.last)
+        factories.make_answer(conversation=self.conversation, parent=question, text="No.")
+        answer = factories.make_answer(
+            conversation=self.conversation, parent=question, text=f"Because of {number}. [1]"
+        )
+        self.last = answer
         document = factories.make_document(source=self.source, title=f"Paper {number}", key=f"{number}")
         factories.make_citation(message=answer, passage=document.versions.get().passages.get())
 
@@ -95,6 +103,7 @@ LISTS: list[tuple[str, str, Callable[[Stage, int], None]]] = [
     ("alice", "/", Stage.assistants),
     ("alice", "/c/older", Stage.conversations),
     ("alice", "/c/{conversation}/", Stage.turns),
+    ("alice", "/c/{conversation}/turns", Stage.turns),
     ("alice", "/account/keys/", Stage.keys),
     ("olivia", "/knowledge/", Stage.sources),
     ("olivia", "/knowledge/", Stage.documents),
