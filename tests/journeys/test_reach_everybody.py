@@ -7,12 +7,14 @@ that nothing reaches beyond the screen.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 from typing import Any
 
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
+from django.db import connection
 from django.urls import reverse
 from playwright.sync_api import Page, expect
 from pytest_django.plugin import DjangoDbBlocker
@@ -45,12 +47,25 @@ JUDGE = """async ([only, more]) => {
 BEYOND = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
+def beside_the_browser(work: Callable[..., Any], *args: Any) -> Any:
+    """Playwright keeps an event loop in this thread, in which Django refuses to use the database."""
+
+    def do() -> Any:
+        try:
+            return work(*args)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(do).result()
+
+
 @pytest.fixture(scope="module")
 def things(house: House, django_db_blocker: DjangoDbBlocker) -> Iterator[dict[str, str]]:
     with django_db_blocker.unblock():
-        made = make_things()
+        made = beside_the_browser(make_things)
         yield made
-        put_away(made)
+        beside_the_browser(put_away, made)
 
 
 def look(page: Page, name: str) -> list[str]:

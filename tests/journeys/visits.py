@@ -192,7 +192,7 @@ def _ended(kim: User, mona: User) -> dict[str, uuid.UUID]:
     state = Message.State
     for ending in (state.RELEASED, state.EDITED, state.REJECTED, state.BLOCKED, state.INTERRUPTED, state.FAILED):
         text = "" if ending in (state.REJECTED, state.BLOCKED, state.FAILED) else "You have 28 days."
-        factories.make_answer(conversation=conversation, text=text, state=ending, reason="Because.")
+        factories.make_answer(conversation=conversation, text=text, state=ending)
     factories.make_broken_answer(conversation=conversation)
     held = [
         factories.make_answer(conversation=conversation, text="", held_text="Band 5.", state=state.HELD)
@@ -214,13 +214,9 @@ def _ended(kim: User, mona: User) -> dict[str, uuid.UUID]:
 def _knowledge(kim: User) -> dict[str, uuid.UUID]:
     readers = [factories.make_group("Reach", members=[kim])]
     source = factories.make_source(owner=kim, name="Papers", groups=readers)
-    document = factories.make_document(
-        source=source, title="Bicycles", paragraphs=["Bicycles are lent.", "Bring them."]
-    )
+    document = factories.make_document(source=source, title="Bicycles", version={"withdrawn_at": timezone.now()})
     later = factories.make_version(document=document, number=2, paragraphs=["Bicycles are lent for a day."])
     earlier = document.versions.get(number=1)
-    earlier.withdrawn_at = timezone.now()
-    earlier.save()
     factories.make_document(source=source, title="Old", state=Document.State.WITHDRAWN)
     Document.objects.create(source=source, key="bad.pdf", title="Bad", state=Document.State.REJECTED, reason="Torn.")
     unpublished = {"published_at": None, "report": REPORT}
