@@ -2,6 +2,7 @@
 const KEPT = "parley-offline";
 const PAGE = "{% url "offline" %}";
 const PARTS = [
+  "{% static "icons/favicon.svg" %}",
   "{% static "js/theme.js" %}",
   "{% static "css/tokens.css" %}",
   "{% static "css/base.css" %}",

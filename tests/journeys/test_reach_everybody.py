@@ -176,7 +176,7 @@ def test_the_list_of_keys_is_true_everywhere_and_its_keys_do_what_it_says(
     expect(page.get_by_label("Your question")).to_have_value("?gk/j")
 
     page.get_by_role("button", name="Account of Ada").click()
-    page.get_by_role("button", name="Keys").click()
+    page.locator("#account-menu").get_by_role("button", name="Keys").click()
     expect(sheet.get_by_text("Write a question")).to_be_visible()
     page.keyboard.press("Escape")
     assert focused(page)["words"] == "Account of Ada"
