@@ -19,6 +19,8 @@ DEBUG = environment.boolean("DEBUG", False)
 SECRET_KEY = environment.find_text("SECRET_KEY") or paths.secret("secret_key")
 PORT = environment.integer("PORT", 8000)
 ALLOWED_HOSTS = environment.words("ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]")
+# What Parley is called where it is installed as an app.
+APP_NAME = environment.text("APP_NAME", "Parley")
 PUBLIC_URL = environment.text("PUBLIC_URL", f"http://127.0.0.1:{PORT}")
 CSRF_TRUSTED_ORIGINS = environment.words("CSRF_TRUSTED_ORIGINS", "")
 # A new Parley is filled with the demo company, until told otherwise.

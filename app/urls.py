@@ -5,6 +5,7 @@ from django.urls import include, path
 
 from app.api import api, openai_api
 from app.health import healthz, metrics, readyz
+from app.web import installing
 
 urlpatterns = [
     path("", include("chat.urls")),
@@ -17,6 +18,9 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/v1/", api.urls),
     path("v1/", openai_api.urls),
+    path("manifest.webmanifest", installing.manifest, name="manifest"),
+    path("service-worker.js", installing.service_worker, name="service_worker"),
+    path("offline/", installing.offline, name="offline"),
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),
     path("metrics", metrics, name="metrics"),

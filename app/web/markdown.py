@@ -59,7 +59,12 @@ def render(text: str, links: Links | None = None) -> str:
 
 
 def _clean(html: str) -> str:
-    return nh3.clean(html, tags=TAGS, attributes=ATTRIBUTES, link_rel=None, url_schemes={"http", "https", "mailto"})
+    # The box of a task has a name; its words follow, and whether it is ticked is said by itself.
+    named = {"input": {"aria-label": "Task"}}
+    schemes = {"http", "https", "mailto"}
+    return nh3.clean(
+        html, tags=TAGS, attributes=ATTRIBUTES, set_tag_attribute_values=named, link_rel=None, url_schemes=schemes
+    )
 
 
 @dataclass(frozen=True)
@@ -208,7 +213,7 @@ def _make_parser() -> MarkdownIt:
     parser.add_render_rule("link_open", _render_link_open)
     parser.add_render_rule("fence", _render_fence)
     parser.add_render_rule(
-        "table_open", _scrolling('<div class="scrolls" tabindex="0" role="region" aria-label="Table"><table>')
+        "table_open", _scrolling('<div class="scrolls" tabindex="0" role="group" aria-label="Table"><table>')
     )
     parser.add_render_rule("table_close", _scrolling("</table></div>"))
     return parser

@@ -131,8 +131,6 @@ if (form && field) {
     if (jumps) {
       event.preventDefault();
       field.focus();
-    } else if (event.key === "?" && !writing) {
-      document.getElementById("shortcuts")?.showModal();
     } else if (event.key === "Escape" && !event.defaultPrevented && !stop.hidden) {
       if (!document.querySelector("dialog[open], .menu:popover-open")) stop.click();
     }

@@ -1,4 +1,5 @@
-/* The frame of every page: menus beside their buttons, arrow keys in them, dialogs, the drawer's Escape. */
+/* The frame of every page: menus beside their buttons, arrow keys in them, dialogs, the drawer's Escape, and the page that
+ * browsers keep for when Parley cannot be reached. */
 
 const GAP = 6;
 
@@ -46,9 +47,20 @@ addEventListener("hashchange", () => {
   if (location.hash === "#sidebar") document.querySelector("#sidebar a, #sidebar button")?.focus();
 });
 
+/* A menu is closed first, which gives the focus to its button: there it returns when the dialog is closed. */
+function openDialog(dialog, menu) {
+  menu?.hidePopover();
+  if (dialog && !dialog.open) dialog.showModal();
+}
+
 document.addEventListener("click", (event) => {
   const opens = event.target.closest?.("[data-opens]");
-  if (opens) document.getElementById(opens.dataset.opens)?.showModal();
+  if (opens) openDialog(document.getElementById(opens.dataset.opens), opens.closest(".menu"));
   if (event.target.closest?.("[data-closes]")) event.target.closest("dialog")?.close();
   if (event.target.matches?.("dialog")) event.target.close();
 });
+
+/* Only on secure addresses; elsewhere the browser shows its own page. */
+if (navigator.serviceWorker && !navigator.serviceWorker.controller) {
+  navigator.serviceWorker.register("/service-worker.js").catch(() => {});
+}

@@ -1,0 +1,250 @@
+"""Every page of Parley, who visits it, and one of everything to be seen there.
+
+A page is whatever answers GET with a whole page; an address of the access matrix that is neither visited nor named in
+``NO_PAGES`` fails the suite.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+from django.conf import settings
+from django.utils import timezone
+from playwright.sync_api import Page, expect
+
+from accounts.models import Role, User
+from app.inference.models import Model, Worker
+from chat.models import Assistant, Message
+from knowledge.models import Document, IndexGeneration, Passage, Source, Sync
+from moderation.models import Case
+from tests import factories
+
+# Fragments, files and what speaks to programs.
+NO_PAGES = {
+    "chat:older",
+    "chat:turns",
+    "knowledge:documents",
+    "knowledge:follow_uploads",
+    "knowledge:latest_syncs",
+    "knowledge:version_file",
+    "knowledge:original",
+    "knowledge:passage_part",
+    "knowledge:page_picture",
+    "knowledge:index_progress",
+    "pool:live",
+    "usage:csv",
+    "usage:notices",
+    "manifest",
+    "service_worker",
+    "healthz",
+    "readyz",
+    "metrics",
+}
+
+REPORT = {
+    "characters": 17,
+    "notes": [],
+    "holds": ["secrets"],
+    "findings": [{"check": "secrets", "severity": 1.0, "message": "A key.", "places": [[0, 3]], "detail": {}}],
+}
+RICH = (
+    "# Travelling\n\nYou may go by **train**; see [the rules](https://example.org/rules) and `PT-4`.\n\n"
+    "## What is paid\n\n- [x] The ticket\n- [ ] The taxi\n\n1. First\n2. Second\n\n> As the handbook says.\n\n"
+    f"|{'|'.join(f' column {number} ' for number in range(9))}|\n|{'---|' * 9}\n"
+    f"|{'|'.join(' a rather long cell ' for _ in range(9))}|\n\n"
+    "```python\n# A comment\nprint('a line that is far too long to fit into the column of any answer on a screen')\n"
+    "```\n"
+)
+
+
+def _press(key: str) -> Callable[[Page], None]:
+    return lambda page: page.keyboard.press(key)
+
+
+def _open_menu(name: str) -> Callable[[Page], None]:
+    def opens(page: Page) -> None:
+        page.locator(f"[popovertarget='{name}']").first.evaluate("button => button.click()")
+        expect(page.locator(f"#{name}")).to_be_visible()
+
+    return opens
+
+
+def _open_keys(page: Page) -> None:
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("?")
+    expect(page.locator("#shortcuts")).to_be_visible()
+
+
+def _open_source(page: Page) -> None:
+    page.locator("a.cite").first.evaluate("link => link.click()")
+    expect(page.locator("#viewer-body .passage")).to_be_visible()
+
+
+@dataclass(frozen=True)
+class Visit:
+    """``args`` of the address are names of things, or themselves behind "="; ``query`` follows the address. ``states``
+    are what can be opened on the page, one after the other, by name.
+    """
+
+    name: str
+    who: str | None
+    args: dict[str, str] = field(default_factory=dict)
+    query: str = ""
+    states: dict[str, Callable[[Page], None]] = field(default_factory=dict)
+
+
+SOURCE, DOCUMENT = {"source_id": "source"}, {"document_id": "document"}
+MENUS = {"account": _open_menu("account-menu"), "theme": _open_menu("theme-menu")}
+
+VISITS = [
+    Visit("account_login", None),
+    Visit("account_signup", None),
+    Visit("account_inactive", None),
+    Visit("account_reset_password", None),
+    Visit("account_reset_password_done", None),
+    Visit("account_reset_password_from_key", None, {"uidb36": "=abc", "key": "=no-such-key"}),
+    Visit("account_reset_password_from_key_done", None),
+    Visit("offline", None),
+    Visit("chat:home", "erin"),  # who has nothing yet
+    Visit("accounts:keys", "erin"),
+    Visit("usage:own", "erin"),
+    Visit("knowledge:sources", "erin"),
+    Visit("account_logout", "erin"),
+    Visit("account_reauthenticate", "erin"),
+    Visit("account_change_password", "erin"),
+    Visit("account_set_password", "erin"),
+    Visit("chat:home", "kim", states=MENUS),
+    Visit(
+        "chat:conversation",
+        "kim",
+        {"conversation_id": "asked"},
+        states={"source": _open_source, "keys": _open_keys},
+    ),
+    Visit("chat:conversation", "kim", {"conversation_id": "written"}),
+    Visit("chat:conversation", "kim", {"conversation_id": "ended"}, states={"more": _open_menu("conversation-menu")}),
+    Visit("chat:leaving", "kim", query="?to=https://example.org/page"),
+    Visit("accounts:keys", "kim"),
+    Visit("usage:own", "kim"),
+    Visit("knowledge:sources", "kim", states={"keys": _open_keys}),
+    Visit("knowledge:choose_kind", "kim"),
+    Visit("knowledge:new_source", "kim", {"kind": "=web"}),
+    Visit("knowledge:new_source", "kim", {"kind": "=s3"}),
+    Visit("knowledge:change_source", "kim", SOURCE),
+    Visit("knowledge:source", "kim", SOURCE),
+    Visit("knowledge:source", "kim", {"source_id": "folder_source"}),
+    Visit("knowledge:source", "kim", {"source_id": "empty_source"}),
+    Visit("knowledge:all_syncs", "kim", {"source_id": "folder_source"}),
+    Visit("knowledge:sync_page", "kim", {"sync_id": "sync"}),
+    Visit("knowledge:document", "kim", DOCUMENT),
+    Visit("knowledge:document_about", "kim", DOCUMENT),
+    Visit("knowledge:document_about", "kim", {"document_id": "held_document"}),
+    Visit("knowledge:difference", "kim", {"first_id": "earlier_version", "second_id": "later_version"}),
+    Visit("knowledge:passage", "kim", {"passage_id": "passage"}),
+    Visit("knowledge:passage_page", "kim", {"passage_id": "passage"}),
+    Visit("knowledge:document_access", "kim", DOCUMENT, query="?person=erin@example.org"),
+    Visit("knowledge:try_search", "kim"),
+    Visit("knowledge:home", "kim"),
+    Visit("knowledge:gaps", "kim"),
+    Visit("knowledge:gap", "kim", {"gap_id": "gap"}),
+    Visit("moderation:queue", "mona", states={"keys": _open_keys}),
+    Visit("moderation:case", "mona", {"case_id": "case"}),
+    Visit("moderation:case", "mona", {"case_id": "claimed_case"}, states={"edit": _press("e")}),
+    Visit("knowledge:index", "ada"),
+    Visit("pool:servers", "ada", states={"keys": _open_keys}),
+    Visit("pool:add_server", "ada"),
+    Visit("pool:server", "ada", {"worker_id": "worker"}),
+    Visit("pool:models", "ada"),
+    Visit("pool:model", "ada", {"model_id": "model"}),
+    Visit("pool:assistants", "ada"),
+    Visit("pool:assistant", "ada", {"assistant_id": "assistant"}),
+    Visit("usage:everybody", "ada"),
+    Visit("usage:limits", "ada"),
+    Visit("usage:new_limit", "ada", {"subject": "=each"}),
+    Visit("usage:change_limit", "ada", {"limit_id": "limit"}),
+]
+
+
+def make_things() -> dict[str, str]:
+    """The ids of what the visits speak of. What people of other journeys could meet is kept from them: these belong to
+    kim, her group, and cases to nobody.
+    """
+    factories.make_user("erin")
+    mona = factories.make_user("mona", roles=[Role.MODERATOR])
+    kim = factories.make_user("kim", roles=[Role.OWNER])
+    things = {**_knowledge(kim), **_ended(kim, mona), **_operations()}
+    factories.make_key(kim)
+    return {name: str(value) for name, value in things.items()}
+
+
+def put_away(things: dict[str, str]) -> None:
+    """What would be in the way of other journeys."""
+    factories.Limit.objects.filter(pk=things["limit"]).delete()
+    Case.objects.filter(pk__in=[things["case"], things["claimed_case"]]).delete()
+
+
+def _ended(kim: User, mona: User) -> dict[str, uuid.UUID]:
+    """A conversation with an answer in every state that one can stay in, and two cases."""
+    assistant = Assistant.objects.get(slug="researcher")
+    conversation = factories.make_conversation(owner=kim, assistant=assistant, title="Each way an answer can end")
+    state = Message.State
+    for ending in (state.RELEASED, state.EDITED, state.REJECTED, state.BLOCKED, state.INTERRUPTED, state.FAILED):
+        text = "" if ending in (state.REJECTED, state.BLOCKED, state.FAILED) else "You have 28 days."
+        factories.make_answer(conversation=conversation, text=text, state=ending)
+    factories.make_broken_answer(conversation=conversation)
+    held = [
+        factories.make_answer(conversation=conversation, text="", held_text="Band 5.", state=state.HELD)
+        for _ in range(2)
+    ]
+    claim = {
+        "state": Case.State.CLAIMED,
+        "reviewer": mona,
+        "lease_until": timezone.now() + timedelta(minutes=30),
+        "fence": 1,
+    }
+    return {
+        "ended": conversation.id,
+        "case": factories.make_case(subject=kim, content_id=held[0].id).id,
+        "claimed_case": factories.make_case(subject=kim, content_id=held[1].id, **claim).id,
+    }
+
+
+def _knowledge(kim: User) -> dict[str, uuid.UUID]:
+    readers = [factories.make_group("Reach", members=[kim])]
+    source = factories.make_source(owner=kim, name="Papers", groups=readers)
+    document = factories.make_document(source=source, title="Bicycles", version={"withdrawn_at": timezone.now()})
+    later = factories.make_version(document=document, number=2, paragraphs=["Bicycles are lent for a day."])
+    earlier = document.versions.get(number=1)
+    factories.make_document(source=source, title="Old", state=Document.State.WITHDRAWN)
+    Document.objects.create(source=source, key="bad.pdf", title="Bad", state=Document.State.REJECTED, reason="Torn.")
+    unpublished = {"published_at": None, "report": REPORT}
+    held = factories.make_document(source=source, title="Held", state=Document.State.HELD, version=unpublished)
+    config = {"path": str(Path(settings.BASE_DIR) / "docs")}
+    folder = factories.make_source(owner=kim, name="Folder", groups=readers, kind="folder", config=config)
+    sync = Sync.objects.create(source=folder, state=Sync.State.DONE, withheld=1, failures=[{"key": "a", "reason": "b"}])
+    return {
+        "source": source.id,
+        "folder_source": folder.id,
+        "empty_source": factories.make_source(owner=kim, name="Nothing yet", groups=readers).id,
+        "document": document.id,
+        "held_document": held.id,
+        "earlier_version": earlier.id,
+        "later_version": later.id,
+        "passage": Passage.objects.get(version=later).id,
+        "sync": sync.id,
+        "gap": factories.make_gap(source=source, questions=("Is there a gym?", "A fitness room?")).id,
+    }
+
+
+def _operations() -> dict[str, object]:
+    assert IndexGeneration.objects.filter(is_serving=True).exists()
+    assert Source.objects.filter(name="Handbook").exists()
+    return {
+        "worker": Worker.objects.get(model__name="scripted").pk,
+        "model": Model.objects.get(name="scripted").pk,
+        "assistant": Assistant.objects.get(slug="researcher").pk,
+        "limit": factories.make_limit(amount=1_000_000_000).id,
+    }
