@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from itertools import product
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -109,7 +110,7 @@ def _fill(people: dict[str, User], words: list[str]) -> None:
 def _insert(people: dict[str, User], words: list[str], assistant: UUID) -> None:
     with connection.cursor() as cursor:
         for name, count in (("all", ALL), ("some", SOME), ("few", FEW)):
-            whose = {"owner": people[name].pk}
+            whose: dict[str, Any] = {"owner": people[name].pk}
             cursor.execute(_CONVERSATIONS, whose | {"assistant": assistant, "count": count // TURNS})
             made = {"words": words, "vocabulary": len(words), "length": WORDS, "turns": TURNS}
             cursor.execute(_MESSAGES, whose | made | {"others_word": OTHERS_WORD if name == "all" else ""})

@@ -41,7 +41,7 @@ def name_soon(message_id: UUID) -> None:
     _soon(name_conversation, message_id)
 
 
-def _soon(task: Task, message_id: UUID) -> None:
+def _soon(task: Task[[str], None], message_id: UUID) -> None:
     try:
         task.apply_async((str(message_id),), retry=False)
     except OperationalError as error:

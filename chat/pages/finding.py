@@ -20,7 +20,7 @@ from django.db import connection
 
 from accounts.models import User
 from app.errors import BadInputError
-from app.web.paging import Page, read_cursor, write_cursor
+from app.web.paging import read_cursor, write_cursor
 from chat.models import Conversation, Message
 from knowledge.text.wording import plain
 
@@ -58,7 +58,7 @@ with matching as materialized (
 ), found as (
     select f.id, f.created_at from matching f {kept} {newest_first} limit %(limit)s
 )
-select 0, array(select id from found {newest_first})
+select array(select id from found {newest_first})
 """
 _TITLED = """
 select array(
@@ -104,7 +104,15 @@ class Hit:
     snippet: Sequence[Part]
 
 
-def find_messages(user: User, wanted: Wanted, *, limit: int = ROWS, cursor: str | None = None) -> Page[Hit]:
+@dataclass(frozen=True)
+class Found:
+    """A page of hits, and the cursor of the page after it, or None."""
+
+    items: list[Hit]
+    next: str | None
+
+
+def find_messages(user: User, wanted: Wanted, *, limit: int = ROWS, cursor: str | None = None) -> Found:
     """A page of this person's messages with all the words, the newest first.
 
     Raises BadInputError when nothing is asked for, or for a cursor that is not one of ours.
@@ -114,7 +122,7 @@ def find_messages(user: User, wanted: Wanted, *, limit: int = ROWS, cursor: str 
     rows = _load(user, ids[:limit])
     snippets = _snippets(asked, [row.pk for row in rows])
     hits = [Hit(row, snippets[row.pk]) for row in rows]
-    return Page(hits, write_cursor(rows[-1].created_at, rows[-1].pk) if rows and len(ids) > limit else None)
+    return Found(hits, write_cursor(rows[-1].created_at, rows[-1].pk) if rows and len(ids) > limit else None)
 
 
 def find_titles(user: User, text: str, *, limit: int) -> list[Conversation]:
@@ -130,7 +138,8 @@ def read_words(text: str) -> str:
 
     Raises BadInputError when there is no word to find.
     """
-    words, others = [], []
+    words: list[str] = []
+    others: list[str] = []
     for minus, phrase, word in _PART.findall(text.replace("\x00", "")[:LONGEST].lower()):
         is_without = bool(minus) or (word.startswith("-") and len(word) > 1)
         said = phrase or (word[1:] if is_without else word)
@@ -153,8 +162,8 @@ def _find_ids(user: User, wanted: Wanted, asked: str, limit: int, cursor: str | 
     parts = _conditions(wanted, cursor, values)
     walked, ids = _row(_AMONG_NEWEST.format(walked=WALKED, **parts), values)
     if len(ids) < limit and walked == WALKED:
-        _, ids = _row(_AMONG_ALL.format(**parts), values)
-    return ids
+        ids = _row(_AMONG_ALL.format(**parts), values)[0]
+    return list(ids)
 
 
 def _conditions(wanted: Wanted, cursor: str | None, values: dict[str, Any]) -> dict[str, str]:

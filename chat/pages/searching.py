@@ -15,10 +15,9 @@ from django.views.decorators.http import require_GET
 from accounts.callers import reader
 from accounts.models import User
 from app.errors import BadInputError
-from app.web.paging import Page
 from chat.models import Assistant
 from chat.pages import finding
-from chat.pages.finding import Hit, Wanted
+from chat.pages.finding import Wanted
 from chat.pages.sidebar import sidebar
 
 TITLES = 5
@@ -101,7 +100,7 @@ def suggest(request: HttpRequest) -> HttpResponse:
 
 def _found(request: HttpRequest, form: SearchForm) -> dict[str, object]:
     user, wanted, cursor = reader(request), form.wanted(), request.GET.get("cursor")
-    page: Page[Hit] = finding.find_messages(user, wanted, cursor=cursor)
+    page = finding.find_messages(user, wanted, cursor=cursor)
     is_first = not cursor and not form.is_narrowed
     address = request.GET.copy()
     if page.next:

@@ -146,12 +146,12 @@ def test_answers_with_sources_alone(alice: User, olivia: User, talk: Conversatio
 
 def test_a_snippet_marks_the_words_without_signs(alice: User, talk: Conversation) -> None:
     make_message(
-        conversation=talk, text=f"{'Before. ' * 200}The **zebra** `crosses` <b>here</b>. [12] {'After. ' * 200}"
+        conversation=talk, text=f"{'Before. ' * 200}The **zebra** `crosses` a < b here. [12] {'After. ' * 200}"
     )
     (hit,) = find_messages(alice, Wanted("zebra")).items
     assert [part.text for part in hit.snippet if part.is_marked] == ["zebra"]
     whole = "".join(part.text for part in hit.snippet)
-    assert "The zebra crosses" in whole and "<b>" in whole and "[12]" not in whole and len(whole) < 400
+    assert "The zebra crosses a < b here" in whole and "[12]" not in whole and len(whole) < 400
 
 
 def test_a_title_is_found_too(alice: User, bob: User, talk: Conversation) -> None:
@@ -161,10 +161,10 @@ def test_a_title_is_found_too(alice: User, bob: User, talk: Conversation) -> Non
 
 
 def test_the_page_leads_to_the_message(alice: User, talk: Conversation, signed_in: SignIn) -> None:
-    message = make_message(conversation=talk, text="Where does the <i>zebra</i> sleep?")
+    message = make_message(conversation=talk, text="Where does a zebra < 1 m sleep?")
     page = signed_in(alice).get("/search/?q=zebra").content.decode()
     assert f'href="/c/{talk.id}/?at={message.id}#m-{message.id}"' in page
-    assert "<mark>zebra</mark>" in page and "&lt;i&gt;" in page
+    assert "<mark>zebra</mark>" in page and "&lt; 1 m" in page
     assert f'id="m-{message.id}"' in signed_in(alice).get(f"/c/{talk.id}/?at={message.id}").content.decode()
 
 

@@ -10,16 +10,17 @@ from playwright.sync_api import Page, expect
 from tests.journeys.browsing import ask, ends
 from tests.journeys.conftest import OpenWindow
 from tests.journeys.house import House
-from tests.journeys.test_use_a_phone import PHONE, fits, has_names
+from tests.journeys.test_use_a_phone import PHONE, ask_by_thumb, fits, has_names
 
 pytestmark = pytest.mark.journey
 
 
-def begin(page: Page, house: House, question: str, answer: str) -> str:
+def begin(page: Page, house: House, question: str, answer: str, *, by_thumb: bool = False) -> str:
     """A conversation with one answer; its address."""
     house.model.script(tokens=[answer])
     page.goto("/?assistant=writer")
-    ends(ask(page, question))
+    send = ask_by_thumb if by_thumb else ask
+    ends(send(page, question))
     page.wait_for_url("**/c/**")
     return page.url
 
@@ -108,7 +109,8 @@ def test_the_search_page_narrows_as_one_types(window: OpenWindow, house: House) 
 
 def test_searching_fits_a_phone(window: OpenWindow, house: House) -> None:
     page = window("alice", **PHONE).open()
-    begin(page, house, "Where is the piano?", f"In the {'very ' * 60} large hall. {'Donaudampfschifffahrt' * 12}")
+    answer = f"In the {'very ' * 60} large hall. {'Donaudampfschifffahrt' * 12}"
+    begin(page, house, "Where is the piano?", answer, by_thumb=True)
     page.goto("/search/?q=large")
     expect(page.locator(".hits > li")).to_have_count(1)
     fits(page)
