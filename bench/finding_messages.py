@@ -8,12 +8,14 @@ everybody else's messages, and the person with some never wrote it.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
 from functools import partial
 from itertools import product
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
+import numpy
 from django.db import connection
 
 from accounts.audit import SYSTEM
@@ -29,7 +31,7 @@ ALL, SOME, FEW = 1_000_000, 20_000, 500
 TURNS = 10  # messages of a conversation
 WORDS = 40  # of a message
 CALLS = 10
-OTHERS_WORD = "kubernetes"
+OTHERS_WORD, OTHERS_SHARE = "kubernetes", 0.3
 GOAL_MS = 300
 
 _CONVERSATIONS = """
@@ -37,18 +39,9 @@ insert into chat_conversation (id, owner_id, assistant_id, title, origin, create
 select gen_random_uuid(), %(owner)s, %(assistant)s, 'Conversation ' || number, 'browser', at, at
 from (select number, now() - number * interval '1 minute' as at from generate_series(1, %(count)s) number) made
 """
-# A word's rank is the fourth power of a random number: few are everywhere, most are rare.
 _MESSAGES = """
-insert into chat_message (id, conversation_id, role, state, text, held_text, error_code, error, evidence, seq, log,
-    lease_owner, fence, stop_requested, created_at, finished_at)
-select gen_random_uuid(), c.id, case when turn %% 2 = 1 then 'user' else 'assistant' end, 'done',
-    'Case' || (row_number() over ()) || ' ' || (
-        select string_agg((%(words)s::text[])[1 + floor(power(random(), 4) * %(vocabulary)s)::int], ' ')
-        from generate_series(1, %(length)s) where turn > 0
-    ) || case when %(others_word)s <> '' and random() < 0.3 then ' ' || %(others_word)s else '' end,
-    '', '', '', '[]', 0, '[]', '', 0, false, c.active_at + turn * interval '2 seconds', c.active_at
-from chat_conversation c, generate_series(1, %(turns)s) turn
-where c.owner_id = %(owner)s
+copy chat_message (id, conversation_id, role, state, text, held_text, error_code, error, evidence, seq, log,
+    lease_owner, fence, stop_requested, created_at, finished_at) from stdin
 """
 
 
@@ -108,12 +101,34 @@ def _fill(people: dict[str, User], words: list[str]) -> None:
 
 
 def _insert(people: dict[str, User], words: list[str], assistant: UUID) -> None:
-    with connection.cursor() as cursor:
-        for name, count in (("all", ALL), ("some", SOME), ("few", FEW)):
-            whose: dict[str, Any] = {"owner": people[name].pk}
-            cursor.execute(_CONVERSATIONS, whose | {"assistant": assistant, "count": count // TURNS})
-            made = {"words": words, "vocabulary": len(words), "length": WORDS, "turns": TURNS}
-            cursor.execute(_MESSAGES, whose | made | {"others_word": OTHERS_WORD if name == "all" else ""})
+    for name, count in (("all", ALL), ("some", SOME), ("few", FEW)):
+        whose: dict[str, Any] = {"owner": people[name].pk, "assistant": assistant, "count": count // TURNS}
+        with connection.cursor() as cursor:
+            cursor.execute(_CONVERSATIONS, whose)
+            cursor.execute("select id, active_at from chat_conversation where owner_id = %s", [people[name].pk])
+            conversations = cursor.fetchall()
+            with cursor.cursor.copy(_MESSAGES) as copy:
+                for row in _messages(conversations, words, OTHERS_WORD if name == "all" else ""):
+                    copy.write_row(row)
+
+
+def _messages(
+    conversations: Sequence[tuple[UUID, datetime]], words: list[str], others_word: str
+) -> Iterator[tuple[object, ...]]:
+    """A word's rank is the fourth power of a random number: few are everywhere, most are rare."""
+    chance = numpy.random.default_rng(1)
+    case = 0
+    for conversation_id, at in conversations:
+        ranks = (chance.random((TURNS, WORDS)) ** 4 * len(words)).astype(int)
+        says_theirs = chance.random(TURNS) < OTHERS_SHARE
+        for turn in range(TURNS):
+            case += 1
+            text = f"Case{case} " + " ".join(words[rank] for rank in ranks[turn])
+            text += f" {others_word}" if says_theirs[turn] else ""
+            when = at + timedelta(seconds=2 * turn)
+            role = "assistant" if turn % 2 else "user"
+            empty = ("", "", "", "[]", 0, "[]", "", 0, False)
+            yield (uuid4(), conversation_id, role, "done", text, *empty, when, when)
 
 
 def _without_word_index(fill: Callable[[], None]) -> None:
