@@ -2,7 +2,9 @@
 
 A conversation is a tree of messages: asking again from an earlier one makes a sibling, and one branch is shown. An
 answer's life is its ``state``; the process that writes it holds a lease on the row, and every new owner raises
-``fence``, so that one who lost the lease can no longer write.
+``fence``, so that one who lost the lease can no longer write. To find messages again the database keeps two more
+columns of each, which no row here has: whose it is, and its words (see the migration ``finding_back`` and
+``chat.pages.finding``).
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
+from django.db.models.functions import Lower
 from django.utils import timezone
 
 from accounts.models import Group, User
@@ -117,9 +120,37 @@ class PromptVersion(models.Model):
         return f"{self.assistant} prompt {self.number}"
 
 
+class TagQuerySet(models.QuerySet["Tag"]):
+    def visible_to(self, user: User) -> TagQuerySet:
+        return self.filter(owner=user) if user.is_active else self.none()
+
+
+class Tag(models.Model):
+    """A word that somebody keeps conversations under. Nobody else knows of it."""
+
+    LONGEST = 40
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    name = models.CharField(max_length=LONGEST)
+
+    objects = TagQuerySet.as_manager()
+
+    class Meta:
+        ordering = [Lower("name")]
+        constraints = [models.UniqueConstraint("owner", Lower("name"), name="tag_name_once_per_person")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class ConversationQuerySet(models.QuerySet["Conversation"]):
     def visible_to(self, user: User) -> ConversationQuerySet:
         return self.filter(owner=user, deleted_at=None) if user.is_active else self.none()
+
+    def in_sidebar_of(self, user: User) -> ConversationQuerySet:
+        """Theirs, but for what programs made. The indexes of the sidebar hold exactly these."""
+        return self.visible_to(user).filter(origin=Conversation.Origin.BROWSER)
 
 
 class Conversation(models.Model):
@@ -129,13 +160,26 @@ class Conversation(models.Model):
         BROWSER = "browser"
         API = "api"
 
+    class TitledBy(models.TextChoices):
+        """Who gave it its title; a person's stays."""
+
+        WORDS = "words", "the first words of the first question"
+        MODEL = "model"
+        PERSON = "person"
+
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="conversations")
     assistant = models.ForeignKey(Assistant, on_delete=models.PROTECT, related_name="+")
     title = models.CharField(max_length=120, blank=True)
+    titled_by = models.CharField(
+        max_length=8, choices=TitledBy.choices, default=TitledBy.WORDS, db_default=TitledBy.WORDS, editable=False
+    )
+    tags = models.ManyToManyField(Tag, blank=True, related_name="conversations")
     origin = models.CharField(max_length=8, choices=Origin.choices, default=Origin.BROWSER)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     active_at = models.DateTimeField(default=timezone.now, editable=False)
+    pinned_at = models.DateTimeField(null=True, editable=False)
+    archived_at = models.DateTimeField(null=True, editable=False)
     deleted_at = models.DateTimeField(null=True, editable=False)
     chosen = models.ForeignKey(
         "Message",
@@ -154,7 +198,22 @@ class Conversation(models.Model):
                 fields=["owner", "-active_at", "-id"],
                 condition=Q(deleted_at=None),
                 name="conversations_of_a_person",
-            )
+            ),
+            models.Index(
+                fields=["owner", "-active_at", "-id"],
+                condition=Q(deleted_at=None, archived_at=None, pinned_at=None, origin="browser"),
+                name="conversations_in_sidebar",
+            ),
+            models.Index(
+                fields=["owner", "-pinned_at"],
+                condition=Q(deleted_at=None, pinned_at__isnull=False, origin="browser"),
+                name="conversations_pinned",
+            ),
+            models.Index(
+                fields=["owner", "-active_at", "-id"],
+                condition=Q(deleted_at=None, archived_at__isnull=False, origin="browser"),
+                name="conversations_archived",
+            ),
         ]
 
     def __str__(self) -> str:

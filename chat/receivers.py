@@ -13,7 +13,7 @@ from channels.layers import get_channel_layer
 from django.dispatch import receiver
 
 from accounts.signals import access_ended
-from chat.signals import conversation_changed, stop_asked
+from chat.signals import conversation_changed, conversation_named, stop_asked
 from chat.streaming.groups import lines_of, watchers_of
 from chat.writing.finishing import CONTENT_KIND
 from chat.writing.hearing import WRITERS
@@ -39,6 +39,12 @@ def tell_watchers(conversation_id: UUID, message_id: UUID, **_: Any) -> None:
     """A hint to look; whoever misses it sees the news a little later. It lets the answer itself go first."""
     news = {"type": "conversation.news", "message_id": str(message_id)}
     _tell(watchers_of(conversation_id), news, after=NEWS_SECONDS)
+
+
+@receiver(conversation_named)
+def tell_title(conversation_id: UUID, **_: Any) -> None:
+    """Whoever misses it reads the title with the next page."""
+    _tell(watchers_of(conversation_id), {"type": "conversation.named"})
 
 
 def _tell(group: str, news: dict[str, str], after: float = 0.0) -> None:

@@ -6,3 +6,5 @@ from django.dispatch import Signal
 conversation_changed = Signal()
 # message_id, reason: its reader asked to stop it; or, with the reason "left", is gone.
 stop_asked = Signal()
+# conversation_id: it has another title, which who watches should see.
+conversation_named = Signal()

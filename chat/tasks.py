@@ -1,14 +1,14 @@
-"""What may wait after an answer: looking at those that knowledge did not support."""
+"""What may wait after an answer: looking at those that knowledge did not support, naming the conversation."""
 
 from __future__ import annotations
 
 import logging
 from uuid import UUID
 
-from celery import shared_task
+from celery import Task, shared_task
 from kombu.exceptions import OperationalError
 
-from chat.writing import noting
+from chat.writing import naming, noting
 
 log = logging.getLogger(__name__)
 
@@ -26,9 +26,23 @@ def note_lost_gaps() -> int:
     return len(lost)
 
 
+@shared_task(name="chat.tasks.name_conversation")
+def name_conversation(message_id: str) -> None:
+    naming.name(UUID(message_id))
+
+
 def hint(message_id: UUID) -> None:
     """Have a worker look at an answer soon. Quiet when the broker is away: the sweep finds it."""
+    _soon(note_gap, message_id)
+
+
+def name_soon(message_id: UUID) -> None:
+    """Have a worker name the conversation that this answer begins. Where it cannot, the first words stay its title."""
+    _soon(name_conversation, message_id)
+
+
+def _soon(task: Task[[str], None], message_id: UUID) -> None:
     try:
-        note_gap.apply_async((str(message_id),), retry=False)
+        task.apply_async((str(message_id),), retry=False)
     except OperationalError as error:
-        log.warning("answer %s is looked at later: %r", message_id, error)
+        log.warning("%s of answer %s waits: %r", task.name, message_id, error)

@@ -54,22 +54,24 @@ def ordered(rows: QuerySet[M], order: Order, *, limit: int, cursor: str | None) 
     by = order.by
     after, sign = ("lt", "-") if order.descending else ("gt", "")
     if cursor:
-        at, row_id = _read(cursor, order.kind)
+        at, row_id = read_cursor(cursor, order.kind)
         # The first condition follows from the second, and is the one that an index can begin at.
         rows = rows.filter(**{f"{by}__{after}e": at})
         rows = rows.filter(Q(**{f"{by}__{after}": at}) | Q(**{by: at, f"pk__{after}": row_id}))
     found = list(rows.order_by(f"{sign}{by}", f"{sign}pk")[: limit + 1])
     items = found[:limit]
-    last = _write(getattr(items[-1], by), items[-1].pk) if len(found) > limit else None
+    last = write_cursor(getattr(items[-1], by), items[-1].pk) if len(found) > limit else None
     return Page(items, last)
 
 
-def _write(at: Any, row_id: Any) -> str:
+def write_cursor(at: Any, row_id: Any) -> str:
+    """Where a page that ended with this row goes on."""
     value = at.isoformat() if isinstance(at, datetime) else at
     return base64.urlsafe_b64encode(json.dumps([value, str(row_id)]).encode()).decode().rstrip("=")
 
 
-def _read(cursor: str, kind: type) -> tuple[Any, UUID]:
+def read_cursor(cursor: str, kind: type = datetime) -> tuple[Any, UUID]:
+    """The last row of the page before. Raises BadInputError when the cursor is not one of this kind."""
     try:
         at, row_id = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         if kind is datetime:

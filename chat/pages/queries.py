@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import groupby
 from uuid import UUID
 
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from accounts.models import User
 from app.web.paging import Page, newest_first
 from chat.composing.branches import steps_of, versions_of
-from chat.models import Conversation
+from chat.models import Conversation, ConversationQuerySet, Tag
 from chat.pages.presenting import AnswerView, QuestionView, view_of
 
 SIDEBAR_ROWS = 40
@@ -21,10 +23,50 @@ MOST_SHOWING = 400
 Labelled = list[tuple[str, list[Conversation]]]
 
 
-def sidebar_of(user: User, cursor: str | None = None) -> Page[Conversation]:
-    """A page of this person's conversations, the latest first."""
-    mine = Conversation.objects.visible_to(user).filter(origin=Conversation.Origin.BROWSER)
-    return newest_first(mine, by="active_at", limit=SIDEBAR_ROWS, cursor=cursor)
+@dataclass(frozen=True)
+class Shelf:
+    """Which conversations the sidebar lists: those that are kept at hand, of them those with a tag, or the archived."""
+
+    tag_id: UUID | None = None
+    is_archive: bool = False
+
+    @classmethod
+    def of(cls, asked: Mapping[str, str]) -> Shelf:
+        """As the address of a page names it; what cannot be read is as if it were not there."""
+        try:
+            return cls(tag_id=UUID(asked.get("tag", "")))
+        except ValueError:
+            return cls(is_archive=asked.get("shelf") == "archive")
+
+    @property
+    def query(self) -> str:
+        """How an address names it; begins with "?" unless it is empty."""
+        if self.is_archive:
+            return "?shelf=archive"
+        return f"?tag={self.tag_id}" if self.tag_id else ""
+
+    def rows_of(self, user: User) -> ConversationQuerySet:
+        mine = Conversation.objects.in_sidebar_of(user)
+        if self.is_archive:
+            return mine.filter(archived_at__isnull=False)
+        return mine.filter(archived_at=None, **({"tags": self.tag_id} if self.tag_id else {}))
+
+
+def sidebar_of(user: User, cursor: str | None = None, shelf: Shelf = Shelf()) -> Page[Conversation]:
+    """A page of this person's conversations, the latest first, without the pinned ones."""
+    rows = shelf.rows_of(user).filter(pinned_at=None)
+    return newest_first(rows, by="active_at", limit=SIDEBAR_ROWS, cursor=cursor)
+
+
+def pins_of(user: User, shelf: Shelf = Shelf()) -> list[Conversation]:
+    """The pinned ones, the last pinned first. They are few, and all of them stand above the first page."""
+    return list(shelf.rows_of(user).filter(pinned_at__isnull=False).order_by("-pinned_at"))
+
+
+def tags_of(user: User) -> list[Tag]:
+    """The tags of which this person has conversations, by name."""
+    kept = Conversation.objects.in_sidebar_of(user).filter(tags=OuterRef("pk"))
+    return list(Tag.objects.visible_to(user).filter(Exists(kept)))
 
 
 def by_day(conversations: list[Conversation]) -> Labelled:

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
@@ -19,7 +19,8 @@ from accounts.models import User
 from app.errors import BadInputError, NotFoundError
 from chat.models import Assistant, Conversation, Message
 from chat.pages import queries
-from chat.verbs import asking, choosing, continuing, keeping, rating, stopping
+from chat.pages.sidebar import own_conversation, sidebar
+from chat.verbs import asking, choosing, continuing, rating, stopping
 
 
 @login_required
@@ -34,7 +35,7 @@ def _new_page(request: HttpRequest, slug: str | None) -> dict[str, object]:
     assistants = list(Assistant.objects.visible_to(user).select_related("model"))
     assistant = next((one for one in assistants if one.slug == slug), assistants[0] if assistants else None)
     context = {"conversation": None, "assistant": assistant, "assistants": assistants}
-    return context | _sidebar(request) | {"notices": _notices(user, assistant)}
+    return context | sidebar(request) | {"notices": _notices(user, assistant)}
 
 
 @login_required
@@ -51,9 +52,10 @@ def _page_of(request: HttpRequest, conversation_id: UUID) -> dict[str, object]:
         "conversation": found,
         "assistant": found.assistant,
         "assistants": [],
+        "kept_under": list(found.tags.all()),
     }
-    context |= _turns(request, found)
-    return context | _sidebar(request, found.id) | {"notices": _notices(user, found.assistant)}
+    context |= _turns(request, found, showing=_id_in(request, "at"))
+    return context | sidebar(request, found.id) | {"notices": _notices(user, found.assistant)}
 
 
 def _notices(user: User, assistant: Assistant | None) -> list[Standing]:
@@ -89,13 +91,6 @@ def turns(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
 
 
 @login_required
-@require_GET
-def older(request: HttpRequest) -> HttpResponse:
-    """More of the sidebar, as a fragment."""
-    return render(request, "chat/_conversations.html", _sidebar(request))
-
-
-@login_required
 @require_POST
 def ask_first(request: HttpRequest) -> HttpResponse:
     """A question that begins a conversation."""
@@ -115,7 +110,7 @@ def ask_first(request: HttpRequest) -> HttpResponse:
 @require_POST
 def ask_here(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
     try:
-        return _ask(request, _mine(request, conversation_id))
+        return _ask(request, own_conversation(request, conversation_id))
     except LimitReachedError as error:
         return _refused(request, _page_of(request, conversation_id), error)
 
@@ -138,36 +133,6 @@ def _refused(request: HttpRequest, page: dict[str, object], error: LimitReachedE
     for name, value in error.headers().items():
         response[name] = value
     return response
-
-
-@login_required
-@require_POST
-def rename(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
-    found = _mine(request, conversation_id)
-    keeping.rename_conversation(reader(request), conversation=found, title=request.POST.get("title", ""))
-    return _back_to(request, reverse("chat:conversation", args=[found.id]))
-
-
-@login_required
-@require_POST
-def delete(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
-    """Gone from the list, with a way back."""
-    found = _mine(request, conversation_id)
-    keeping.delete_conversation(reader(request), conversation=found)
-    if request.headers.get("HX-Request"):
-        return render(request, "chat/_deleted.html", {"conversation": found})
-    return redirect("chat:home")
-
-
-@login_required
-@require_POST
-def restore(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
-    gone = Conversation.objects.filter(owner=reader(request)).exclude(deleted_at=None)
-    found = get_object_or_404(gone, pk=conversation_id)
-    keeping.restore_conversation(reader(request), conversation=found)
-    if request.headers.get("HX-Request"):
-        return HttpResponse(status=204, headers={"HX-Refresh": "true"})
-    return redirect("chat:conversation", found.id)
 
 
 @login_required
@@ -243,19 +208,6 @@ def leaving(request: HttpRequest) -> HttpResponse:
     return render(request, "chat/leaving.html", {"target": target, "host": parts.hostname})
 
 
-def _sidebar(request: HttpRequest, current: UUID | None = None) -> dict[str, object]:
-    page = queries.sidebar_of(reader(request), request.GET.get("cursor"))
-    return {
-        "conversations": queries.by_day(page.items),
-        "conversations_next": page.next,
-        "current_id": current,
-    }
-
-
-def _mine(request: HttpRequest, conversation_id: UUID) -> Conversation:
-    return get_object_or_404(Conversation.objects.visible_to(reader(request)), pk=conversation_id)
-
-
 def _answer(request: HttpRequest, message_id: UUID) -> Message:
     answers = Message.objects.visible_to(reader(request)).filter(role=Message.Role.ASSISTANT)
     return get_object_or_404(answers, pk=message_id)
@@ -266,11 +218,3 @@ def _done(request: HttpRequest, answer: Message) -> HttpResponse:
     if request.headers.get("HX-Request"):
         return HttpResponse(status=204)
     return redirect("chat:conversation", answer.conversation_id)
-
-
-def _back_to(request: HttpRequest, address: str) -> HttpResponse:
-    if request.headers.get("HX-Request"):
-        response = HttpResponse(status=204)
-        response["HX-Redirect"] = address
-        return response
-    return HttpResponseRedirect(address)

@@ -107,6 +107,11 @@ class ConversationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         """Somebody, somewhere, began or changed an answer of this conversation."""
         self._follow(UUID(news["message_id"]))
 
+    async def conversation_named(self, _news: dict[str, Any]) -> None:
+        """It has a title now, or another one."""
+        if frame := await self.rendering.title(self.conversation.id):
+            await self.send(frame)
+
     async def access_ended(self, news: dict[str, Any]) -> None:
         """This person was suspended, signed out or given another password, or the key of this line was revoked."""
         if news["key"] in ("", self.scope.get("key")):

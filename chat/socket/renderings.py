@@ -15,6 +15,7 @@ from django.template.loader import render_to_string
 from app.errors import ParleyError
 from app.web.threads import in_thread
 from chat.composing.branches import versions_of
+from chat.models import Conversation
 from chat.pages.presenting import AnswerView, QuestionView, empty_view, question_view
 from chat.streaming import telling
 from chat.streaming.events import MAX_FRAME_BYTES, Event
@@ -31,6 +32,10 @@ class Rendering(Protocol):
         """Frames for a batch; events up to ``after`` are known to the reader already."""
         ...
 
+    async def title(self, conversation_id: UUID) -> str:
+        """A frame that tells the title, or "" where titles are not told."""
+        ...
+
     def refusal(self, error: ParleyError, frame: dict[str, Any]) -> str: ...
 
 
@@ -41,6 +46,9 @@ class JsonRendering:
 
     async def frames(self, batch: list[Event], after: int) -> list[str]:
         return [event.frame for event in batch if event.seq > after]
+
+    async def title(self, conversation_id: UUID) -> str:
+        return ""
 
     def refusal(self, error: ParleyError, frame: dict[str, Any]) -> str:
         body = {
@@ -96,6 +104,10 @@ class HtmlRendering:
         if "done" in types:
             parts.append(render_to_string("chat/_actions.html", {"m": view, "oob": True}))
         return ["".join(parts)] if parts else []
+
+    async def title(self, conversation_id: UUID) -> str:
+        conversation = await in_thread(Conversation.objects.get, pk=conversation_id)
+        return render_to_string("chat/_title.html", {"conversation": conversation, "oob": True})
 
     def refusal(self, error: ParleyError, frame: dict[str, Any]) -> str:
         context = {"error": error, "client_id": frame.get("client_id", "")}

@@ -20,10 +20,10 @@ from chat.composing.attribution import supporting
 from chat.composing.briefing import Brief
 from chat.composing.evidence import Card, cited_in, make_cards, numbers_in
 from chat.composing.taking_up import Kept, take_up
-from chat.models import Assistant, Message
+from chat.models import Assistant, Conversation, Message
 from chat.streaming import telling
 from chat.streaming.streams import Stream
-from chat.tasks import hint
+from chat.tasks import hint, name_soon
 from chat.writing import finishing, leases
 from chat.writing.finishing import Outcome
 from chat.writing.outlet import Outlet
@@ -257,6 +257,19 @@ class Run:
         await self.outlet.close_with(told)
         if outcome.support in ("weak", "none"):
             await in_thread(hint, self.message.id)
+        if self._begins_conversation():
+            await in_thread(name_soon, self.message.id)
+
+    def _begins_conversation(self) -> bool:
+        """Whether this is the first answer of a conversation in the sidebar, by a model that could name it."""
+        brief = self.brief
+        return (
+            self.outcome.state == State.DONE
+            and brief is not None
+            and not brief.history
+            and brief.assistant.mode == Assistant.Mode.GENERATE
+            and brief.conversation.origin == Conversation.Origin.BROWSER
+        )
 
     def _judge_support(self) -> None:
         """How well knowledge supported the answer, where it was asked and the answer came to its own end."""

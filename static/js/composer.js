@@ -127,7 +127,7 @@ if (form && field) {
 
   document.addEventListener("keydown", (event) => {
     const writing = event.target.matches?.("input, textarea, select, [contenteditable]");
-    const jumps = (event.key === "/" && !writing && !event.ctrlKey && !event.metaKey) || (event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey));
+    const jumps = event.key === "/" && !writing && !event.ctrlKey && !event.metaKey;
     if (jumps) {
       event.preventDefault();
       field.focus();

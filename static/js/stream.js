@@ -231,5 +231,5 @@ if (address && messages && composer) {
   });
   window.addEventListener("online", () => { if (!socket) open(); });
   open();
-  scrollToEnd();
+  if (!location.hash.startsWith("#m-")) scrollToEnd();
 }

@@ -16,7 +16,7 @@ from accounts import audit
 from accounts.models import Group, LimitCount, User
 from accounts.periods import begin_of
 from accounts.spending import Spent, record_spending
-from chat.models import Message
+from chat.models import Message, Tag
 from tests import factories
 from tests.conftest import SignIn
 
@@ -36,6 +36,10 @@ class Stage:
         factories.make_conversation(
             owner=self.alice, title=f"{number}", active_at=timezone.now() - timedelta(days=number)
         )
+
+    def tags(self, number: int) -> None:
+        tag = Tag.objects.create(owner=self.alice, name=f"tag {number}")
+        tag.conversations.add(self.conversation)
 
     def turns(self, number: int) -> None:
         """Each after the one before, with two versions of its answer."""
@@ -102,6 +106,11 @@ LISTS: list[tuple[str, str, Callable[[Stage, int], None]]] = [
     ("alice", "/", Stage.conversations),
     ("alice", "/", Stage.assistants),
     ("alice", "/c/older", Stage.conversations),
+    ("alice", "/c/shelf", Stage.conversations),
+    ("alice", "/", Stage.tags),
+    ("alice", "/c/{conversation}/keep", Stage.tags),
+    ("alice", "/search/?q=because", Stage.turns),
+    ("alice", "/search/suggest?q=because", Stage.turns),
     ("alice", "/c/{conversation}/", Stage.turns),
     ("alice", "/c/{conversation}/turns", Stage.turns),
     ("alice", "/account/keys/", Stage.keys),

@@ -12,7 +12,7 @@ from reportlab.pdfgen.canvas import Canvas
 
 from accounts.models import ApiKey, Group, User
 from app.inference.embedding.local import EMBEDDED_NAME
-from chat.models import Message
+from chat.models import Message, Tag
 from knowledge.models import Document, Gap, IndexGeneration, Source, Sync
 from moderation.models import Case
 from tests import factories
@@ -43,8 +43,11 @@ def _chat(people: dict[str, User]) -> dict[str, uuid.UUID]:
     claim = {"state": Case.State.CLAIMED, "reviewer": dana, "lease_until": now + timedelta(minutes=9), "fence": 1}
     other = factories.make_answer(conversation=conversation, text="", held_text="Band 6.", state=Message.State.HELD)
     claimed = factories.make_case(subject=alice, content_id=other.id, **claim)
+    tag = Tag.objects.create(owner=alice, name="leave")
+    conversation.tags.add(tag)
     return {
         "conversation": conversation.id,
+        "tag": tag.id,
         "deleted_conversation": factories.make_conversation(owner=alice, deleted_at=now).id,
         "question": answer.parent_id,
         "answer": answer.id,

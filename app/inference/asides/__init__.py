@@ -1,1 +1,1 @@
-"""Models that help a search on the side, within a deadline and never with an error."""
+"""Models that help on the side, within a deadline and never with an error."""

@@ -1,9 +1,9 @@
-"""A short question to a worker on the side of a search: within a deadline, and never an error.
+"""A short question to a worker on the side: within a deadline, and never an error.
 
-What helps a search (a reranker, a small model that rewords) may be absent, slow or broken; the search then goes on
-without it. So every failure is None and a line in the log, and a worker that failed three times in a row is left alone
-for half a minute. The request runs on an event loop of its own thread, where giving up really ends it: a server that
-sends one byte a second would hold a blocking client for hours.
+What helps (a reranker, a small model that rewords, one that finds a title) may be absent, slow or broken; whoever asks
+then goes on without it. So every failure is None and a line in the log, and a worker that failed three times in a row
+is left alone for half a minute. The request runs on an event loop of its own thread, where giving up really ends it: a
+server that sends one byte a second would hold a blocking client for hours.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -26,7 +26,7 @@ import aiohttp
 import orjson
 
 from app.inference.models import Role
-from app.inference.routing.workers import workers_of_role
+from app.inference.routing.workers import workers_of_model, workers_of_role
 from app.inference.types import Target
 
 T = TypeVar("T")
@@ -47,8 +47,21 @@ def ask_role(
     ``read`` makes the result of the decoded JSON and may raise ValueError, TypeError, LookupError or AttributeError for
     what it cannot use. None when there is no worker, or none answers well in time.
     """
+    return _ask(workers_of_role(role), path, body, read, seconds)
+
+
+def ask_model(
+    name: str, path: str, body: dict[str, Any], read: Callable[[Any], T], seconds: float = SECONDS
+) -> T | None:
+    """The same of a healthy worker of the model of this name."""
+    return _ask(workers_of_model(name), path, body, read, seconds)
+
+
+def _ask(
+    workers: Sequence[Target], path: str, body: dict[str, Any], read: Callable[[Any], T], seconds: float
+) -> T | None:
     ends_at = time.monotonic() + seconds
-    targets = [target for target in workers_of_role(role) if _breaker(target.id).is_closed()]
+    targets = [target for target in workers if _breaker(target.id).is_closed()]
     for number, target in enumerate(targets, start=1):
         breaker = _breaker(target.id)
         left = ends_at - time.monotonic()
@@ -66,7 +79,7 @@ def ask_role(
             AttributeError,
         ) as error:
             breaker.note_failure()
-            log.warning("worker %s of %s gave no help to a search: %r", target.id, target.model, error)
+            log.warning("worker %s of %s gave no help: %r", target.id, target.model, error)
         else:
             breaker.note_success()
             return result
