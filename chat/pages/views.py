@@ -18,15 +18,18 @@ from accounts.limit_notices import Standing, notices_for
 from accounts.models import User
 from app.errors import BadInputError
 from chat.models import Assistant, Conversation, Message
-from chat.pages import queries
+from chat.pages import prompts, queries
+from chat.pages.assistants import choices_of, model_in, models_of
 from chat.verbs import asking, continuing, keeping, rating, stopping
+from chat.verbs.choosing_models import choose_model
 
 
 @login_required
 @require_GET
 def home(request: HttpRequest) -> HttpResponse:
-    """The empty page one starts from."""
-    return render(request, "chat/page.html", _new_page(request, request.GET.get("assistant")))
+    """The empty page one starts from, with a saved prompt in it where the address names one."""
+    page = _new_page(request, request.GET.get("assistant")) | prompts.used(request)
+    return render(request, "chat/page.html", page)
 
 
 def _new_page(request: HttpRequest, slug: str | None) -> dict[str, object]:
@@ -34,7 +37,9 @@ def _new_page(request: HttpRequest, slug: str | None) -> dict[str, object]:
     assistants = list(Assistant.objects.visible_to(user).select_related("model"))
     assistant = next((one for one in assistants if one.slug == slug), assistants[0] if assistants else None)
     context = {"conversation": None, "turns": [], "assistant": assistant, "assistants": assistants}
-    return context | _sidebar(request) | {"notices": _notices(user, assistant)}
+    choice = choices_of(user, [assistant])[0] if assistant else None
+    more = {"choice": choice, "notices": _notices(user, assistant)}
+    return context | models_of(assistant) | _sidebar(request) | more
 
 
 @login_required
@@ -45,7 +50,7 @@ def conversation(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
 
 def _page_of(request: HttpRequest, conversation_id: UUID) -> dict[str, object]:
     user = reader(request)
-    mine = Conversation.objects.visible_to(user).select_related("assistant__model")
+    mine = Conversation.objects.visible_to(user).select_related("assistant__model", "model")
     found = get_object_or_404(mine, pk=conversation_id)
     context = {
         "conversation": found,
@@ -53,6 +58,7 @@ def _page_of(request: HttpRequest, conversation_id: UUID) -> dict[str, object]:
         "assistants": [],
         "turns": queries.turns_of(found),
     }
+    context |= models_of(found.assistant, found)
     return context | _sidebar(request, found.id) | {"notices": _notices(user, found.assistant)}
 
 
@@ -79,7 +85,7 @@ def ask_first(request: HttpRequest) -> HttpResponse:
         raise BadInputError("Write a question first.")
     try:
         with within_limits():
-            return _ask(request, asking.start_conversation(user, assistant=assistant))
+            return _ask(request, asking.start_conversation(user, assistant=assistant, model=model_in(request)))
     except LimitReachedError as error:
         return _refused(request, _new_page(request, slug), error)
 
@@ -87,8 +93,11 @@ def ask_first(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_POST
 def ask_here(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
+    found = _mine(request, conversation_id)
     try:
-        return _ask(request, _mine(request, conversation_id))
+        if "model" in request.POST:
+            choose_model(reader(request), conversation=found, model=model_in(request))
+        return _ask(request, found)
     except LimitReachedError as error:
         return _refused(request, _page_of(request, conversation_id), error)
 
