@@ -44,7 +44,7 @@ async def test_the_chosen_model_writes(running, large, alice, conversation, alic
     async with Reader(conversation.id, key=alice_key) as reader:
         await reader.ask("How many days?")
         done = await reader.until("done")
-    assert scripted_server.requests[-1]["model"] == "large"
+    assert scripted_server.requests[-1].body["model"] == "large"
     assert (await Generation.objects.aget(message_id=done["message_id"])).model_name == "large"
 
 
@@ -56,7 +56,8 @@ def test_it_is_remembered_and_the_others_stand_behind_it(alice, large, writer, c
     choose_model(alice, conversation=conversation, model=writer.model)
     assert chain(alice, conversation) == ("scripted", "spare")
     assert Conversation.objects.get(pk=conversation.pk).model is None
-    assert AuditEvent.objects.filter(action="conversation.choose_model").count() == 2
+    events = AuditEvent.objects.filter(action="conversation.choose_model", object=f"conversation:{conversation.pk}")
+    assert events.count() == 2
 
 
 def test_a_choice_comes_before_a_model_on_trial(alice, large, writer, conversation):

@@ -34,15 +34,15 @@ async def asked(conversation, key, text="How many days?") -> str:
 
 
 def system_of(server) -> str:
-    return server.requests[-1]["messages"][0]["content"]
+    return server.requests[-1].body["messages"][0]["content"]
 
 
 async def test_they_follow_what_the_assistant_is_told(running, hers, conversation, alice_key, scripted_server):
     await asked(conversation, alice_key)
-    first, *others = scripted_server.requests[-1]["messages"]
+    first, *others = scripted_server.requests[-1].body["messages"]
     assert first["role"] == "system"
     assert [one["role"] for one in others] == ["user"]
-    head, _, told = first["content"].partition("<person>")
+    head, _, told = first["content"].partition("<person>\n")
     assert head.startswith("You are Writer")
     assert "It is not from the organisation" in head
     assert (ABOUT in told, MANNER in told) == (True, True)
@@ -138,9 +138,9 @@ def test_the_page_keeps_them(signed_in, alice):
     client.post(page, {"about": ABOUT, "manner": MANNER})
     kept.refresh_from_db()
     assert not kept.is_on
-    event = AuditEvent.objects.filter(action="instructions.write").first()
-    assert event is not None
-    assert ABOUT not in str(event.payload)
+    events = AuditEvent.objects.filter(action="instructions.write", object=f"instructions:{alice.pk}")
+    assert events.count() == 2
+    assert ABOUT not in str([event.payload for event in events])
 
 
 def test_too_long_is_said_and_nothing_lost(signed_in, alice):

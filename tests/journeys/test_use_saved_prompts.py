@@ -4,44 +4,30 @@ from __future__ import annotations
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
-from pytest_django.plugin import DjangoDbBlocker
 
-from accounts.models import Group, User
-from app.inference.registry import ensure_model, register_worker
-from chat.models import Assistant, SavedPrompt
-from tests import factories
 from tests.journeys.browsing import ends
 from tests.journeys.conftest import OpenWindow
-from tests.journeys.house import CREW, House
+from tests.journeys.house import House
 from tests.journeys.test_use_a_phone import PHONE, fits, has_names
 
 pytestmark = pytest.mark.journey
 
 
-@pytest.fixture
-def prompts(house: House, django_db_blocker: DjangoDbBlocker) -> None:
-    with django_db_blocker.unblock():
-        SavedPrompt.objects.all().delete()
-        alice, olivia = (User.objects.get(email=f"{name}@example.org") for name in ("alice", "olivia"))
-        factories.make_prompt(owner=alice, name="Thank you", text="Write a short thank-you note.")
-        factories.make_prompt(
-            owner=olivia,
-            name="Welcome note",
-            text="Write a welcome note for {{name}} in {{language=English}}.",
-            group=Group.objects.get(name=CREW),
-        )
+def offered(page: Page) -> Locator:
+    """What the menu after a slash shows."""
+    return page.get_by_role("listbox", name="Saved prompts").get_by_role("option")
 
 
 def question(page: Page) -> Locator:
     return page.locator("#question")
 
 
-def test_a_slash_offers_them_and_their_places_are_filled_in(window: OpenWindow, house: House, prompts: None) -> None:
+def test_a_slash_offers_them_and_their_places_are_filled_in(window: OpenWindow, house: House) -> None:
     house.model.script(tokens=["Welcome, Ines."])
     page = window("alice").open("/?assistant=writer")
     expect(question(page)).to_be_focused()
     page.keyboard.type("/")
-    options = page.get_by_role("listbox", name="Saved prompts").get_by_role("option")
+    options = offered(page)
     expect(options).to_have_count(2)
     expect(question(page)).to_have_attribute("role", "combobox")
     expect(question(page)).to_have_attribute("aria-expanded", "true")
@@ -66,20 +52,20 @@ def test_a_slash_offers_them_and_their_places_are_filled_in(window: OpenWindow, 
     assert "Welcome, Ines." in ends(page.locator("article.answer")).inner_text()
 
     page.keyboard.type("/thank")
-    expect(page.get_by_role("option")).to_have_count(1)
+    expect(offered(page)).to_have_count(1)
     page.keyboard.press("Enter")
     expect(question(page)).to_have_value("Write a short thank-you note.")
 
 
-def test_escape_leaves_what_was_written(window: OpenWindow, prompts: None) -> None:
+def test_escape_leaves_what_was_written(window: OpenWindow) -> None:
     page = window("alice").open("/?assistant=writer")
     page.keyboard.type("/wel")
-    expect(page.get_by_role("option")).to_have_count(1)
+    expect(offered(page)).to_have_count(1)
     page.keyboard.press("Escape")
-    expect(page.get_by_role("option")).to_have_count(0)
+    expect(offered(page)).to_have_count(0)
     expect(question(page)).to_have_value("/wel")
     page.keyboard.press("Backspace")
-    expect(page.get_by_role("option")).to_have_count(1)
+    expect(offered(page)).to_have_count(1)
     page.keyboard.press("Enter")
     expect(page.get_by_label("language")).to_have_value("English")
     page.keyboard.press("Escape")
@@ -90,7 +76,7 @@ def test_escape_leaves_what_was_written(window: OpenWindow, prompts: None) -> No
     expect(page.get_by_role("listbox")).to_have_count(0)
 
 
-def test_a_question_that_only_looks_like_one_is_asked(window: OpenWindow, house: House, prompts: None) -> None:
+def test_a_question_that_only_looks_like_one_is_asked(window: OpenWindow, house: House) -> None:
     house.model.script(tokens=["A folder."])
     page = window("alice").open("/?assistant=writer")
     page.keyboard.type("/etc")
@@ -99,8 +85,8 @@ def test_a_question_that_only_looks_like_one_is_asked(window: OpenWindow, house:
     assert "A folder." in ends(page.locator("article.answer")).inner_text()
 
 
-def test_a_prompt_is_kept_deleted_and_brought_back(window: OpenWindow, prompts: None) -> None:
-    page = window("alice").open("/prompts/new")
+def test_a_prompt_is_kept_deleted_and_brought_back(window: OpenWindow) -> None:
+    page = window("charlie").open("/prompts/new")
     page.get_by_label("Name").fill("Minutes")
     page.get_by_label("Text").fill("Summarise the minutes of {{meeting}}.")
     page.get_by_role("button", name="Save").click()
@@ -118,7 +104,7 @@ def test_a_prompt_is_kept_deleted_and_brought_back(window: OpenWindow, prompts: 
     expect(question(page)).to_have_value("Summarise the minutes of Monday.")
 
 
-def test_without_a_script_the_page_has_all_of_it(window: OpenWindow, prompts: None) -> None:
+def test_without_a_script_the_page_has_all_of_it(window: OpenWindow) -> None:
     page = window("alice", java_script_enabled=False).open("/prompts/")
     page.get_by_role("link", name="Use Welcome note").click()
     page.get_by_label("name", exact=True).fill("Ines")
@@ -153,22 +139,14 @@ def test_an_assistant_is_chosen_by_typing_and_arrows(window: OpenWindow) -> None
     expect(page.locator("#assistant-picker")).to_be_focused()
 
 
-@pytest.fixture
-def large(house: House, django_db_blocker: DjangoDbBlocker) -> None:
-    with django_db_blocker.unblock():
-        model = ensure_model(name="large", role="generate")
-        register_worker(model_name="large", address=house.model.url)
-        Assistant.objects.get(slug="writer").offers_models.add(model)
-
-
-def test_a_model_is_chosen_and_stays_chosen(window: OpenWindow, house: House, large: None) -> None:
+def test_a_model_is_chosen_and_stays_chosen(window: OpenWindow, house: House) -> None:
     house.model.script(tokens=["Yes."])
     page = window("alice").open("/?assistant=writer")
     page.get_by_label("Model").select_option(label="large")
     question(page).fill("First?")
     question(page).press("Enter")
     ends(page.locator("article.answer"))
-    assert house.model.requests[-1]["model"] == "large"
+    assert house.model.requests[-1].body["model"] == "large"
     with page.expect_response("**/model") as answer:
         page.get_by_label("Model").select_option(label="scripted")
     assert answer.value.status == 204
@@ -178,10 +156,10 @@ def test_a_model_is_chosen_and_stays_chosen(window: OpenWindow, house: House, la
     question(page).press("Enter")
     expect(page.locator("article.answer")).to_have_count(2)
     ends(page.locator("article.answer").last)
-    assert house.model.requests[-1]["model"] == "scripted"
+    assert house.model.requests[-1].body["model"] == "scripted"
 
 
-def test_on_a_phone_all_of_it_fits(window: OpenWindow, prompts: None, large: None) -> None:
+def test_on_a_phone_all_of_it_fits(window: OpenWindow) -> None:
     page = window("alice", **PHONE).open("/?assistant=writer")
     fits(page)
     has_names(page)
@@ -191,7 +169,7 @@ def test_on_a_phone_all_of_it_fits(window: OpenWindow, prompts: None, large: Non
     has_names(page)
     page.get_by_role("button", name="Close").last.tap()
     page.get_by_role("button", name="Saved prompts").tap()
-    expect(page.get_by_role("option")).to_have_count(2)
+    expect(offered(page)).to_have_count(2)
     fits(page)
     page.get_by_role("option", name="Welcome note").tap()
     page.get_by_label("name", exact=True).fill("Ines")
