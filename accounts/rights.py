@@ -19,6 +19,7 @@ from app.errors import NotAllowedError, NotSignedInError
 Capability = Literal[
     "chat.ask",
     "chat.edit_assistant",
+    "chat.edit_prompt",
     "knowledge.search",
     "knowledge.create_source",
     "knowledge.edit_source",
@@ -33,13 +34,14 @@ Capability = Literal[
 ]
 
 GRANTS: dict[str, frozenset[Capability]] = {
-    Role.EMPLOYEE: frozenset({"chat.ask", "knowledge.search"}),
+    Role.EMPLOYEE: frozenset({"chat.ask", "chat.edit_prompt", "knowledge.search"}),
     Role.OWNER: frozenset({"knowledge.create_source", "knowledge.edit_source", "knowledge.test_search"}),
     Role.MODERATOR: frozenset({"moderation.review"}),
     Role.AUDITOR: frozenset({"audit.read", "usage.read"}),
     Role.ADMIN: frozenset(
         {
             "chat.edit_assistant",
+            "chat.edit_prompt",
             "knowledge.create_source",
             "knowledge.edit_source",
             "knowledge.rebuild_index",

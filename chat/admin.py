@@ -29,8 +29,8 @@ class AssistantForm(ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Assistant
         fields = (
-            *("name", "slug", "description", "suggestions", "mode", "model", "max_tokens", "searches", "sources"),
-            *("policy", "is_for_everyone", "groups", "is_active", "is_default"),
+            *("name", "slug", "description", "suggestions", "mode", "model", "offers_models", "max_tokens"),
+            *("searches", "sources", "policy", "is_for_everyone", "groups", "is_active", "is_default"),
         )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -44,6 +44,10 @@ class AssistantForm(ModelForm):  # type: ignore[type-arg]
         cleaned: dict[str, Any] = super().clean() or {}
         if cleaned.get("mode") == Assistant.Mode.GENERATE and not cleaned.get("model"):
             self.add_error("model", "An assistant that writes needs a model; choose one or let it quote.")
+        if cleaned.get("mode") == Assistant.Mode.QUOTE and cleaned.get("offers_models"):
+            self.add_error(
+                "offers_models", "An assistant that quotes has no models to offer; let it write or offer none."
+            )
         chain = [one.model for one in self.instance.fallbacks.select_related("model")] if self.instance.pk else []
         try:
             check_chain(cleaned.get("model"), self.instance.canary, chain)
@@ -59,7 +63,7 @@ class AssistantAdmin(AuditedAdmin):
     list_display = ("name", "slug", "mode", "model", "policy", "is_default", "is_active")
     list_filter = ("mode", "is_active")
     list_select_related = ("model", "policy")
-    filter_horizontal = ("sources", "groups")
+    filter_horizontal = ("sources", "groups", "offers_models")
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Old answers name it: switch it off instead."""

@@ -11,6 +11,7 @@ from ninja import Router, Status
 
 from accounts.callers import caller
 from app.errors import BadInputError, NotFoundError
+from app.inference.models import Model
 from app.web.threads import in_thread
 from chat import schemas
 from chat.models import Assistant, Conversation, Message
@@ -30,7 +31,8 @@ router = Router(tags=["Chat"])
 @router.get("/assistants", response=schemas.AssistantList)
 def list_assistants(request: HttpRequest) -> dict[str, Any]:
     """The assistants you may use."""
-    return {"items": list(Assistant.objects.visible_to(caller(request))), "next": None}
+    mine = Assistant.objects.visible_to(caller(request)).prefetch_related("offers_models")
+    return {"items": list(mine), "next": None}
 
 
 @router.post("/conversations", response={201: schemas.ConversationOut})
@@ -42,7 +44,10 @@ def create_conversation(request: HttpRequest, body: schemas.ConversationIn) -> A
         assistant = Assistant.objects.visible_to(user).filter(slug=body.assistant).first()
         if assistant is None:
             raise NotFoundError(f"There is no assistant {body.assistant!r} that you may use.")
-    conversation = start_conversation(user, assistant=assistant, origin=Conversation.Origin.API)
+    model = Model.objects.filter(name=body.model).first() if body.model else None
+    if body.model and model is None:
+        raise BadInputError("The assistant offers no model of this name; see its models in the list of assistants.")
+    conversation = start_conversation(user, assistant=assistant, model=model, origin=Conversation.Origin.API)
     return Status(201, {"id": conversation.id})
 
 

@@ -17,7 +17,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 
-from accounts.models import Group, User
+from accounts.models import Group, Role, User
 from app.inference.models import Model
 from app.web.ids import new_id
 from knowledge.models import Passage, Source
@@ -56,6 +56,13 @@ class Assistant(models.Model):
         help_text="A model on trial: it writes in the given share of the conversations.",
     )
     canary_percent = models.PositiveSmallIntegerField(default=0, validators=[MaxValueValidator(100)])
+    offers_models = models.ManyToManyField(
+        Model,
+        blank=True,
+        related_name="+",
+        limit_choices_to={"role": "generate"},
+        help_text="Models its reader may choose instead of its own, for a conversation. Empty: no choice.",
+    )
     prompt = models.ForeignKey(
         "PromptVersion", on_delete=models.PROTECT, null=True, blank=True, related_name="+", editable=False
     )
@@ -144,6 +151,76 @@ class Tag(models.Model):
         return self.name
 
 
+class SavedPromptQuerySet(models.QuerySet["SavedPrompt"]):
+    def usable_by(self, user: User) -> SavedPromptQuerySet:
+        """One's own, and what is shared with a group that one is in."""
+        live = self.filter(deleted_at=None)
+        if not user.is_active:
+            return live.none()
+        member = Group.members.through.objects.filter(group=OuterRef("group"), user=user)
+        return live.filter(Q(owner=user) | Exists(member))
+
+    def visible_to(self, user: User) -> SavedPromptQuerySet:
+        """What this person may use or change."""
+        return self.usable_by(user) | self.editable_by(user)
+
+    def editable_by(self, user: User) -> SavedPromptQuerySet:
+        """One's own; for an administrator whatever is shared as well."""
+        return self._kept_by(user).filter(deleted_at=None)
+
+    def restorable_by(self, user: User) -> SavedPromptQuerySet:
+        return self._kept_by(user).exclude(deleted_at=None)
+
+    def _kept_by(self, user: User) -> SavedPromptQuerySet:
+        if not user.is_active:
+            return self.none()
+        own = Q(owner=user)
+        return self.filter(own | Q(group__isnull=False) if user.has_role(Role.ADMIN) else own)
+
+
+class SavedPrompt(models.Model):
+    """A text that somebody asks again and again, with places to fill in; its author's alone, or shared with a group.
+
+    Members of the group may use it; its author changes it, and an administrator.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="saved_prompts")
+    group = models.ForeignKey(Group, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    name = models.CharField(max_length=80)
+    text = models.TextField()
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    changed_at = models.DateTimeField(default=timezone.now, editable=False)
+    deleted_at = models.DateTimeField(null=True, editable=False)
+
+    objects = SavedPromptQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return self.name
+
+    def permits(self, user: User, capability: str) -> bool:
+        """The say of a prompt in who may change it; see ``accounts.rights``."""
+        return self.owner_id == user.pk or (self.group_id is not None and user.has_role(Role.ADMIN))
+
+
+class Instructions(models.Model):
+    """What a person wants models to know about them, and how they like to be answered, in every conversation."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, primary_key=True, related_name="instructions"
+    )
+    about = models.TextField(blank=True)
+    manner = models.TextField(blank=True)
+    is_on = models.BooleanField(default=True, db_default=True)
+    changed_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        verbose_name_plural = "instructions"
+
+    def __str__(self) -> str:
+        return f"instructions of {self.user_id}"
+
+
 class ConversationQuerySet(models.QuerySet["Conversation"]):
     def visible_to(self, user: User) -> ConversationQuerySet:
         return self.filter(owner=user, deleted_at=None) if user.is_active else self.none()
@@ -170,6 +247,15 @@ class Conversation(models.Model):
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="conversations")
     assistant = models.ForeignKey(Assistant, on_delete=models.PROTECT, related_name="+")
+    model = models.ForeignKey(
+        Model,
+        on_delete=models.SET_NULL,
+        null=True,
+        editable=False,
+        db_index=False,  # found by its conversation alone; every question would have to keep the index up
+        related_name="+",
+        help_text="The one its owner chose of those that the assistant offers; none: the assistant's own.",
+    )
     title = models.CharField(max_length=120, blank=True)
     titled_by = models.CharField(
         max_length=8, choices=TitledBy.choices, default=TitledBy.WORDS, db_default=TitledBy.WORDS, editable=False

@@ -7,6 +7,8 @@ from uuid import UUID
 
 from ninja import Field, Schema
 
+from chat.models import Assistant
+
 
 class AssistantOut(Schema):
     id: UUID
@@ -15,6 +17,11 @@ class AssistantOut(Schema):
     description: str
     mode: Literal["quote", "generate"]
     is_default: bool
+    models: list[str] = Field(description="Names of the models it offers besides its own.")
+
+    @staticmethod
+    def resolve_models(assistant: Assistant) -> list[str]:
+        return sorted(model.name for model in assistant.offers_models.all())
 
 
 class AssistantList(Schema):
@@ -24,6 +31,7 @@ class AssistantList(Schema):
 
 class ConversationIn(Schema):
     assistant: str | None = Field(None, description="Slug of an assistant you may use; without it the default one.")
+    model: str | None = Field(None, description="Name of a model that the assistant offers; without it its own.")
 
 
 class ConversationOut(Schema):

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from chat.pages import keeping, searching, sidebar, views
+from chat.pages import assistants, instructions, keeping, prompts, searching, sidebar, views
 
 app_name = "chat"
 
@@ -30,5 +30,16 @@ urlpatterns = [
     path("m/<uuid:message_id>/feedback", views.feedback, name="feedback"),
     path("search/", searching.search, name="search"),
     path("search/suggest", searching.suggest, name="suggest"),
+    path("c/<uuid:conversation_id>/model", assistants.choose_model, name="choose_model"),
+    path("assistants/", assistants.choose, name="assistants"),
+    path("prompts/", prompts.keep, name="prompts"),
+    path("prompts/new", prompts.create, name="new_prompt"),
+    path("prompts/menu", prompts.menu, name="prompt_menu"),
+    path("prompts/<uuid:prompt_id>/", prompts.change, name="change_prompt"),
+    path("prompts/<uuid:prompt_id>/fill", prompts.fill_in, name="fill_prompt"),
+    path("prompts/<uuid:prompt_id>/copy", prompts.copy, name="copy_prompt"),
+    path("prompts/<uuid:prompt_id>/delete", prompts.delete, name="delete_prompt"),
+    path("prompts/<uuid:prompt_id>/restore", prompts.restore, name="restore_prompt"),
+    path("account/instructions/", instructions.write, name="instructions"),
     path("leaving/", views.leaving, name="leaving"),
 ]

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from accounts.models import ApiKey, Group, Limit, Role, User
 from app.inference.models import Model, Worker
-from chat.models import Assistant, Citation, Conversation, Generation, Message
+from chat.models import Assistant, Citation, Conversation, Generation, Message, SavedPrompt
 from knowledge.models import Document, Gap, GapQuestion, Passage, Source, Version
 from moderation.models import Case, Policy, PolicyVersion
 
@@ -145,6 +145,11 @@ def make_assistant(*, slug: str = "handbook", groups: Sequence[Group] = (), **fi
     if is_new:
         assistant.groups.set(groups)
     return assistant
+
+
+def make_prompt(*, owner: User, name: str = "Note", text: str = "Write {{what=a note}}.", **fields: Any) -> SavedPrompt:
+    """Its owner's alone, unless it is given a ``group``."""
+    return SavedPrompt.objects.create(owner=owner, name=name, text=text, **fields)
 
 
 def make_conversation(*, owner: User, assistant: Assistant | None = None, **fields: Any) -> Conversation:

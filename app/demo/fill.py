@@ -13,14 +13,15 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
-from accounts.models import User
+from accounts.models import Group, User
 from app.demo import accounts
 from app.demo.company import FOLDER, READERS
 from app.errors import ParleyError
 from app.inference.models import Model
 from chat.assistants import create_assistant
-from chat.models import Assistant, Message
+from chat.models import Assistant, Message, SavedPrompt
 from chat.verbs.asking import ask, start_conversation
+from chat.verbs.prompting import create_prompt
 from knowledge.models import Document, Sync
 from knowledge.syncs.importing import Visit, bring_in, look
 from knowledge.syncs.tallying import Seen
@@ -58,6 +59,14 @@ HELD_QUESTIONS = (
 )
 
 
+# Saved prompts, each of whose it is and which group shares it.
+PROMPTS = (
+    ("olivia", "Engineering", "Explain a rule", "What does the handbook say on {{topic=remote work}}?"),
+    ("olivia", "People team", "Explain a rule", "What does the handbook say on {{topic=sick leave}}?"),
+    ("alice", None, "Welcome note", "Write a short welcome note for {{name}}, who joins us on {{day=Monday}}."),
+)
+
+
 class DemoError(ParleyError):
     """The demo could not be filled; what is there stays, and the next start goes on."""
 
@@ -77,6 +86,7 @@ def fill(say: Say) -> None:
         _ensure_source(people["olivia"], folder, [group] if group else [], say)
     policy = _ensure_policy(people["ada"])
     _ensure_assistants(people["ada"], policy)
+    _ensure_prompts(people)
     _ask_questions(people)
     accounts.publish(sign_ins)
     say("The demo is filled.")
@@ -143,6 +153,13 @@ def _ensure_assistants(admin: User, policy: Policy) -> None:
             max_tokens=300,
             repeats_answers=False,  # who asks for a note twice wants another one
         )
+
+
+def _ensure_prompts(people: dict[str, User]) -> None:
+    for owner, shared_with, name, text in PROMPTS:
+        if not SavedPrompt.objects.filter(owner=people[owner], text=text).exists():
+            group = Group.objects.get(name=shared_with) if shared_with else None
+            create_prompt(people[owner], name=name, text=text, group=group)
 
 
 def _ask_questions(people: dict[str, User]) -> None:

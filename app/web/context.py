@@ -47,7 +47,7 @@ AREAS = [
 
 
 # Addresses that belong to an area without beginning as it does.
-ALSO = {"/operations/limits/": "/operations/usage/", "/search/": "/"}
+ALSO = {"/operations/limits/": "/operations/usage/", "/search/": "/", "/prompts/": "/", "/assistants/": "/"}
 
 
 def count_with(area: str, counter: Counter) -> None:

@@ -10,16 +10,20 @@ from accounts import audit
 from accounts.models import User
 from app.inference.types import ChatMessage
 from chat.composing.branches import Said, said_on
+from chat.composing.prompts import UNTOLD, Personal, with_personal
 from chat.composing.setups import Setup, load_setup
-from chat.models import Assistant, Conversation, Message
+from chat.models import Assistant, Conversation, Instructions, Message
 from knowledge.retrieval.followups import standalone
 from moderation.models import PolicyVersion
 from moderation.rules import Rule
+from moderation.screening import screen
 
 
 @dataclass(frozen=True)
 class Brief:
-    """A question with all that governs its answer. ``models`` may write it, the first one first."""
+    """A question with all that governs its answer. ``models`` may write it, the first one first; ``personal`` is what
+    its reader wants them to know.
+    """
 
     message: Message
     setup: Setup
@@ -27,6 +31,7 @@ class Brief:
     history: tuple[ChatMessage, ...]
     models: tuple[str, ...]
     cache_salt: str
+    personal: Personal = UNTOLD
 
     @property
     def conversation(self) -> Conversation:
@@ -46,7 +51,7 @@ class Brief:
 
     @property
     def system(self) -> str:
-        return self.setup.system
+        return with_personal(self.setup.system, self.personal)
 
     @property
     def policy_version(self) -> PolicyVersion | None:
@@ -62,16 +67,20 @@ class Brief:
         return standalone(self.question, [turn.content for turn in self.history if turn.role == Message.Role.USER])
 
 
-def make(message: Message, *, setup: Setup, group_ids: Sequence[UUID], said: Sequence[Said]) -> Brief:
+def make(
+    message: Message, *, setup: Setup, group_ids: Sequence[UUID], said: Sequence[Said], personal: Personal
+) -> Brief:
     """The brief of an answer, which has its conversation and the owner at hand, from what was said before it."""
     branch = _branch_to(message.parent_id, said)
+    personal = _usable(personal, setup)
     return Brief(
         message=message,
         setup=setup,
         question=branch[-1].text if branch else "",
         history=tuple(ChatMessage(one.role, one.text) for one in branch[:-1] if one.text),
-        models=setup.models_for(message.conversation_id),
-        cache_salt=_salt_of(group_ids),
+        models=setup.models_for(message.conversation_id, message.conversation.model_id),
+        cache_salt=_salt_of(group_ids, message.conversation.owner_id if personal else None),
+        personal=personal,
     )
 
 
@@ -82,7 +91,16 @@ def load(message: Message) -> Brief:
     conversation.assistant = setup.assistant
     message.conversation = conversation
     said = said_on(conversation.id, end=message.parent_id)
-    return make(message, setup=setup, group_ids=conversation.owner.group_ids(), said=said)
+    group_ids, personal = conversation.owner.group_ids(), personal_of(conversation)
+    return make(message, setup=setup, group_ids=group_ids, said=said, personal=personal)
+
+
+def personal_of(conversation: Conversation) -> Personal:
+    """What its owner wants models to know in it. Programs bring their own words, and get none."""
+    if conversation.origin != Conversation.Origin.BROWSER:
+        return UNTOLD
+    row = Instructions.objects.filter(user=conversation.owner_id, is_on=True).values_list("about", "manner").first()
+    return Personal(*row) if row else UNTOLD
 
 
 def _branch_to(message_id: UUID | None, said: Sequence[Said]) -> list[Said]:
@@ -95,6 +113,18 @@ def _branch_to(message_id: UUID | None, said: Sequence[Said]) -> list[Said]:
     return branch[::-1]
 
 
-def _salt_of(group_ids: Sequence[UUID]) -> str:
-    """Keeps prefix caches of other groups apart: how quick a prompt is must not tell that others asked the same."""
-    return audit.digest("groups:" + ",".join(sorted(str(group_id) for group_id in group_ids)))
+def _usable(personal: Personal, setup: Setup) -> Personal:
+    """Nothing for an assistant that quotes; and nothing of what a rule for questions would stop, since nobody is asked
+    about it and no answer should wait for it.
+    """
+    if setup.assistant.mode == Assistant.Mode.QUOTE or not personal:
+        return UNTOLD
+    return UNTOLD if screen("\n".join(personal), setup.rules, "question").stops else personal
+
+
+def _salt_of(group_ids: Sequence[UUID], person_id: UUID | None) -> str:
+    """Keeps prefix caches of other groups apart, and those of a person whose own words are in the prompt: how quick one
+    is must not tell that others asked the same, or wrote the same about themselves.
+    """
+    groups = "groups:" + ",".join(sorted(str(group_id) for group_id in group_ids))
+    return audit.digest(f"{groups} person:{person_id}" if person_id else groups)

@@ -6,8 +6,8 @@ rights also brings a stamp of everything in here; a copy with the same stamp is 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from uuid import UUID
 
@@ -23,6 +23,8 @@ STAMP = """concat_ws(' ', a.xmin, a.ctid, p.xmin, p.ctid,
      from inference_model m where m.id in (a.model_id, a.canary_id)),
     (select string_agg(concat_ws(' ', f.position, m.id, m.xmin, m.ctid), ',' order by f.position)
      from chat_fallback f join inference_model m on m.id = f.model_id where f.assistant_id = a.id),
+    (select string_agg(concat_ws(' ', m.id, m.xmin, m.ctid), ',' order by m.id)
+     from chat_assistant_offers_models o join inference_model m on m.id = o.model_id where o.assistant_id = a.id),
     (select string_agg(s.source_id::text, ',' order by s.source_id)
      from chat_assistant_sources s where s.assistant_id = a.id))"""
 
@@ -38,13 +40,24 @@ class Setup:
     system: str
     policy_version: PolicyVersion | None
     rules: Sequence[Rule]
+    offered: Mapping[UUID, str] = field(default_factory=dict)
+    """Names of the models that a reader may choose instead of its own."""
 
-    def models_for(self, conversation_id: UUID) -> tuple[str, ...]:
-        """Who writes in this conversation, first choice first: the model on trial in its share of conversations."""
+    def models_for(self, conversation_id: UUID, chosen_id: UUID | None = None) -> tuple[str, ...]:
+        """Who writes in this conversation, first choice first: the model that its owner chose, while it is offered;
+        else the model on trial, in its share of the conversations.
+        """
+        chosen = self.offered.get(chosen_id) if chosen_id else None
+        if chosen and self.chain:
+            return _before(chosen, self.chain)
         canary = self.assistant.canary
         if canary is None or not self.chain or bucket_of(conversation_id) >= self.assistant.canary_percent:
             return self.chain
-        return (canary.name, *(name for name in self.chain if name != canary.name))
+        return _before(canary.name, self.chain)
+
+
+def _before(first: str, others: Sequence[str]) -> tuple[str, ...]:
+    return (first, *(name for name in others if name != first))
 
 
 def bucket_of(conversation_id: UUID) -> int:
@@ -78,4 +91,5 @@ def load_setup(assistant_id: UUID) -> Setup:
         system=prompts.instructions(template, assistant.name),
         policy_version=policy_version,
         rules=rules_of(policy_version) if policy_version else (),
+        offered=dict(assistant.offers_models.values_list("pk", "name")),
     )

@@ -18,16 +18,19 @@ from accounts.limit_notices import Standing, notices_for
 from accounts.models import User
 from app.errors import BadInputError, NotFoundError
 from chat.models import Assistant, Conversation, Message
-from chat.pages import queries
+from chat.pages import prompts, queries
+from chat.pages.assistants import choices_of, model_in, models_of
 from chat.pages.sidebar import own_conversation, sidebar
 from chat.verbs import asking, choosing, continuing, rating, stopping
+from chat.verbs.choosing_models import choose_model
 
 
 @login_required
 @require_GET
 def home(request: HttpRequest) -> HttpResponse:
-    """The empty page one starts from."""
-    return render(request, "chat/page.html", _new_page(request, request.GET.get("assistant")))
+    """The empty page one starts from, with a saved prompt in it where the address names one."""
+    page = _new_page(request, request.GET.get("assistant")) | prompts.used(request)
+    return render(request, "chat/page.html", page)
 
 
 def _new_page(request: HttpRequest, slug: str | None) -> dict[str, object]:
@@ -35,7 +38,9 @@ def _new_page(request: HttpRequest, slug: str | None) -> dict[str, object]:
     assistants = list(Assistant.objects.visible_to(user).select_related("model"))
     assistant = next((one for one in assistants if one.slug == slug), assistants[0] if assistants else None)
     context = {"conversation": None, "assistant": assistant, "assistants": assistants}
-    return context | sidebar(request) | {"notices": _notices(user, assistant)}
+    choice = choices_of(user, [assistant])[0] if assistant else None
+    more = {"choice": choice, "notices": _notices(user, assistant)}
+    return context | models_of(assistant) | sidebar(request) | more
 
 
 @login_required
@@ -46,7 +51,7 @@ def conversation(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
 
 def _page_of(request: HttpRequest, conversation_id: UUID) -> dict[str, object]:
     user = reader(request)
-    mine = Conversation.objects.visible_to(user).select_related("assistant__model")
+    mine = Conversation.objects.visible_to(user).select_related("assistant__model", "model")
     found = get_object_or_404(mine, pk=conversation_id)
     context = {
         "conversation": found,
@@ -54,7 +59,7 @@ def _page_of(request: HttpRequest, conversation_id: UUID) -> dict[str, object]:
         "assistants": [],
         "kept_under": list(found.tags.all()),
     }
-    context |= _turns(request, found, showing=_id_in(request, "at"))
+    context |= _turns(request, found, showing=_id_in(request, "at")) | models_of(found.assistant, found)
     return context | sidebar(request, found.id) | {"notices": _notices(user, found.assistant)}
 
 
@@ -101,7 +106,7 @@ def ask_first(request: HttpRequest) -> HttpResponse:
         raise BadInputError("Write a question first.")
     try:
         with within_limits():
-            return _ask(request, asking.start_conversation(user, assistant=assistant))
+            return _ask(request, asking.start_conversation(user, assistant=assistant, model=model_in(request)))
     except LimitReachedError as error:
         return _refused(request, _new_page(request, slug), error)
 
@@ -109,8 +114,11 @@ def ask_first(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_POST
 def ask_here(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
+    found = own_conversation(request, conversation_id)
     try:
-        return _ask(request, own_conversation(request, conversation_id))
+        if "model" in request.POST:
+            choose_model(reader(request), conversation=found, model=model_in(request))
+        return _ask(request, found)
     except LimitReachedError as error:
         return _refused(request, _page_of(request, conversation_id), error)
 

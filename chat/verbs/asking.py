@@ -22,11 +22,13 @@ from accounts import audit, rights
 from accounts.counting import within_limits
 from accounts.models import User
 from app.errors import BadInputError, ConflictError, NotFoundError
+from app.inference.models import Model
 from app.web.statements import Write, changing, inserting
 from chat.composing import briefing
 from chat.composing.branches import Said, said_on
 from chat.models import Assistant, Conversation, Message
 from chat.signals import conversation_changed
+from chat.verbs.choosing_models import check_offered
 from chat.verbs.standing import Standing, stand
 from chat.writing import leases, metering
 from chat.writing.runner import runner
@@ -46,15 +48,22 @@ class Turn:
 
 
 def start_conversation(
-    actor: User, *, assistant: Assistant | None = None, origin: str = Conversation.Origin.BROWSER
+    actor: User,
+    *,
+    assistant: Assistant | None = None,
+    model: Model | None = None,
+    origin: str = Conversation.Origin.BROWSER,
 ) -> Conversation:
-    """An empty conversation with ``assistant``, or with the default one."""
+    """An empty conversation with ``assistant``, or with the default one, and with one of the models it offers, or with
+    its own. Raises BadInputError for a model that it does not offer.
+    """
     rights.require(actor, "chat.ask")
     assistant = assistant or find_default_assistant(actor)
     if assistant is None:
         raise NotFoundError("No assistant is open to you. Ask an administrator for one.")
+    model = check_offered(assistant, model)
     with transaction.atomic():
-        conversation = Conversation.objects.create(owner=actor, assistant=assistant, origin=origin)
+        conversation = Conversation.objects.create(owner=actor, assistant=assistant, model=model, origin=origin)
         audit.record(
             actor=actor, action="conversation.start", obj=conversation, payload={"assistant": str(assistant.id)}
         )
@@ -200,7 +209,9 @@ def _record(actor: User, writes: Sequence[Write], *, action: str, answer: Messag
 def _announce(standing: Standing, answer: Message, said: Sequence[Said]) -> None:
     """After commit: begin to write if it is for this process, and tell who watches the conversation."""
     if answer.fence:
-        brief = briefing.make(answer, setup=standing.setup, group_ids=standing.group_ids, said=said)
+        brief = briefing.make(
+            answer, setup=standing.setup, group_ids=standing.group_ids, said=said, personal=standing.personal
+        )
         transaction.on_commit(partial(runner.begin_soon, brief))
     transaction.on_commit(
         partial(

@@ -15,18 +15,21 @@ from accounts import rights
 from accounts.models import User
 from app.errors import NotFoundError, NotSignedInError
 from app.web.statements import prepared_cursor
+from chat.composing.prompts import Personal
 from chat.composing.setups import STAMP, Setup, find_setup
 from chat.models import Assistant, Conversation
 
 _STANDING = """
 select u.is_active, u.roles, array(select m.group_id from accounts_group_members m where m.user_id = u.id order by 1),
-    c.id, c.title, a.id, exists (select from ({usable}) usable where usable.pk = a.id), {stamp}
+    c.id, c.title, c.model_id, i.about, i.manner,
+    a.id, exists (select from ({usable}) usable where usable.pk = a.id), {stamp}
 from accounts_user u
 left join (
     chat_conversation c
     join chat_assistant a on a.id = c.assistant_id
     left join moderation_policy p on p.id = a.policy_id
 ) on c.id = %s and c.id in ({mine})
+left join chat_instructions i on i.user_id = u.id and i.is_on and c.origin = 'browser'
 where u.id = %s
 """
 
@@ -38,10 +41,12 @@ class Standing:
     conversation: Conversation
     group_ids: tuple[UUID, ...]
     setup: Setup
+    personal: Personal
 
 
 def stand(actor: User, conversation: Conversation) -> Standing:
-    """Where ``actor`` stands now. Their roles, and the conversation's title and assistant, are brought up to date.
+    """Where ``actor`` stands now. Their roles, and the conversation's title, model and assistant, are brought up to
+    date.
 
     Raises NotSignedInError for who is suspended or gone, NotAllowedError, and NotFoundError when the conversation is
     not theirs any more or its assistant not open to them.
@@ -51,14 +56,15 @@ def stand(actor: User, conversation: Conversation) -> Standing:
         raise NotSignedInError()
     actor.is_active, actor.roles = row[0], row[1]
     rights.require(actor, "chat.ask")
-    group_ids, found, title, assistant_id, may_use, stamp = row[2:]
+    group_ids, found, title, model_id, about, manner, assistant_id, may_use, stamp = row[2:]
     if found is None:
         raise NotFoundError()
     if not may_use:
         raise NotFoundError("This assistant is no longer open to you. Start a new conversation.")
     setup = find_setup(assistant_id, stamp)
     conversation.owner, conversation.assistant, conversation.title = actor, setup.assistant, title
-    return Standing(conversation, tuple(group_ids), setup)
+    conversation.model_id = model_id
+    return Standing(conversation, tuple(group_ids), setup, Personal(about or "", manner or ""))
 
 
 _READER, _CONVERSATION = UUID(int=1), UUID(int=2)  # stand for the real ones in the statement's values

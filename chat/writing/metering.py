@@ -21,7 +21,7 @@ from app.inference.costing.costs import NOTHING, Tokens, cost_of, counted, most_
 from app.inference.costing.occupancy import Stay, staying
 from app.inference.costing.pricing import prices_of
 from app.inference.types import ChatMessage
-from chat.composing import prompts
+from chat.composing import briefing, prompts
 from chat.composing.briefing import Brief
 from chat.models import Assistant, Conversation, Message
 
@@ -131,12 +131,15 @@ def _most(conversation: Conversation, answer: Message) -> Need:
     if assistant.mode == Assistant.Mode.QUOTE or assistant.model is None:
         return Need()
     characters = INSTRUCTIONS_CHARACTERS + _history_characters(conversation, answer)
+    characters += sum(map(len, briefing.personal_of(conversation)))
     if assistant.searches:
         characters += PASSAGES * prompts.PASSAGE_CHARACTERS
     tokens = Tokens(read=-(-characters // CHARACTERS_SET_ASIDE), written=assistant.max_tokens)
     names = [assistant.model.name, *assistant.fallbacks.values_list("model__name", flat=True)]
     if assistant.canary:
         names.append(assistant.canary.name)
+    if conversation.model_id:
+        names += assistant.offers_models.filter(pk=conversation.model_id).values_list("name", flat=True)
     return Need(tokens.all, max(most_of(tokens, prices_of(name)) for name in names))
 
 

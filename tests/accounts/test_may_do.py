@@ -15,6 +15,7 @@ from app.errors import NotAllowedError, NotSignedInError
 MATRIX = {
     "chat.ask": {"alice", "dana", "olivia", "aaron", "ada"},
     "chat.edit_assistant": {"ada"},
+    "chat.edit_prompt": {"alice", "dana", "olivia", "aaron", "ada"},
     "knowledge.search": {"alice", "dana", "olivia", "aaron", "ada"},
     "knowledge.create_source": {"olivia", "ada"},
     "knowledge.edit_source": {"olivia", "ada"},

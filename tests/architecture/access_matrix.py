@@ -58,6 +58,9 @@ GENERATION = {"generation_id": "generation"}
 GAP = {"gap_id": "gap"}
 CASE = {"case_id": "case"}
 LIMIT = {"limit_id": "limit"}
+PROMPT = {"prompt_id": "prompt"}
+SHARED_PROMPT = {"prompt_id": "shared_prompt"}
+PROMPT_FORM = {"name": "Reply", "text": "Answer {{name}} politely.", "group": ""}
 CLAIMED_CASE = {"case_id": "claimed_case"}
 DECISION = {"action": "approve", "reason": "", "fence": 1}
 
@@ -103,6 +106,20 @@ PAGES = [
     Row("chat:choose", ALICE, "POST", args=ANSWER),
     Row("chat:continue", ALICE, "POST", args={"message_id": "broken_answer"}),
     Row("chat:feedback", ALICE, "POST", args=ANSWER, data={"value": "1"}),
+    Row("chat:choose_model", ALICE, "POST", args=CONVERSATION, data={"model": ""}),
+    Row("chat:assistants", SIGNED_IN),
+    Row("chat:prompts", SIGNED_IN),
+    Row("chat:new_prompt", SIGNED_IN),
+    Row("chat:new_prompt", SIGNED_IN, "POST", data=PROMPT_FORM),
+    Row("chat:prompt_menu", SIGNED_IN, query={"q": "reply"}),
+    Row("chat:change_prompt", ALICE, args=PROMPT),
+    Row("chat:change_prompt", KEEPERS, "POST", args=SHARED_PROMPT, data=PROMPT_FORM),
+    Row("chat:fill_prompt", CREW | ADMINS, args=SHARED_PROMPT),
+    Row("chat:copy_prompt", CREW | ADMINS, "POST", args=SHARED_PROMPT),
+    Row("chat:delete_prompt", KEEPERS, "POST", args=SHARED_PROMPT),
+    Row("chat:restore_prompt", ALICE, "POST", args={"prompt_id": "deleted_prompt"}),
+    Row("chat:instructions", SIGNED_IN),
+    Row("chat:instructions", SIGNED_IN, "POST", data={"about": "I work in payroll.", "manner": "", "is_on": "on"}),
     Row("chat:leaving", SIGNED_IN, query={"to": "https://example.org/page"}),
     Row("knowledge:sources", SIGNED_IN),
     Row("knowledge:choose_kind", KEEPERS, refusal=403),

@@ -75,6 +75,13 @@ class Stage:
     def assistants(self, number: int) -> None:
         factories.make_assistant(slug=f"assistant-{number}")
 
+    def prompts(self, number: int) -> None:
+        factories.make_prompt(owner=self.olivia, name=f"Prompt {number}", group=self.crew)
+
+    def limited_assistants(self, number: int) -> None:
+        source = factories.make_source(owner=self.olivia, name=f"Papers {number}", groups=[self.crew])
+        factories.make_assistant(slug=f"assistant-{number}").sources.add(source)
+
     def servers(self, number: int) -> None:
         factories.make_worker(
             address=f"http://10.0.0.{number}/v1", model=factories.make_model(name=f"model-{number // 2}")
@@ -105,6 +112,11 @@ class Stage:
 LISTS: list[tuple[str, str, Callable[[Stage, int], None]]] = [
     ("alice", "/", Stage.conversations),
     ("alice", "/", Stage.assistants),
+    ("alice", "/", Stage.limited_assistants),
+    ("alice", "/assistants/", Stage.assistants),
+    ("alice", "/assistants/", Stage.limited_assistants),
+    ("alice", "/prompts/", Stage.prompts),
+    ("alice", "/prompts/menu", Stage.prompts),
     ("alice", "/c/older", Stage.conversations),
     ("alice", "/c/shelf", Stage.conversations),
     ("alice", "/", Stage.tags),

@@ -27,7 +27,8 @@ REPORT = {
 
 def make_world(people: dict[str, User], crew: Group) -> dict[str, str]:
     """The ids of everything the matrix speaks of, by name."""
-    ids = {**_chat(people), **_knowledge(people, crew), **_index(), **_accounts(people), **_pool()}
+    ids = {**_chat(people), **_prompts(people, crew), **_knowledge(people, crew)}
+    ids |= {**_index(), **_accounts(people), **_pool()}
     return {name: str(value) for name, value in ids.items()}
 
 
@@ -55,6 +56,16 @@ def _chat(people: dict[str, User]) -> dict[str, uuid.UUID]:
         "running_answer": factories.make_answer(conversation=conversation, text="", state=Message.State.QUEUED).id,
         "case": case.id,
         "claimed_case": claimed.id,
+    }
+
+
+def _prompts(people: dict[str, User], crew: Group) -> dict[str, uuid.UUID]:
+    """alice's own prompt, one she deleted, and one that olivia shares with Crew."""
+    alice = people["alice"]
+    return {
+        "prompt": factories.make_prompt(owner=alice).id,
+        "deleted_prompt": factories.make_prompt(owner=alice, name="Old", deleted_at=timezone.now()).id,
+        "shared_prompt": factories.make_prompt(owner=people["olivia"], name="Reply", group=crew).id,
     }
 
 

@@ -15,9 +15,9 @@ from django.conf import settings
 from accounts.keys import find_user_by_key
 from accounts.models import Group, Role, User
 from app.demo.company import FOLDER
-from app.demo.fill import HELD_QUESTIONS, RULES
+from app.demo.fill import HELD_QUESTIONS, PROMPTS, RULES
 from app.inference.registry import DEMONSTRATION_MODEL, register_worker
-from chat.models import Assistant, Message
+from chat.models import Assistant, Message, SavedPrompt
 from knowledge.models import Document, Source
 from moderation.models import Policy
 from moderation.rules import read_rules
@@ -70,6 +70,7 @@ def test_a_fill_killed_twice_ends_whole_and_is_not_repeated(embedding_weights: P
     assert {one.slug: one.mode for one in Assistant.objects.all()} == {"handbook": "quote", "writer": "generate"}
     waiting = Message.objects.filter(role="assistant", state="queued", conversation__assistant__slug="handbook")
     assert waiting.count() == len(HELD_QUESTIONS)
+    assert SavedPrompt.objects.count() == len(PROMPTS)
     _check_sign_ins()
 
     before = settings.DATA.demo.read_bytes()

@@ -91,6 +91,9 @@ def furnish(model: ScriptedServer) -> None:
     assert not summary.failures, summary.failures
     _publish(factories.make_source(owner=olivia, name=hostile.SOURCE, groups=[crew]), hostile.FILE, hostile.DOCUMENT)
     _make_assistants(model)
+    factories.make_prompt(owner=people["alice"], name="Thank you", text="Write a short thank-you note.")
+    welcome = "Write a welcome note for {{name}} in {{language=English}}."
+    factories.make_prompt(owner=olivia, name="Welcome note", text=welcome, group=crew)
 
 
 def _publish(source: Source, name: str, text: str) -> None:
@@ -105,7 +108,9 @@ def _make_assistants(server: ScriptedServer) -> None:
     policy = factories.make_policy(slug="house-rules", rules=RULES)
     factories.make_assistant(slug="handbook", policy=policy, is_default=True)
     writes = {"mode": Assistant.Mode.GENERATE, "model": model, "policy": policy, "repeats_answers": False}
-    factories.make_assistant(slug="writer", searches=False, **writes)
+    writer = factories.make_assistant(slug="writer", searches=False, **writes)
+    writer.offers_models.add(ensure_model(name="large", role="generate"))
+    register_worker(model_name="large", address=server.url)
     factories.make_assistant(slug="researcher", **writes)
 
 

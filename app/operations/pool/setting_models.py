@@ -62,6 +62,8 @@ def remove_model(actor: User, *, model: Model) -> None:
     require(actor, "pool.administer")
     with transaction.atomic():
         label = audit.label(model)
+        if Assistant.objects.filter(offers_models=model).exists():
+            raise InUseError(f"{model} is still offered by assistants. Take it out there first.")
         try:
             Model.objects.filter(pk=model.pk).delete()
         except ProtectedError as error:
@@ -93,4 +95,5 @@ def _writes(model: Model) -> bool:
         Assistant.objects.filter(model=model).exists()
         or Assistant.objects.filter(canary=model).exists()
         or Fallback.objects.filter(model=model).exists()
+        or Assistant.objects.filter(offers_models=model).exists()
     )
