@@ -32,10 +32,9 @@ function keep(on) {
 }
 
 /** The list names only what this page has. */
-function openSheet() {
+function fillSheet() {
   for (const part of sheet.querySelectorAll("[data-needs]")) part.hidden = !document.querySelector(part.dataset.needs);
   choice.checked = areOn();
-  if (!sheet.open) sheet.showModal();
 }
 
 function goToArea(letter) {
@@ -91,7 +90,8 @@ function press(event) {
     return true;
   }
   if (key === "?") {
-    openSheet();
+    fillSheet();
+    sheet.showModal();
     return true;
   }
   if (key === "/" && !document.getElementById("composer")) return search();
@@ -120,4 +120,5 @@ addEventListener(
 );
 
 choice.addEventListener("change", () => keep(choice.checked));
-document.addEventListener("click", (event) => event.target.closest?.("[data-opens='shortcuts']") && openSheet());
+/* Buttons open it as they do every dialog, in shell.js. */
+document.addEventListener("click", (event) => event.target.closest?.("[data-opens='shortcuts']") && fillSheet());
