@@ -200,14 +200,24 @@ def _ended(kim: User, mona: User) -> dict[str, uuid.UUID]:
     assistant = Assistant.objects.get(slug="researcher")
     conversation = factories.make_conversation(owner=kim, assistant=assistant, title="Each way an answer can end")
     state = Message.State
+    last: Message | None = None
+
+    def after(answer: Message | None) -> Message:
+        """A question that goes on from an answer: only one branch is shown."""
+        return factories.make_message(conversation=conversation, parent=answer)
+
     for ending in (state.RELEASED, state.EDITED, state.REJECTED, state.BLOCKED, state.INTERRUPTED, state.FAILED):
         text = "" if ending in (state.REJECTED, state.BLOCKED, state.FAILED) else "You have 28 days."
-        factories.make_answer(conversation=conversation, text=text, state=ending)
-    factories.make_broken_answer(conversation=conversation)
-    held = [
-        factories.make_answer(conversation=conversation, text="", held_text="Band 5.", state=state.HELD)
-        for _ in range(2)
-    ]
+        last = factories.make_answer(conversation=conversation, parent=after(last), text=text, state=ending)
+    last = factories.make_broken_answer(conversation=conversation, parent=after(last))
+    held: list[Message] = []
+    for _ in range(2):
+        question = after(held[-1] if held else last)
+        held.append(
+            factories.make_answer(
+                conversation=conversation, parent=question, text="", held_text="Band 5.", state=state.HELD
+            )
+        )
     claim = {
         "state": Case.State.CLAIMED,
         "reviewer": mona,
