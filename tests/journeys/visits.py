@@ -76,6 +76,11 @@ def _open_menu(name: str) -> Callable[[Page], None]:
     return opens
 
 
+def _open_row_menu(page: Page) -> None:
+    page.locator(".conversation-more").first.evaluate("link => link.click()")
+    expect(page.locator("#conversation-menu .menu-head")).to_be_visible()
+
+
 def _open_keys(page: Page) -> None:
     page.evaluate("document.activeElement.blur()")
     page.keyboard.press("?")
@@ -128,12 +133,14 @@ VISITS = [
         states={"source": _open_source, "keys": _open_keys},
     ),
     Visit("chat:conversation", "kim", {"conversation_id": "written"}),
-    Visit("chat:conversation", "kim", {"conversation_id": "ended"}, states={"more": _open_menu("conversation-menu")}),
+    Visit("chat:conversation", "kim", {"conversation_id": "ended"}, states={"more": _open_row_menu}),
     Visit("chat:keep", "kim", {"conversation_id": "asked"}),
     Visit("chat:search", "kim", query="?q=days"),
     Visit("chat:assistants", "kim"),
     Visit("chat:prompts", "kim"),
     Visit("chat:new_prompt", "kim"),
+    Visit("chat:change_prompt", "kim", {"prompt_id": "prompt"}),
+    Visit("chat:fill_prompt", "kim", {"prompt_id": "prompt"}),
     Visit("chat:instructions", "kim"),
     Visit("chat:leaving", "kim", query="?to=https://example.org/page"),
     Visit("accounts:keys", "kim"),
@@ -186,6 +193,7 @@ def make_things() -> dict[str, str]:
     kim = factories.make_user("kim", roles=[Role.OWNER])
     things = {**_knowledge(kim), **_ended(kim, mona), **_operations()}
     factories.make_key(kim)
+    things["prompt"] = factories.make_prompt(owner=kim).id
     return {name: str(value) for name, value in things.items()}
 
 
