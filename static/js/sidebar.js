@@ -21,7 +21,8 @@ async function openMenu(event) {
 
 /* A deed draws the list anew: the focus stays on the conversation it was about. */
 function keepFocus() {
-  if (!rowInHand || (document.activeElement && document.activeElement !== document.body)) return;
+  const now = document.activeElement;
+  if (!rowInHand || (now && now !== document.body && !sidebar.contains(now))) return;
   document.querySelector(`#${rowInHand} .conversation-open`)?.focus({ preventScroll: true });
 }
 
