@@ -88,14 +88,11 @@ class ChangeServerForm(forms.Form):
 
     def __init__(self, data: QueryDict | None = None, *, worker: Worker) -> None:
         super().__init__(data, initial={"address": worker.address, "kind": worker.kind, "capacity": worker.capacity})
+        key = self.fields["api_key"]
         if worker.has_api_key():
-            self.fields[
-                "api_key"
-            ].help_text = (
-                "One is kept, and is never shown again. Write here to replace it, or when the address changes."
-            )
+            key.help_text = "One is kept, and is never shown again. Write here to replace it, or for another address."
         else:
-            self.fields["api_key"].help_text = "If it wants one. Kept encrypted, and never shown again."
+            key.help_text = "If it wants one. Kept encrypted, and never shown again."
             del self.fields["forget_api_key"]
 
     def change(self) -> Change:
