@@ -15,6 +15,12 @@ def prepare_part() -> Part:
     return Part("prepare", [sys.executable, str(CLONE / "manage.py"), "prepare"], folder=CLONE)
 
 
+def collect_part() -> Part:
+    """Style sheets and scripts made small, into STATIC_ROOT; ends by itself."""
+    command = [sys.executable, str(CLONE / "manage.py"), "collectstatic", "--noinput", "--verbosity", "0"]
+    return Part("collect", command, folder=CLONE)
+
+
 def web_part(port: int) -> Part:
     """The web server, by WEB_SERVER uvicorn (default) or daphne, on loopback only."""
     server = environment.choice("WEB_SERVER", ("uvicorn", "daphne"), "uvicorn")

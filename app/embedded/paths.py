@@ -60,6 +60,10 @@ class DataFolder:
         return self.root / "files"
 
     @property
+    def static(self) -> Path:
+        return self.root / "static"
+
+    @property
     def secrets(self) -> Path:
         return self.root / "secrets"
 

@@ -73,9 +73,9 @@ class Supervisor:
         """
         await self._unless_stopped(*(self._start_one(part) for part in parts))
 
-    async def run(self, part: Part) -> None:
-        """Run a part that ends by itself. Raises EmbeddedError with its last words when it fails."""
-        await self._unless_stopped(self._run_one(part))
+    async def run(self, *parts: Part) -> None:
+        """Run parts that end by themselves, together. Raises EmbeddedError with the last words of one that fails."""
+        await self._unless_stopped(*(self._run_one(part) for part in parts))
 
     async def until(self, condition: Callable[[], bool], *, seconds: float, complaint: Callable[[], str]) -> None:
         """Wait until `condition` (which may block for a second) holds. Raises EmbeddedError(complaint()) when late."""

@@ -76,7 +76,11 @@ async def _start(folder: DataFolder, port: int, supervisor: Supervisor) -> None:
         await asyncio.to_thread(provision, folder)
     # The model server's address is chosen here, before anything looks for it.
     models = [llama_part(folder)] if environment.find_text("MODEL_URL") is None else []
-    await supervisor.run(application.prepare_part())
+    before = [application.prepare_part()]
+    if not environment.boolean("DEBUG", False):  # else what is being written is served as it is
+        os.environ.setdefault("STATIC_ROOT", str(folder.static))
+        before.append(application.collect_part())
+    await supervisor.run(*before)
     # What the reader waits for gets the processors first.
     await supervisor.start(*models, application.web_part(port))
     await supervisor.start(application.worker_part(), application.beat_part(folder))
