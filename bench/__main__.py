@@ -27,6 +27,7 @@ BENCHMARKS = {
     "audit": "events into the audit log, against a plain table",
     "history": "a page deep in 100,000 conversations, against the first one",
     "find": "finding a message among a million, by who owns few of them and by who owns nearly all",
+    "lighthouse": "what Lighthouse says of the pages an employee sees first",
     "page": "what the first chat page weighs and how long it takes to make",
 }
 WITHOUT_HOUSE = ("routing",)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
 from typing import Any
 
+from app.embedded import application
+from app.embedded.processes import Part
 from app.inference.registry import ensure_model, register_worker
 from bench.people import Line, Person, add_people, new_lines
 from bench.upstream import MODEL, SENTENCES
@@ -13,6 +16,12 @@ from chat.models import Assistant
 
 TOKENS, PACE = 300, 0.02
 FEW_TOKENS = 8
+
+
+def upstream_part(port: int) -> Part:
+    """The model server that all of them are answered by."""
+    command = [sys.executable, "-m", "bench.upstream", "--port", str(port), "--pace", str(PACE)]
+    return Part("upstream", command, is_ready=lambda: application.answers(port, "/health"))
 
 
 def crowds() -> list[int]:

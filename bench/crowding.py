@@ -64,7 +64,7 @@ def _page_times(house: House, cast: Cast, server: str) -> Times:
     """One conversation with some answers, opened again and again, first alone and then while all the others read."""
     long = _long(cast)
     with house.web(server) as (port, _):
-        path, cookie = _page(cast, port)
+        path, cookie = page_with_answers(cast, port)
         with watching(port, path, cookie) as alone:
             time.sleep(IDLE_SECONDS)
         with watching(port, path, cookie) as seen:
@@ -83,7 +83,7 @@ def _long(cast: Cast) -> Assistant:
     )[0]
 
 
-def _page(cast: Cast, port: int) -> tuple[str, str]:
+def page_with_answers(cast: Cast, port: int) -> tuple[str, str]:
     """A conversation's address with some answers in it, and the cookie of its reader's session."""
     line = cast.lines(port, 1, cast.brief)[0]
     asyncio.run(_fill(line))

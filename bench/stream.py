@@ -11,18 +11,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
 import aiohttp
 
-from app.embedded import application
-from app.embedded.processes import Part
 from app.web.frames import frame_seconds
 from bench import answering, crowding, finding, readers
-from bench.cast import FEW_TOKENS, PACE, TOKENS, Cast, crowds
+from bench.cast import FEW_TOKENS, TOKENS, Cast, crowds, upstream_part
 from bench.harness import BenchError, Goal, Row, interleaved, quantile, run_parts
 from bench.house import House, cpu_of_group, free_port
 from bench.people import Line
@@ -44,7 +41,7 @@ class Measured:
 
 def run(house: House) -> list[Row]:
     upstream = free_port()
-    with house.running(_upstream_part(upstream)):
+    with house.running(upstream_part(upstream)):
         cast = Cast.make(f"http://127.0.0.1:{upstream}/v1")
         return run_parts(
             {
@@ -66,11 +63,6 @@ def _measure(house: House, cast: Cast, upstream: int) -> dict[str, list[Measured
         for server in SERVERS:
             subjects[server] = partial(_measure_parley, house, cast, server)
         return interleaved({name: partial(_named, name, measure) for name, measure in subjects.items()})
-
-
-def _upstream_part(port: int) -> Part:
-    command = [sys.executable, "-m", "bench.upstream", "--port", str(port), "--pace", str(PACE)]
-    return Part("upstream", command, is_ready=lambda: application.answers(port, "/health"))
 
 
 # --- measuring -----------------------------------------------------------------------------------------------------
