@@ -64,7 +64,7 @@ if (messages && field && button) {
   button.addEventListener("pointerdown", (event) => event.preventDefault());
   button.addEventListener("click", quote);
   document.addEventListener("keydown", (event) => {
-    if (!button.isConnected || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || !selected()) return;
     if (event.target.matches?.("input, textarea, select, [contenteditable]")) return;
     if (event.key.toLowerCase() === "q") {
       event.preventDefault();
