@@ -65,8 +65,8 @@ def _scores(program: Path, chromium: str, url: str, cookie: str, options: list[s
         raise BenchError(f"Lighthouse could not look at {url}:\n{ended.stderr[-800:]}")
     report: dict[str, Any] = json.loads(ended.stdout)
     for name, audit in report["audits"].items():
-        if audit["score"] is not None and audit["score"] < 1 and audit["scoreDisplayMode"] == "binary":
-            print(f"{url}: {name}: {audit['title']}")
+        if audit["score"] is not None and audit["score"] < 0.9 and audit["scoreDisplayMode"] in ("binary", "numeric"):
+            print(f"{url}: {name}: {audit['title']} {audit.get('displayValue', '')}")
     return {name: 100 * report["categories"][name]["score"] for name in CATEGORIES}
 
 
