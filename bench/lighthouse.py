@@ -10,9 +10,12 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+from playwright.sync_api import sync_playwright
 
 from bench.cast import Cast, upstream_part
 from bench.collecting import collected
@@ -34,7 +37,7 @@ def run(house: House) -> list[Row]:
         runs = interleaved(
             {
                 f"{page}, {form}": partial(
-                    _scores, program, chromium, f"http://127.0.0.1:{port}{path}", cookie, options
+                    _scores, program, chromium, f"http://127.0.0.1:{port}", path, cookie, options
                 )
                 for page, (path, cookie) in pages.items()
                 for form, options in FORMS.items()
@@ -52,21 +55,30 @@ def run(house: House) -> list[Row]:
     ]
 
 
-def _scores(program: Path, chromium: str, url: str, cookie: str, options: list[str]) -> dict[str, float]:
-    """Each category's score of one load, 0 to 100. Raises BenchError with what Lighthouse said."""
-    command = [str(program), url, "--quiet", "--output=json", f"--only-categories={','.join(CATEGORIES)}", *options]
-    command += ["--chrome-flags=--headless=new --no-sandbox"]
-    if cookie:
-        command += [f"--extra-headers={json.dumps({'Cookie': cookie})}"]
-    ended = subprocess.run(
-        command, capture_output=True, text=True, timeout=180, env=os.environ | {"CHROME_PATH": chromium}
-    )
+def _scores(program: Path, chromium: str, origin: str, path: str, cookie: str, options: list[str]) -> dict[str, float]:
+    """Each category's score of one load, 0 to 100. Raises BenchError with what Lighthouse said.
+
+    Signed in by the cookie in the browser itself: its websockets carry no header that Lighthouse could add.
+    """
+    port = free_port()
+    command = [str(program), origin + path, "--quiet", "--output=json", f"--port={port}", "--disable-storage-reset"]
+    command += [f"--only-categories={','.join(CATEGORIES)}", *options]
+    with tempfile.TemporaryDirectory() as profile, sync_playwright() as playwright:
+        arguments = [f"--remote-debugging-port={port}", "--no-sandbox"]
+        browser = playwright.chromium.launch_persistent_context(profile, executable_path=chromium, args=arguments)
+        if cookie:
+            name, _, value = cookie.partition("=")
+            browser.add_cookies([{"name": name, "value": value, "url": origin}])
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=180)
+        browser.close()
     if ended.returncode:
-        raise BenchError(f"Lighthouse could not look at {url}:\n{ended.stderr[-800:]}")
+        raise BenchError(f"Lighthouse could not look at {path}:\n{ended.stderr[-800:]}")
     report: dict[str, Any] = json.loads(ended.stdout)
+    if (shown := report["finalDisplayedUrl"]) != origin + path:
+        raise BenchError(f"Lighthouse was to look at {path} and saw {shown}.")
     for name, audit in report["audits"].items():
         if audit["score"] is not None and audit["score"] < 0.9 and audit["scoreDisplayMode"] in ("binary", "numeric"):
-            print(f"{url}: {name}: {audit['title']} {audit.get('displayValue', '')}")
+            print(f"{path}: {name}: {audit['title']} {audit.get('displayValue', '')}")
     return {name: 100 * report["categories"][name]["score"] for name in CATEGORIES}
 
 
