@@ -18,6 +18,7 @@ from typing import Any
 from playwright.sync_api import sync_playwright
 
 from bench.cast import Cast, upstream_part
+from bench.chromium import find_chromium
 from bench.collecting import collected
 from bench.crowding import page_with_answers
 from bench.harness import BenchError, Goal, Row, interleaved
@@ -29,7 +30,7 @@ FORMS: dict[str, list[str]] = {"phone": [], "desktop": ["--preset=desktop"]}
 
 
 def run(house: House) -> list[Row]:
-    program, chromium = _lighthouse(), _chromium()
+    program, chromium = _lighthouse(), find_chromium()
     upstream = free_port()
     with collected(house.folder.static), house.running(upstream_part(upstream)), house.web("uvicorn") as (port, _):
         path, cookie = page_with_answers(Cast.make(f"http://127.0.0.1:{upstream}/v1"), port)
@@ -98,10 +99,3 @@ def _lighthouse() -> Path:
     if ended.returncode:
         raise BenchError(f"Lighthouse cannot be installed:\n{ended.stderr[-800:]}")
     return program
-
-
-def _chromium() -> str:
-    for name in (os.environ.get("PARLEY_CHROMIUM", ""), "chromium", "chromium-browser", "google-chrome"):
-        if name and (found := shutil.which(name)):
-            return found
-    raise BenchError("Lighthouse looks at pages in a Chromium: install one, or name it with PARLEY_CHROMIUM.")
