@@ -126,3 +126,18 @@ def with_key() -> SignIn:
         return Client(headers={"Authorization": f"Bearer {factories.make_key(user)}"} if user else {})
 
     return client_of
+
+
+# Files of these folders take minutes; begun last, one of them would keep a single process busy at the end.
+LONG = ("journeys", "embedded", "demo", "inference")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long files first; within them, and among the others, the order stays."""
+
+    def rank(item: pytest.Item) -> int:
+        folder = item.path.parent.name
+        return LONG.index(folder) if folder in LONG else len(LONG)
+
+    items.sort(key=rank)
