@@ -105,8 +105,8 @@ def pane_of(user: User, case: Case) -> CasePane:
 
 
 def _passage_url(passage: Mapping[str, Any]) -> str:
-    """Where the passage opens; "" when it is none that a moderator can open. Named by its address, because knowledge lies
-    above this package.
+    """Where the passage opens; "" when it is none that a moderator can open. Named by its address, because knowledge
+    lies above this package.
     """
     if not passage.get("passage_id"):
         return ""

@@ -120,7 +120,7 @@ def embed_anew(file_id: UUID) -> None:
     inputs = [embedding_input(file.name, one.heading_path, one.text) for one in passages]
     generation = serving_generation()
     for passage, vector in zip(passages, embed_passages(generation, inputs), strict=True):
-        AttachmentPassage.objects.filter(pk=passage.pk).update(vector=as_text(vector))
+        AttachmentPassage.objects.filter(pk=passage.pk).update(vector=vector)
     Attachment.objects.filter(pk=file.pk).update(generation_id=generation.pk)
 
 
