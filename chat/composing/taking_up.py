@@ -39,10 +39,10 @@ def take_up(earlier_id: UUID, *, reader: User, source_ids: Sequence[UUID]) -> Ke
     cards = [Card.from_json(data) for data in earlier.evidence]
     ids = [card.passage_id for card in cards if card.passage_id]
     found = recall(user=reader, passage_ids=ids, source_ids=source_ids) if ids else {}
-    of_files = [card for card in cards if card.file_id]
-    spans = [(card.file_id, card.start) for card in of_files if card.file_id]
-    in_files = dict(zip(of_files, recall_in_files(earlier.conversation_id, spans), strict=True)) if spans else {}
-    kept = [(card, found.get(card.passage_id) if card.passage_id else in_files.get(card)) for card in cards]
+    spans = {card.number: (card.file_id, card.start) for card in cards if card.file_id}
+    recalled = recall_in_files(earlier.conversation_id, list(spans.values())) if spans else []
+    in_files = dict(zip(spans, recalled, strict=True))
+    kept = [(card, found.get(card.passage_id) if card.passage_id else in_files.get(card.number)) for card in cards]
     readable = [(card, one) for card, one in kept if one is not None]
     text = earlier.text.rstrip()
     gap = earlier.text[len(text) :]

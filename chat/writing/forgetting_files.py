@@ -27,6 +27,10 @@ ACTOR = "system:files"
 
 def delete_file(actor: User | str, file: Attachment) -> None:
     """Delete a file for good, in the caller's transaction; its bytes go when that has been committed."""
+    locked = Attachment.objects.select_for_update().without_text().filter(pk=file.pk).first()
+    if locked is None:
+        return
+    file = locked
     if file.asked_at and file.conversation_id:
         _blot_out(file)
     payload = {"conversation": str(file.conversation_id) if file.conversation_id else None}
