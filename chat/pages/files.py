@@ -95,9 +95,10 @@ def show(request: HttpRequest, file_id: UUID) -> HttpResponse:
     passage = file.passages.filter(start__lte=at).order_by("-ordinal").first() or file.passages.first()
     if passage:
         passage.file = file
-        span = _span(passage, number(request, "start"), number(request, "end"))
-        context |= {"passage": passage, "excerpt": viewing.excerpt(passage, *span)}
-        context["page_name"] = viewing.page_name(file, passage.page)
+        span = _cited(passage, number(request, "start"), number(request, "end"))
+        context["excerpt"] = viewing.excerpt(passage, *span) if span else viewing.part_after(file, 0)
+    if passage and span:
+        context |= {"passage": passage, "page_name": viewing.page_name(file, passage.page)}
     return _as_wanted(request, "chat/_file_passage.html", context)
 
 
@@ -156,10 +157,10 @@ def _file(user: User, file_id: UUID, *, with_text: bool = False) -> Attachment:
     return file
 
 
-def _span(passage: AttachmentPassage, start: int | None, end: int | None) -> Span:
-    """The cited words, which may go on into the passages behind; nothing where nothing was cited."""
-    if start is None or end is None or not passage.start <= start < end <= len(passage.file.text):
-        return passage.start, passage.start
+def _cited(passage: AttachmentPassage, start: int | None, end: int | None) -> Span | None:
+    """The cited words in a passage; None where nothing was cited, or what makes no sense."""
+    if start is None or end is None or not passage.start <= start < end <= passage.end:
+        return None
     return start, end
 
 

@@ -27,15 +27,14 @@ ACTOR = "system:files"
 
 def delete_file(actor: User | str, file: Attachment) -> None:
     """Delete a file for good, in the caller's transaction; its bytes go when that has been committed."""
-    locked = Attachment.objects.select_for_update().without_text().filter(pk=file.pk).first()
-    if locked is None:
+    kept = Attachment.objects.select_for_update().without_text().filter(pk=file.pk).first()
+    if kept is None:
         return
-    file = locked
-    if file.asked_at and file.conversation_id:
-        _blot_out(file)
-    payload = {"conversation": str(file.conversation_id) if file.conversation_id else None}
-    audit.record(actor=actor, action="file.delete", obj=file, payload=payload)
-    places = file.places()
+    if kept.asked_at and kept.conversation_id:
+        _blot_out(kept)
+    payload = {"conversation": str(kept.conversation_id) if kept.conversation_id else None}
+    audit.record(actor=actor, action="file.delete", obj=kept, payload=payload)
+    places = kept.places()
     Attachment.objects.filter(pk=file.pk).delete()
     transaction.on_commit(partial(file_bytes.drop, places))
 
