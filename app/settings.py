@@ -157,7 +157,7 @@ CELERY_BEAT_SCHEDULE = {
     "knowledge.revisit_gaps": {"task": "knowledge.tasks.revisit_gaps", "schedule": 300.0},
     "knowledge.send_reminders": {"task": "knowledge.tasks.send_reminders", "schedule": 1800.0},
     "chat.read_waiting_files": {"task": "chat.tasks.read_waiting_files", "schedule": 20.0},
-    "chat.forget_files": {"task": "chat.tasks.forget_files", "schedule": 900.0},
+    "chat.tend_files": {"task": "chat.tasks.tend_files", "schedule": 300.0},
     "chat.note_lost_gaps": {"task": "chat.tasks.note_lost_gaps", "schedule": 300.0},
     "accounts.warn_of_limits": {"task": "accounts.tasks.warn_of_limits", "schedule": 60.0},
     "accounts.forget_old_counts": {"task": "accounts.tasks.forget_old_counts", "schedule": 3600.0},

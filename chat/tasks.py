@@ -41,12 +41,10 @@ def read_file(file_id: str) -> None:
 
 @shared_task(name="chat.tasks.read_waiting_files")
 def read_waiting_files() -> int:
-    """Read what nobody reads, because the hint was lost or its worker died, and make the vectors that are not there."""
+    """Read what nobody reads, because the hint was lost or its worker died."""
     lost = reading_files.find_lost()
     for file_id in lost:
         read_file.delay(str(file_id))
-    for file_id in reading_files.find_outdated():
-        embed_file.delay(str(file_id))
     return len(lost)
 
 
@@ -55,8 +53,11 @@ def embed_file(file_id: str) -> None:
     reading_files.embed_anew(UUID(file_id))
 
 
-@shared_task(name="chat.tasks.forget_files")
-def forget_files() -> int:
+@shared_task(name="chat.tasks.tend_files")
+def tend_files() -> int:
+    """Remove the files that nobody can have any more, and make the vectors that others lack."""
+    for file_id in reading_files.find_outdated():
+        embed_file.delay(str(file_id))
     return forgetting_files.forget()
 
 

@@ -119,9 +119,11 @@ def embed_anew(file_id: UUID) -> None:
     passages = list(file.passages.order_by("ordinal").defer("words", "vector"))
     inputs = [embedding_input(file.name, one.heading_path, one.text) for one in passages]
     generation = serving_generation()
-    for passage, vector in zip(passages, embed_passages(generation, inputs), strict=True):
-        AttachmentPassage.objects.filter(pk=passage.pk).update(vector=vector)
-    Attachment.objects.filter(pk=file.pk).update(generation_id=generation.pk)
+    vectors = embed_passages(generation, inputs)
+    with transaction.atomic():
+        for passage, vector in zip(passages, vectors, strict=True):
+            AttachmentPassage.objects.filter(pk=passage.pk).update(vector=vector)
+        Attachment.objects.filter(pk=file.pk).update(generation_id=generation.pk)
 
 
 def _claim(file_id: UUID) -> Attachment | None:

@@ -79,6 +79,9 @@ export function attach(files) {
 }
 
 addEventListener("submit", hold, true);
+list.addEventListener("htmx:load", ({ target }) => {
+  if (["ready", "refused"].includes(target.dataset.state)) news.textContent = target.querySelector(".file-words").innerText;
+});
 list.addEventListener("click", (event) => event.target.closest("[data-forgets]")?.closest(".file").remove());
 
 /* They are the question's now; should it be refused they come back with its words. */
