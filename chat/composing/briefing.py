@@ -92,7 +92,7 @@ def make(
         question=branch[-1].text if branch else "",
         history=tuple(ChatMessage(one.role, one.text) for one in branch[:-1] if one.text),
         models=setup.models_for(message.conversation_id, message.conversation.model_id),
-        cache_salt=_salt_of(group_ids, message.conversation.owner_id if personal else None),
+        cache_salt=_salt_of(group_ids, message.conversation.owner_id if personal or has_files else None),
         personal=personal,
         has_files=has_files,
     )
@@ -138,8 +138,8 @@ def _usable(personal: Personal, setup: Setup) -> Personal:
 
 
 def _salt_of(group_ids: Sequence[UUID], person_id: UUID | None) -> str:
-    """Keeps prefix caches of other groups apart, and those of a person whose own words are in the prompt: how quick one
-    is must not tell that others asked the same, or wrote the same about themselves.
+    """Keeps prefix caches of other groups apart, and those of a person whose own words or files are in the prompt: how
+    quick one is must not tell that others asked the same, wrote the same about themselves, or have the same file.
     """
     groups = "groups:" + ",".join(sorted(str(group_id) for group_id in group_ids))
     return audit.digest(f"{groups} person:{person_id}" if person_id else groups)

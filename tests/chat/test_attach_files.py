@@ -15,6 +15,7 @@ from PIL import Image
 from accounts.models import AuditEvent
 from app.errors import BadInputError, NotAllowedError, NotFoundError, UnavailableError
 from chat.attached import Attachment, AttachmentPassage
+from chat.composing import briefing
 from chat.models import Message
 from chat.verbs import attaching, keeping
 from chat.verbs.asking import ask, edit_question, start_conversation
@@ -304,3 +305,13 @@ def test_starting_over_keeps_files_apart(alice):
     ask(alice, conversation=one, text="What do the desks cost?", files=[file.pk])
     with pytest.raises(NotFoundError):
         ask(alice, conversation=other, text="What do the desks cost?", files=[file.pk])
+
+
+def test_whoever_has_files_shares_no_prefix_cache(alice, bob):
+    def salt_of(person, files):
+        talk = factories.make_conversation(owner=person)
+        turn = ask(person, conversation=talk, text="What?", files=[bring(person, talk).pk] if files else [])
+        return briefing.load(turn.answer).cache_salt
+
+    assert salt_of(alice, files=False) == salt_of(bob, files=False)
+    assert salt_of(alice, files=True) != salt_of(bob, files=True)
