@@ -21,6 +21,7 @@ from app.operations.pool.api import router as pool_router
 from app.operations.usage_api import router as usage_router
 from app.web.middleware import error_body
 from chat.api import router as chat_router
+from chat.files_api import router as files_router
 from chat.openai.api import router as openai_router
 from chat.openai.schemas import error_body as openai_body
 from knowledge.api import router as knowledge_router
@@ -37,7 +38,15 @@ api = NinjaAPI(
     parser=ObjectParser(),
     urls_namespace="api",
 )
-for router in (chat_router, knowledge_router, moderation_router, accounts_router, usage_router, pool_router):
+for router in (
+    chat_router,
+    files_router,
+    knowledge_router,
+    moderation_router,
+    accounts_router,
+    usage_router,
+    pool_router,
+):
     api.add_router("", router)
 
 openai_api = NinjaAPI(

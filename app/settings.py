@@ -157,6 +157,8 @@ CELERY_BEAT_SCHEDULE = {
     },
     "knowledge.revisit_gaps": {"task": "knowledge.tasks.revisit_gaps", "schedule": 300.0},
     "knowledge.send_reminders": {"task": "knowledge.tasks.send_reminders", "schedule": 1800.0},
+    "chat.read_waiting_files": {"task": "chat.tasks.read_waiting_files", "schedule": 20.0},
+    "chat.tend_files": {"task": "chat.tasks.tend_files", "schedule": 300.0},
     "chat.note_lost_gaps": {"task": "chat.tasks.note_lost_gaps", "schedule": 300.0},
     "accounts.warn_of_limits": {"task": "accounts.tasks.warn_of_limits", "schedule": 60.0},
     "accounts.forget_old_counts": {"task": "accounts.tasks.forget_old_counts", "schedule": 3600.0},
@@ -208,6 +210,10 @@ SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
 UPLOAD_MAX_BYTES = environment.integer("UPLOAD_MAX_BYTES", 50_000_000)
+# Files in the chat: of how many bytes, how many in one conversation, of which endings (none named: all that are read).
+CHAT_FILE_MAX_BYTES = environment.integer("CHAT_FILE_MAX_BYTES", 25_000_000)
+CHAT_FILES_MOST = environment.integer("CHAT_FILES_MOST", 20)
+CHAT_FILE_KINDS = environment.words("CHAT_FILE_KINDS", "")
 SOURCE_FOLDERS = environment.words("SOURCE_FOLDERS", "")
 # Besides public addresses: what sources may also ask (host names, host:port, networks). See knowledge.fetching.reach.
 SOURCE_HOSTS = environment.words("SOURCE_HOSTS", "")

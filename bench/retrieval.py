@@ -30,7 +30,7 @@ from bench.house import House
 from bench.judging import DEEPEST, Finder, Ranking, Shown, measures, ranks
 from bench.remembering import remembered
 from bench.sets import Asked, QuestionSet, question_sets, what_is_missing
-from chat.writing.generation import EVIDENCE_COUNT, QUOTES
+from chat.composing.gathering import EVIDENCE_COUNT, QUOTES
 from knowledge.index.generations import embed_query, serving_generation
 from knowledge.index.indexing import as_text, embedding_input
 from knowledge.models import Document, Passage, Source

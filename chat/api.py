@@ -58,7 +58,14 @@ def ask_question(request: HttpRequest, conversation_id: UUID, body: schemas.Mess
     conversation = Conversation.objects.visible_to(user).filter(pk=conversation_id).first()
     if conversation is None:
         raise NotFoundError()
-    turn = ask(user, conversation=conversation, text=body.text, client_id=body.client_id, parent_id=body.parent_id)
+    turn = ask(
+        user,
+        conversation=conversation,
+        text=body.text,
+        client_id=body.client_id,
+        parent_id=body.parent_id,
+        files=body.files,
+    )
     return Status(202, {"id": turn.answer.id})
 
 

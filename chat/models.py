@@ -20,6 +20,7 @@ from django.utils import timezone
 from accounts.models import Group, Role, User
 from app.inference.models import Model
 from app.web.ids import new_id
+from chat.attached import Attachment, AttachmentPassage  # noqa: F401 - tables of this package
 from knowledge.models import Passage, Source
 from moderation.models import Policy, PolicyVersion
 

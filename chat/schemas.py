@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
@@ -42,11 +43,30 @@ class MessageIn(Schema):
     text: str
     client_id: str | None = Field(None, min_length=1, max_length=64, description="Yours; the same id asks once.")
     parent_id: UUID | None = Field(None, description="The message it follows; without it what is shown last.")
+    files: list[UUID] = Field(default_factory=list, max_length=100, description="Files to ask with, by their ids.")
 
 
 class EditIn(Schema):
     text: str
     client_id: str | None = Field(None, min_length=1, max_length=64, description="Yours; the same id asks once.")
+
+
+class FileTaken(Schema):
+    id: UUID
+    state: str
+
+
+class FileOut(Schema):
+    id: UUID
+    conversation_id: UUID | None
+    name: str
+    media_type: str
+    size_bytes: int
+    state: str = Field(description="queued, reading, ready or refused.")
+    reason: str = Field(description="Why it was refused; empty when it was not.")
+    note: str = Field(description="What you should know of it, such as text that its readers do not see.")
+    passages: int
+    asked_at: datetime | None
 
 
 class MessageAccepted(Schema):

@@ -1,4 +1,6 @@
-"""What may wait after an answer: looking at those that knowledge did not support, naming the conversation."""
+"""What may wait: reading files, and after an answer looking at those that knowledge did not support, and naming the
+conversation.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ from uuid import UUID
 from celery import Task, shared_task
 from kombu.exceptions import OperationalError
 
-from chat.writing import naming, noting
+from chat.writing import forgetting_files, naming, noting, reading_files
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +33,39 @@ def name_conversation(message_id: str) -> None:
     naming.name(UUID(message_id))
 
 
+@shared_task(name="chat.tasks.read_file")
+def read_file(file_id: str) -> None:
+    if reading_files.read(UUID(file_id)):
+        read_file.apply_async((file_id,), countdown=1)
+
+
+@shared_task(name="chat.tasks.read_waiting_files")
+def read_waiting_files() -> int:
+    """Read what nobody reads, because the hint was lost or its worker died."""
+    lost = reading_files.find_lost()
+    for file_id in lost:
+        read_file.delay(str(file_id))
+    return len(lost)
+
+
+@shared_task(name="chat.tasks.embed_file")
+def embed_file(file_id: str) -> None:
+    reading_files.embed_anew(UUID(file_id))
+
+
+@shared_task(name="chat.tasks.tend_files")
+def tend_files() -> int:
+    """Remove the files that nobody can have any more, and make the vectors that others lack."""
+    for file_id in reading_files.find_outdated():
+        embed_file.delay(str(file_id))
+    return forgetting_files.forget()
+
+
+def read_soon(file_id: UUID) -> None:
+    """Have a worker read a file. Quiet when the broker is away: the sweep finds it."""
+    _soon(read_file, file_id)
+
+
 def hint(message_id: UUID) -> None:
     """Have a worker look at an answer soon. Quiet when the broker is away: the sweep finds it."""
     _soon(note_gap, message_id)
@@ -41,8 +76,8 @@ def name_soon(message_id: UUID) -> None:
     _soon(name_conversation, message_id)
 
 
-def _soon(task: Task[[str], None], message_id: UUID) -> None:
+def _soon(task: Task[[str], None], object_id: UUID) -> None:
     try:
-        task.apply_async((str(message_id),), retry=False)
+        task.apply_async((str(object_id),), retry=False)
     except OperationalError as error:
-        log.warning("%s of answer %s waits: %r", task.name, message_id, error)
+        log.warning("%s of %s waits: %r", task.name, object_id, error)

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from chat.pages import assistants, instructions, keeping, prompts, searching, sidebar, views
+from chat.pages import assistants, files, instructions, keeping, prompts, searching, sidebar, views
 
 app_name = "chat"
 
@@ -40,6 +40,13 @@ urlpatterns = [
     path("prompts/<uuid:prompt_id>/copy", prompts.copy, name="copy_prompt"),
     path("prompts/<uuid:prompt_id>/delete", prompts.delete, name="delete_prompt"),
     path("prompts/<uuid:prompt_id>/restore", prompts.restore, name="restore_prompt"),
+    path("files/", files.attach, name="attach"),
+    path("files/<uuid:file_id>/", files.show, name="file"),
+    path("files/<uuid:file_id>/part", files.part, name="file_part"),
+    path("files/<uuid:file_id>/state", files.state, name="file_state"),
+    path("files/<uuid:file_id>/picture", files.picture, name="file_picture"),
+    path("files/<uuid:file_id>/original", files.original, name="file_original"),
+    path("files/<uuid:file_id>/remove", files.remove, name="remove_file"),
     path("account/instructions/", instructions.write, name="instructions"),
     path("leaving/", views.leaving, name="leaving"),
 ]

@@ -34,9 +34,10 @@ class StoredFile:
 class Draft:
     """Bytes that arrived and are not kept yet; used as a context, which removes what was not kept."""
 
-    def __init__(self, pieces: Iterable[bytes]) -> None:
+    def __init__(self, pieces: Iterable[bytes], most_bytes: int | None = None) -> None:
         """Write the bytes piece by piece; at no time are they all in memory. Raises TooLargeError past
-        UPLOAD_MAX_BYTES, and what ``pieces`` raises."""
+        ``most_bytes`` (else UPLOAD_MAX_BYTES), and what ``pieces`` raises."""
+        most = settings.UPLOAD_MAX_BYTES if most_bytes is None else most_bytes
         drafts = Path(settings.FILES_ROOT) / "drafts"
         drafts.mkdir(parents=True, exist_ok=True, mode=0o750)
         handle, path = tempfile.mkstemp(dir=drafts)
@@ -46,8 +47,8 @@ class Draft:
             with os.fdopen(handle, "wb") as file:
                 for piece in pieces:
                     self.size_bytes += len(piece)
-                    if self.size_bytes > settings.UPLOAD_MAX_BYTES:
-                        raise TooLargeError(f"Files may have at most {settings.UPLOAD_MAX_BYTES // 1_000_000} MB.")
+                    if self.size_bytes > most:
+                        raise TooLargeError(f"Files may have at most {_megabytes(most)}.")
                     digest.update(piece)
                     file.write(piece)
         except BaseException:
@@ -55,9 +56,9 @@ class Draft:
             raise
         self.sha256 = digest.hexdigest()
 
-    def keep(self) -> StoredFile:
-        """Put the bytes in their place for good."""
-        stored = StoredFile(self.sha256, self.size_bytes, _place(self.sha256))
+    def keep(self, below: str = "") -> StoredFile:
+        """Put the bytes in their place for good. ``below`` is a folder apart, where they meet no others."""
+        stored = StoredFile(self.sha256, self.size_bytes, below + _place(self.sha256))
         target = path_of(stored.place)
         if not target.exists():
             with self._path.open("rb") as file:
@@ -105,6 +106,10 @@ def digest_of(path: Path) -> str:
 
 def path_of(place: str) -> Path:
     return Path(settings.FILES_ROOT) / place
+
+
+def _megabytes(size: int) -> str:
+    return f"{size // 1_000_000} MB" if size >= 1_000_000 else f"{size:,} bytes"
 
 
 def _place(sha256: str) -> str:

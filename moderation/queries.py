@@ -90,7 +90,7 @@ def find_case(user: User, case_id: UUID) -> Case | None:
 def pane_of(user: User, case: Case) -> CasePane:
     """The case as the review page shows it."""
     passages = [passage | {"url": _passage_url(passage)} for passage in case.context]
-    links = {passage["number"]: passage["url"] for passage in passages if "number" in passage}
+    links = {passage["number"]: passage["url"] for passage in passages if "number" in passage and passage["url"]}
     following = Case.objects.free_for(user).exclude(pk=case.pk).order_by("due_at", "pk")
     return CasePane(
         case=case,
@@ -105,6 +105,10 @@ def pane_of(user: User, case: Case) -> CasePane:
 
 
 def _passage_url(passage: Mapping[str, Any]) -> str:
-    """Where the passage opens. Named by its address, because knowledge lies above this package."""
+    """Where the passage opens; "" when it is none that a moderator can open. Named by its address, because knowledge
+    lies above this package.
+    """
+    if not passage.get("passage_id"):
+        return ""
     span = {name: passage[name] for name in ("start", "end") if name in passage}
-    return f"/knowledge/passages/{passage.get('passage_id', '')}/?{urlencode(span)}"
+    return f"/knowledge/passages/{passage['passage_id']}/?{urlencode(span)}"

@@ -6,15 +6,20 @@ They write rows, and never call the verbs under test.
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.utils import timezone
+from PIL import Image
 
 from accounts.models import ApiKey, Group, Limit, Role, User
 from app.inference.models import Model, Worker
+from chat.attached import Attachment, AttachmentPassage
 from chat.models import Assistant, Citation, Conversation, Generation, Message, SavedPrompt
 from knowledge.models import Document, Gap, GapQuestion, Passage, Source, Version
 from moderation.models import Case, Policy, PolicyVersion
@@ -178,6 +183,37 @@ def make_broken_answer(*, conversation: Conversation, text: str = "You have 28 d
     answer = make_answer(conversation=conversation, text=text, **{"state": Message.State.STOPPED, "fence": 1, **fields})
     Generation.objects.create(message=answer, fence=answer.fence, mode=Assistant.Mode.GENERATE)
     return answer
+
+
+def make_file(
+    *, owner: User, conversation: Conversation | None = None, text: str = "The gate closes at nine.", **fields: Any
+) -> Attachment:
+    """A file that was read and asked with; its text is one passage, without a vector."""
+    place = _kept(text.encode())
+    fields = {"name": "gate.md", "media_type": "text/markdown", "state": "ready", "asked_at": timezone.now(), **fields}
+    fields = {"sha256": Path(place).name, "size_bytes": len(text), "file": place, "text": text, **fields}
+    file = Attachment.objects.create(owner=owner, conversation=conversation, **fields)
+    if text:
+        AttachmentPassage.objects.create(file=file, ordinal=0, text=text, start=0, end=len(text))
+    return file
+
+
+def make_picture(*, owner: User, conversation: Conversation | None = None, **fields: Any) -> Attachment:
+    """A picture that was read, in which there is no text."""
+    out = io.BytesIO()
+    Image.new("RGB", (40, 30), "navy").save(out, "JPEG")
+    place = _kept(out.getvalue())
+    shown = {"file": "", "picture": place, "thumbnail": place, "width": 40, "height": 30, "media_type": "image/png"}
+    return make_file(owner=owner, conversation=conversation, text="", **{"name": "gate.png", **shown, **fields})
+
+
+def _kept(data: bytes) -> str:
+    """Where these bytes lie from now on."""
+    place = f"chat/te/st/{hashlib.sha256(data).hexdigest()}"
+    path = Path(settings.FILES_ROOT) / place
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    return place
 
 
 def make_citation(*, message: Message, passage: Passage, number: int = 1) -> Citation:

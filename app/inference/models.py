@@ -70,6 +70,9 @@ class Model(models.Model):
         default=1, validators=[MinValueValidator(1)], help_text="Groups of GPUs that take its layers in turn."
     )
     is_demonstration = models.BooleanField(default=False)
+    sees_images = models.BooleanField(
+        default=False, db_default=False, help_text="It takes images with a question; without it only their text goes."
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:

@@ -39,6 +39,7 @@ class ModelFields(TypedDict, total=False):
     tensor_parallel: int
     pipeline_parallel: int
     is_demonstration: bool
+    sees_images: bool
 
 
 @transaction.atomic

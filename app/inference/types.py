@@ -12,10 +12,11 @@ Kind = Literal["openai", "vllm", "llama"]
 
 @dataclass(frozen=True, slots=True)
 class ChatMessage:
-    """One turn as the model sees it. ``role`` is "system", "user" or "assistant"."""
+    """One turn as the model sees it. ``role`` is "system", "user" or "assistant"; ``images`` are data URLs."""
 
     role: str
     content: str
+    images: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from accounts import audit
 from accounts.models import User
 from app.inference.types import ChatMessage
 from chat.composing.branches import Said, said_on
-from chat.composing.prompts import UNTOLD, Personal, with_personal
+from chat.composing.prompts import UNTOLD, Personal, with_files, with_personal
 from chat.composing.setups import Setup, load_setup
 from chat.models import Assistant, Conversation, Instructions, Message
 from knowledge.retrieval.followups import standalone
@@ -22,7 +22,7 @@ from moderation.screening import screen
 @dataclass(frozen=True)
 class Brief:
     """A question with all that governs its answer. ``models`` may write it, the first one first; ``personal`` is what
-    its reader wants them to know.
+    its reader wants them to know; ``has_files``: files were put into the conversation, with this question or before.
     """
 
     message: Message
@@ -32,6 +32,7 @@ class Brief:
     models: tuple[str, ...]
     cache_salt: str
     personal: Personal = UNTOLD
+    has_files: bool = False
 
     @property
     def conversation(self) -> Conversation:
@@ -51,7 +52,13 @@ class Brief:
 
     @property
     def system(self) -> str:
-        return with_personal(self.setup.system, self.personal)
+        system = with_files(self.setup.system) if self.has_files else self.setup.system
+        return with_personal(system, self.personal)
+
+    @property
+    def sees_images(self) -> bool:
+        """Whether the model that is to write sees them."""
+        return bool(self.models) and self.models[0] in self.setup.seeing
 
     @property
     def policy_version(self) -> PolicyVersion | None:
@@ -68,7 +75,13 @@ class Brief:
 
 
 def make(
-    message: Message, *, setup: Setup, group_ids: Sequence[UUID], said: Sequence[Said], personal: Personal
+    message: Message,
+    *,
+    setup: Setup,
+    group_ids: Sequence[UUID],
+    said: Sequence[Said],
+    personal: Personal,
+    has_files: bool = False,
 ) -> Brief:
     """The brief of an answer, which has its conversation and the owner at hand, from what was said before it."""
     branch = _branch_to(message.parent_id, said)
@@ -79,8 +92,9 @@ def make(
         question=branch[-1].text if branch else "",
         history=tuple(ChatMessage(one.role, one.text) for one in branch[:-1] if one.text),
         models=setup.models_for(message.conversation_id, message.conversation.model_id),
-        cache_salt=_salt_of(group_ids, message.conversation.owner_id if personal else None),
+        cache_salt=_salt_of(group_ids, message.conversation.owner_id if personal or has_files else None),
         personal=personal,
+        has_files=has_files,
     )
 
 
@@ -92,7 +106,8 @@ def load(message: Message) -> Brief:
     message.conversation = conversation
     said = said_on(conversation.id, end=message.parent_id)
     group_ids, personal = conversation.owner.group_ids(), personal_of(conversation)
-    return make(message, setup=setup, group_ids=group_ids, said=said, personal=personal)
+    has_files = conversation.files.filter(asked_at__isnull=False).exists()
+    return make(message, setup=setup, group_ids=group_ids, said=said, personal=personal, has_files=has_files)
 
 
 def personal_of(conversation: Conversation) -> Personal:
@@ -123,8 +138,8 @@ def _usable(personal: Personal, setup: Setup) -> Personal:
 
 
 def _salt_of(group_ids: Sequence[UUID], person_id: UUID | None) -> str:
-    """Keeps prefix caches of other groups apart, and those of a person whose own words are in the prompt: how quick one
-    is must not tell that others asked the same, or wrote the same about themselves.
+    """Keeps prefix caches of other groups apart, and those of a person whose own words or files are in the prompt: how
+    quick one is must not tell that others asked the same, wrote the same about themselves, or have the same file.
     """
     groups = "groups:" + ",".join(sorted(str(group_id) for group_id in group_ids))
     return audit.digest(f"{groups} person:{person_id}" if person_id else groups)

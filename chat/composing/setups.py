@@ -6,11 +6,14 @@ rights also brings a stamp of everything in here; a copy with the same stamp is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from uuid import UUID
 
+from django.db.models import Q
+
+from app.inference.models import Model
 from chat.composing import prompts
 from chat.models import Assistant
 from moderation.models import PolicyVersion
@@ -42,6 +45,8 @@ class Setup:
     rules: Sequence[Rule]
     offered: Mapping[UUID, str] = field(default_factory=dict)
     """Names of the models that a reader may choose instead of its own."""
+    seeing: frozenset[str] = frozenset()
+    """Names of those of all these models that see images."""
 
     def models_for(self, conversation_id: UUID, chosen_id: UUID | None = None) -> tuple[str, ...]:
         """Who writes in this conversation, first choice first: the model that its owner chose, while it is offered;
@@ -92,4 +97,11 @@ def load_setup(assistant_id: UUID) -> Setup:
         policy_version=policy_version,
         rules=rules_of(policy_version) if policy_version else (),
         offered=dict(assistant.offers_models.values_list("pk", "name")),
+        seeing=frozenset(_seeing(assistant)),
     )
+
+
+def _seeing(assistant: Assistant) -> Iterable[str]:
+    used = Q(pk__in=[assistant.model_id, assistant.canary_id]) | Q(pk__in=assistant.fallbacks.values("model"))
+    models = Model.objects.filter(used | Q(pk__in=assistant.offers_models.values("pk")), sees_images=True)
+    return models.values_list("name", flat=True)

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from accounts.models import User
 from chat.composing.evidence import Card
+from chat.composing.in_files import recall_in_files
 from chat.models import Message
 from knowledge.retrieval.found import Found
 from knowledge.retrieval.recalling import recall
@@ -33,10 +34,16 @@ class Kept:
 
 
 def take_up(earlier_id: UUID, *, reader: User, source_ids: Sequence[UUID]) -> Kept:
-    """The text of an answer, and those of its passages that ``reader`` would still find. Two statements."""
-    earlier = Message.objects.only("text", "evidence").get(pk=earlier_id)
+    """The text of an answer, and those of its passages that ``reader`` would still find. Three statements at most."""
+    earlier = Message.objects.only("text", "evidence", "conversation").get(pk=earlier_id)
     cards = [Card.from_json(data) for data in earlier.evidence]
-    found = recall(user=reader, passage_ids=[card.passage_id for card in cards], source_ids=source_ids) if cards else {}
-    readable = [card for card in cards if card.passage_id in found]
+    ids = [card.passage_id for card in cards if card.passage_id]
+    found = recall(user=reader, passage_ids=ids, source_ids=source_ids) if ids else {}
+    spans = {card.number: (card.file_id, card.start) for card in cards if card.file_id}
+    recalled = recall_in_files(earlier.conversation_id, list(spans.values())) if spans else []
+    in_files = dict(zip(spans, recalled, strict=True))
+    kept = [(card, found.get(card.passage_id) if card.passage_id else in_files.get(card.number)) for card in cards]
+    readable = [(card, one) for card, one in kept if one is not None]
     text = earlier.text.rstrip()
-    return Kept(text, earlier.text[len(text) :], readable, [found[card.passage_id] for card in readable])
+    gap = earlier.text[len(text) :]
+    return Kept(text, gap, [card for card, _ in readable], [one for _, one in readable])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -14,13 +15,14 @@ from django.urls import reverse
 from django.utils import timezone
 
 from app.web.markdown import Growing
+from chat.attached import Attachment
 from chat.composing.branches import Versions
 from chat.models import Assistant, Feedback, Message
 from chat.streaming import telling
 from chat.streaming.events import Event
 from knowledge.text.wording import plain
 
-UNDER_WAY = ("queued", "searching", "waiting", "writing", "running")
+UNDER_WAY = ("queued", "reading", "searching", "waiting", "writing", "running")
 SMALL_SUM = Decimal("0.01")
 
 
@@ -65,7 +67,7 @@ class AnswerView:
     @property
     def passage_count(self) -> int:
         """How many passages the cards are from; several quotes may be from one."""
-        return len({passage["passage_id"] for passage in self.evidence})
+        return len({passage["passage_id"] or passage["url"] for passage in self.evidence})
 
     @property
     def is_under_way(self) -> bool:
@@ -128,7 +130,7 @@ class AnswerView:
         return ""
 
     def _grow(self, text: str) -> str:
-        if self.state in ("queued", "searching", "waiting"):
+        if self.state in ("queued", "reading", "searching", "waiting"):
             self.state = "writing"
         self.text += text
         closed = self.growing.add(text)
@@ -137,7 +139,9 @@ class AnswerView:
 
     def _show(self, passages: list[dict[str, Any]]) -> None:
         self.evidence = [
-            passage | {"quote": plain(passage["quote"]), "url": passage_url(passage), "is_cited": False}
+            passage
+            | {"quote": plain(passage["quote"]), "url": passage_url(passage), "is_cited": False}
+            | {"source_words": "" if passage.get("file_id") else passage["source"]}
             for passage in passages
         ]
         self.growing.links = {passage["number"]: passage["url"] for passage in self.evidence}
@@ -158,16 +162,22 @@ class QuestionView:
     text: str
     created_at: datetime
     role: str = "user"
+    files: Sequence[Attachment] = ()
 
 
 def passage_url(passage: dict[str, Any]) -> str:
     """The address that opens a passage with the quoted span marked."""
-    path = reverse("knowledge:passage", args=[passage["passage_id"]])
+    if file_id := passage.get("file_id"):
+        path = reverse("chat:file", args=[file_id])
+    else:
+        path = reverse("knowledge:passage", args=[passage["passage_id"]])
     return path + "?" + urlencode({"start": passage["start"], "end": passage["end"]})
 
 
-def question_view(question: Message, versions: Versions | None = None) -> QuestionView:
-    return QuestionView(question.id, question.parent_id, versions, question.text, question.created_at)
+def question_view(
+    question: Message, versions: Versions | None = None, files: Sequence[Attachment] = ()
+) -> QuestionView:
+    return QuestionView(question.id, question.parent_id, versions, question.text, question.created_at, files=files)
 
 
 def empty_view(message: Message, assistant: Assistant, versions: Versions | None = None) -> AnswerView:
@@ -189,7 +199,7 @@ def empty_view(message: Message, assistant: Assistant, versions: Versions | None
 def view_of(message: Message, assistant: Assistant, versions: Versions | None = None) -> AnswerView | QuestionView:
     """A message as a page shows it. An answer needs what ``telling.load`` reads."""
     if message.role == Message.Role.USER:
-        return question_view(message, versions)
+        return question_view(message, versions, list(message.files.all()))
     view = empty_view(message, assistant, versions)
     for event in telling.retell(message):
         view.apply(event)

@@ -8,11 +8,12 @@ from datetime import timedelta
 from itertools import groupby
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Prefetch
 from django.utils import timezone
 
 from accounts.models import User
 from app.web.paging import Page, newest_first
+from chat.attached import Attachment
 from chat.composing.branches import steps_of, versions_of
 from chat.models import Conversation, ConversationQuerySet, Tag
 from chat.pages.presenting import AnswerView, QuestionView, view_of
@@ -86,6 +87,12 @@ def _day_label(conversation: Conversation) -> str:
     return day.strftime("%B %Y")
 
 
+def waiting_files(user: User, conversation: Conversation | None) -> list[Attachment]:
+    """What waits where one writes: brought in, and not asked with yet."""
+    mine = Attachment.objects.visible_to(user).unasked().without_text()
+    return list(mine.filter(conversation=conversation).order_by("created_at", "pk"))
+
+
 @dataclass(frozen=True)
 class Turns:
     """A stretch of a branch, oldest first. ``earlier`` ends the stretch before it; nothing when this is the first."""
@@ -105,6 +112,7 @@ def turns_of(conversation: Conversation, *, until: UUID | None = None, showing: 
         conversation.messages.filter(pk__in=[one.id for one in steps])
         .select_related("parent")
         .prefetch_related("citations__passage__version__document", "generations", "feedback")
+        .prefetch_related(Prefetch("files", Attachment.objects.without_text().order_by("created_at", "pk")))
     )
     versions, by_id = versions_of(rows), {row.id: row for row in rows}
     shown = [by_id[one.id] for one in reversed(steps) if one.id in by_id]

@@ -20,8 +20,10 @@ from app.errors import BadInputError, NotFoundError
 from chat.models import Assistant, Conversation, Message
 from chat.pages import prompts, queries
 from chat.pages.assistants import choices_of, model_in, models_of
+from chat.pages.files import attached_with
 from chat.pages.sidebar import own_conversation, sidebar
 from chat.verbs import asking, choosing, continuing, rating, stopping
+from chat.verbs.attaching import accepted_kinds
 from chat.verbs.choosing_models import choose_model
 
 
@@ -39,7 +41,7 @@ def _new_page(request: HttpRequest, slug: str | None) -> dict[str, object]:
     assistant = next((one for one in assistants if one.slug == slug), assistants[0] if assistants else None)
     context = {"conversation": None, "assistant": assistant, "assistants": assistants}
     choice = choices_of(user, [assistant])[0] if assistant else None
-    more = {"choice": choice, "notices": _notices(user, assistant)}
+    more = {"choice": choice, "notices": _notices(user, assistant)} | _composing(user, None)
     return context | models_of(assistant) | sidebar(request) | more
 
 
@@ -60,7 +62,13 @@ def _page_of(request: HttpRequest, conversation_id: UUID) -> dict[str, object]:
         "kept_under": list(found.tags.all()),
     }
     context |= _turns(request, found, showing=_id_in(request, "at")) | models_of(found.assistant, found)
+    context |= _composing(user, found)
     return context | sidebar(request, found.id) | {"notices": _notices(user, found.assistant)}
+
+
+def _composing(user: User, found: Conversation | None) -> dict[str, object]:
+    """What stands where one writes: files that wait for a question, and which can be brought in."""
+    return {"waiting_files": queries.waiting_files(user, found), "file_kinds": ",".join(accepted_kinds())}
 
 
 def _notices(user: User, assistant: Assistant | None) -> list[Standing]:
@@ -125,7 +133,8 @@ def ask_here(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
 
 def _ask(request: HttpRequest, found: Conversation) -> HttpResponse:
     text, client_id = _asked(request)
-    asking.ask(reader(request), conversation=found, text=text, client_id=client_id)
+    asked_with = attached_with(request, found)
+    asking.ask(reader(request), conversation=found, text=text, client_id=client_id, files=asked_with)
     return redirect("chat:conversation", found.id)
 
 

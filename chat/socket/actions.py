@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
+
 from accounts.models import User
 from app.errors import BadInputError, NotFoundError, NotSignedInError
 from chat.models import Conversation, Message
@@ -53,7 +55,8 @@ def perform(user: User, conversation: Conversation, frame: dict[str, Any]) -> UU
 def _ask(user: User, conversation: Conversation, frame: dict[str, Any]) -> UUID:
     text, client_id = _question(frame)
     parent_id = _uuid(frame["parent_id"], "parent_id") if frame.get("parent_id") else None
-    turn = ask(user, conversation=conversation, text=text, client_id=client_id, parent_id=parent_id)
+    files = _files(frame.get("files") or [])
+    turn = ask(user, conversation=conversation, text=text, client_id=client_id, parent_id=parent_id, files=files)
     return turn.answer.id
 
 
@@ -71,6 +74,12 @@ def _question(frame: dict[str, Any]) -> tuple[str, str | None]:
     if client_id is not None and not _is_client_id(client_id):
         raise BadInputError('"client_id" must be a string of 1 to 64 characters, none of them NUL.')
     return text, client_id
+
+
+def _files(named: object) -> list[UUID]:
+    if not isinstance(named, list) or len(named) > settings.CHAT_FILES_MOST:
+        raise BadInputError(f'"files" must be a list of at most {settings.CHAT_FILES_MOST} ids.')
+    return [_uuid(one, "files") for one in named]
 
 
 def _is_client_id(value: object) -> bool:

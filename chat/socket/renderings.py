@@ -153,7 +153,8 @@ def _load_views(message_id: UUID) -> tuple[AnswerView, QuestionView | None]:
     versions = versions_of([message, question] if question else [message])
     view = empty_view(message, conversation.assistant, versions[message.id])
     view.is_last = conversation.chosen_id in (None, message.id)
-    return view, question_view(question, versions[question.id]) if question else None
+    files = list(question.files.without_text().order_by("created_at", "pk")) if question else []
+    return view, question_view(question, versions[question.id], files) if question else None
 
 
 def _split_blocks(html: str) -> list[str]:

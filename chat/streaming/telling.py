@@ -5,13 +5,21 @@
 
 from __future__ import annotations
 
-from operator import attrgetter
+import re
+from operator import attrgetter, itemgetter
 from typing import Any
 from uuid import UUID
 
 from app.inference.errors import NoWorkerError, PoolFullError, UpstreamError
 from chat.models import Citation, Generation, Message
 from chat.streaming.events import Event, LogEntry
+
+MARKER = re.compile(r"\[(\d{1,2})\]")
+
+
+def numbers_in(text: str) -> set[int]:
+    """The numbers that ``text`` cites."""
+    return {int(number) for number in MARKER.findall(text)}
 
 
 def retell(message: Message, after: int = 0) -> list[Event]:
@@ -41,7 +49,8 @@ def facts(message: Message, kind: str) -> dict[str, Any]:
     if kind == "evidence":
         return {"passages": message.evidence}
     if kind == "citations":
-        return {"citations": [citation_data(citation) for citation in message.citations.all()]}
+        cited = [citation_data(citation) for citation in message.citations.all()]
+        return {"citations": sorted(cited + files_cited(message), key=itemgetter("number"))}
     if kind == "error":
         return error_data(message.error_code, message.error)
     if kind == "done":
@@ -92,6 +101,18 @@ def citation_data(citation: Citation) -> dict[str, Any]:
         "end": citation.end,
         "quote": citation.quote,
     }
+
+
+def files_cited(message: Message) -> list[dict[str, Any]]:
+    """The citations of files: they have no rows of their own, since the cards and the text say it all."""
+    of_files = [card for card in message.evidence if card.get("file_id")]
+    return [file_citation(card) for card in of_files if card["number"] in numbers_in(message.text)]
+
+
+def file_citation(card: dict[str, Any]) -> dict[str, Any]:
+    """The citation of a file's card, with the fields that ``citation_data`` has."""
+    told = ("number", "passage_id", "document_id", "document_title", "version", "page", "start", "end", "quote")
+    return {name: card[name] for name in told} | {"file_id": card["file_id"]}
 
 
 def load(message_id: UUID) -> Message:

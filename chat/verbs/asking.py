@@ -9,7 +9,7 @@ send again. Whatever is asked, or written again, is what the conversation shows 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -28,6 +28,7 @@ from chat.composing import briefing
 from chat.composing.branches import Said, said_on
 from chat.models import Assistant, Conversation, Message
 from chat.signals import conversation_changed
+from chat.verbs.attaching import bind, take_for_question
 from chat.verbs.choosing_models import check_offered
 from chat.verbs.standing import Standing, stand
 from chat.writing import leases, metering
@@ -75,10 +76,17 @@ def find_default_assistant(user: User) -> Assistant | None:
 
 
 def ask(
-    actor: User, *, conversation: Conversation, text: str, client_id: str | None = None, parent_id: UUID | None = None
+    actor: User,
+    *,
+    conversation: Conversation,
+    text: str,
+    client_id: str | None = None,
+    parent_id: UUID | None = None,
+    files: Sequence[UUID] = (),
 ) -> Turn:
-    """Put a question after the message ``parent_id``, or after the branch that is shown. Raises what ``stand`` raises,
-    BadInputError, LimitReachedError, or NotFoundError for a parent of another conversation. Three statements.
+    """Put a question after the message ``parent_id``, or after the branch that is shown, with ``files``. Raises what
+    ``stand`` and ``take_for_question`` raise, BadInputError, LimitReachedError, or NotFoundError for a parent of
+    another conversation. Three statements, and some more for files.
     """
     text = _checked(text)
     standing = stand(actor, conversation)
@@ -86,12 +94,12 @@ def ask(
     if parent_id and not any(one.id == parent_id for one in said):
         raise NotFoundError("The message you answer to is not in this conversation.")
     after = parent_id or next((one.id for one in said), None)
-    return _ask_once(actor, standing, _question(standing, text, client_id, after), said)
+    return _ask_once(actor, standing, _question(standing, text, client_id, after), said, files=files)
 
 
 def edit_question(actor: User, *, question: Message, text: str, client_id: str | None = None) -> Turn:
     """Ask something else in the place of ``question``, be it the first: another branch begins, and the old one stays.
-    Raises as ``ask``. Three statements.
+    Files that it went out with go with the new one too. Raises as ``ask``. Three statements, and some more for files.
     """
     if question.role != Message.Role.USER:
         raise BadInputError("Only a question can be edited.")
@@ -99,11 +107,18 @@ def edit_question(actor: User, *, question: Message, text: str, client_id: str |
     standing = stand(actor, question.conversation)
     said = said_on(question.conversation_id, end=question.id, client_id=client_id)
     edited = _question(standing, text, client_id, question.parent_id)
-    return _ask_once(actor, standing, edited, said, instead_of=question.id)
+    files = list(question.files.values_list("pk", flat=True)) if standing.has_files else []
+    return _ask_once(actor, standing, edited, said, instead_of=question.id, files=files)
 
 
 def _ask_once(
-    actor: User, standing: Standing, question: Message, said: Sequence[Said], instead_of: UUID | None = None
+    actor: User,
+    standing: Standing,
+    question: Message,
+    said: Sequence[Said],
+    *,
+    instead_of: UUID | None = None,
+    files: Sequence[UUID] = (),
 ) -> Turn:
     """The turn that begins with ``question``; the one there is, if its client id was used before."""
     client_id = question.client_id
@@ -112,7 +127,7 @@ def _ask_once(
         return turn
     try:
         with within_limits():
-            return _write_turn(actor, standing, question, said, instead_of)
+            return _write_turn(actor, standing, question, said, instead_of=instead_of, files=files)
     except IntegrityError:
         # Two frames with one client id at the same moment: the other one won.
         if client_id and (turn := _find_turn(standing.conversation, client_id)):
@@ -135,8 +150,15 @@ def _question(standing: Standing, text: str, client_id: str | None, parent_id: U
 
 
 def _write_turn(
-    actor: User, standing: Standing, question: Message, said: Sequence[Said], instead_of: UUID | None
+    actor: User,
+    standing: Standing,
+    question: Message,
+    said: Sequence[Said],
+    *,
+    instead_of: UUID | None,
+    files: Sequence[UUID],
 ) -> Turn:
+    attached = take_for_question(actor, standing, files) if files else []
     answer = _answer_to(question, standing)
     metering.take(actor, standing.conversation, answer)
     payload = {
@@ -146,9 +168,14 @@ def _write_turn(
     }
     if instead_of:
         payload["instead_of"] = str(instead_of)
+    if attached:
+        payload["files"] = ",".join(str(file.pk) for file in attached)
     title = standing.conversation.title or _title_of(question.text)
     writes = [inserting([question, answer]), _touching(standing, answer, title=title)]
     _record(actor, writes, action="message.ask", answer=answer, payload=payload)
+    if attached:
+        bind(question, attached)
+        standing = replace(standing, has_files=True)
     _announce(standing, answer, [Said.of(question), *said])
     return Turn(question, answer)
 
@@ -210,7 +237,12 @@ def _announce(standing: Standing, answer: Message, said: Sequence[Said]) -> None
     """After commit: begin to write if it is for this process, and tell who watches the conversation."""
     if answer.fence:
         brief = briefing.make(
-            answer, setup=standing.setup, group_ids=standing.group_ids, said=said, personal=standing.personal
+            answer,
+            setup=standing.setup,
+            group_ids=standing.group_ids,
+            said=said,
+            personal=standing.personal,
+            has_files=standing.has_files,
         )
         transaction.on_commit(partial(runner.begin_soon, brief))
     transaction.on_commit(

@@ -22,7 +22,8 @@ from chat.models import Assistant, Conversation
 _STANDING = """
 select u.is_active, u.roles, array(select m.group_id from accounts_group_members m where m.user_id = u.id order by 1),
     c.id, c.title, c.model_id, i.about, i.manner,
-    a.id, exists (select from ({usable}) usable where usable.pk = a.id), {stamp}
+    a.id, exists (select from ({usable}) usable where usable.pk = a.id), {stamp},
+    exists (select from chat_attachment f where f.conversation_id = c.id and f.asked_at is not null)
 from accounts_user u
 left join (
     chat_conversation c
@@ -42,6 +43,7 @@ class Standing:
     group_ids: tuple[UUID, ...]
     setup: Setup
     personal: Personal
+    has_files: bool = False
 
 
 def stand(actor: User, conversation: Conversation) -> Standing:
@@ -56,7 +58,7 @@ def stand(actor: User, conversation: Conversation) -> Standing:
         raise NotSignedInError()
     actor.is_active, actor.roles = row[0], row[1]
     rights.require(actor, "chat.ask")
-    group_ids, found, title, model_id, about, manner, assistant_id, may_use, stamp = row[2:]
+    group_ids, found, title, model_id, about, manner, assistant_id, may_use, stamp, has_files = row[2:]
     if found is None:
         raise NotFoundError()
     if not may_use:
@@ -64,7 +66,7 @@ def stand(actor: User, conversation: Conversation) -> Standing:
     setup = find_setup(assistant_id, stamp)
     conversation.owner, conversation.assistant, conversation.title = actor, setup.assistant, title
     conversation.model_id = model_id
-    return Standing(conversation, tuple(group_ids), setup, Personal(about or "", manner or ""))
+    return Standing(conversation, tuple(group_ids), setup, Personal(about or "", manner or ""), has_files)
 
 
 _READER, _CONVERSATION = UUID(int=1), UUID(int=2)  # stand for the real ones in the statement's values

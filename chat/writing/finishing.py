@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from accounts import audit
 from app.web.statements import Write, changing, inserting
-from chat.composing.evidence import Card
+from chat.composing.evidence import Card, for_reviewers
 from chat.models import Citation, Generation, Message
 from chat.streaming import telling
 from chat.streaming.events import Event, LogEntry
@@ -67,8 +67,8 @@ def finish(message: Message, outcome: Outcome, policy_version: PolicyVersion | N
         else:
             _settle(outcome)
         writes = [_row(message, outcome), inserting([generation])]
-        if outcome.cited:
-            writes.append(inserting(_citations(message, outcome)))
+        if citations := _citations(message, outcome):
+            writes.append(inserting(citations))
         metering.settle(message, bill)
         is_own = audit.record_with(
             writes,
@@ -121,7 +121,7 @@ def _hold(message: Message, outcome: Outcome, policy_version: PolicyVersion | No
         question=question.text if question else "",
         answer=outcome.text + outcome.held_text,
         shown=len(outcome.text),
-        context=message.evidence,
+        context=for_reviewers(message.evidence),
     )
 
 
@@ -156,6 +156,7 @@ def _citations(message: Message, outcome: Outcome) -> list[Citation]:
             quote=card.quote,
         )
         for card in outcome.cited
+        if card.passage_id
     ]
 
 

@@ -11,6 +11,8 @@ import asyncio
 import logging
 from uuid import UUID
 
+from django.utils.translation import gettext as _
+
 from app.errors import ParleyError
 from app.inference.routing.pool import get_pool
 from app.inference.types import CompletionRequest, TextChunk, Usage
@@ -18,26 +20,27 @@ from app.web.threads import in_thread
 from chat.composing import briefing, prompts, quotation, repeating
 from chat.composing.attribution import supporting
 from chat.composing.briefing import Brief
-from chat.composing.evidence import Card, cited_in, make_cards, numbers_in
+from chat.composing.evidence import Card, cited_in, make_cards
+from chat.composing.gathering import FileNotReadyError, find_unread, gather, images_for, text_of_files
 from chat.composing.taking_up import Kept, take_up
 from chat.models import Assistant, Conversation, Message
 from chat.streaming import telling
 from chat.streaming.streams import Stream
+from chat.streaming.telling import numbers_in
 from chat.tasks import hint, name_soon
 from chat.writing import finishing, leases
 from chat.writing.finishing import Outcome
 from chat.writing.outlet import Outlet
 from knowledge.keeping.support import support_of
-from knowledge.retrieval import search
 from knowledge.retrieval.found import Found
-from knowledge.retrieval.quoting import Quote, best_quotes
+from knowledge.retrieval.quoting import Quote
 from moderation.screening import STRENGTH, HoldBack, screen
 
 log = logging.getLogger(__name__)
 State = Message.State
 
-EVIDENCE_COUNT = 6
-QUOTES = 3
+READ_WITHIN_SECONDS = 120.0
+LOOK_AGAIN_SECONDS = 0.4
 NOTHING_FOUND = (
     "I found nothing about this in the documents you may read. "
     "Try other words, or ask the people who keep the handbook."
@@ -56,6 +59,7 @@ class Run:
         self.found: list[Found] = []
         self.quotes: list[Quote] = []
         self.cards: list[Card] = []
+        self.images: list[str] = []
         self._begun_at = asyncio.get_running_loop().time()
         self._writing: asyncio.Task[None] | None = None
         self._stopped = False
@@ -106,8 +110,11 @@ class Run:
         verdict = screen(brief.question, brief.rules, "question")
         if self.message.continues_id:
             await self._take_up(brief, self.message.continues_id)
-        elif verdict.action != "block" and brief.assistant.searches:
+        elif verdict.action != "block" and (brief.assistant.searches or brief.has_files):
             await self._find(brief)
+        if brief.has_files:
+            brought = screen(text_of_files(self.found), brief.rules, "question")
+            verdict = max(verdict, brought, key=lambda one: STRENGTH[one.action])
         quoted = self._quotation() if brief.assistant.mode == Assistant.Mode.QUOTE else ""
         verdict = max(verdict, screen(quoted, brief.rules, "answer"), key=lambda one: STRENGTH[one.action])
         if verdict.action == "block":
@@ -124,15 +131,34 @@ class Run:
         await self._judge(window)
 
     async def _find(self, brief: Brief) -> None:
-        await self.outlet.status("searching", brief.searched if brief.searched != brief.question else "")
-        self.found, self.quotes = await in_thread(_search, brief)
+        if brief.has_files:
+            await self._wait_for_files(brief)
+        if brief.assistant.searches:
+            await self.outlet.status("searching", brief.searched if brief.searched != brief.question else "")
+        gathered = await in_thread(gather, brief)
+        self.found, self.quotes, self.images = list(gathered.found), list(gathered.quotes), list(gathered.images)
         self.cards = make_cards(self.found, self.quotes)
         self._mark_time("evidence")
+
+    async def _wait_for_files(self, brief: Brief) -> None:
+        """Until the conversation's files are read. Raises FileRefusedError, FileNotReadyError when it takes long."""
+        until = asyncio.get_running_loop().time() + READ_WITHIN_SECONDS
+        told = ""
+        while name := await in_thread(find_unread, brief):
+            if asyncio.get_running_loop().time() > until:
+                raise FileNotReadyError(
+                    _("%(name)s is still being read. Answer again when it is ready.") % {"name": name}
+                )
+            if name != told:
+                await self.outlet.status("reading", name)
+                told = name
+            await asyncio.sleep(LOOK_AGAIN_SECONDS)
 
     async def _take_up(self, brief: Brief, earlier_id: UUID) -> None:
         """The text and the passages of the answer that this one goes on from."""
         self._kept = await in_thread(take_up, earlier_id, reader=brief.reader, source_ids=brief.source_ids)
         self.cards, self.found = list(self._kept.cards), list(self._kept.found)
+        self.images = await in_thread(images_for, brief)
 
     async def _show_cards(self) -> None:
         """Tell the evidence; of a held answer the row alone has it, since quotes on cards would give it away."""
@@ -172,15 +198,18 @@ class Run:
         await self._attribute(window)
 
     def _request(self, brief: Brief) -> CompletionRequest:
+        seeing = brief.setup.seeing
+        models = [name for name in brief.models if name in seeing] if self.images else brief.models
         return CompletionRequest(
-            model=brief.models[0],
-            fallbacks=brief.models[1:],
+            model=models[0],
+            fallbacks=tuple(models[1:]),
             messages=prompts.build(
                 system=brief.system,
                 history=brief.history,
                 question=brief.question,
                 found=self.found,
                 numbers=[card.number for card in self.cards],
+                images=self.images,
             ),
             continues=self._kept.text,
             max_tokens=brief.assistant.max_tokens,
@@ -191,8 +220,10 @@ class Run:
         )
 
     async def _repeat(self, brief: Brief, request: CompletionRequest, window: HoldBack) -> bool:
-        """Tell again how the very same question was answered, if it was and that may be; whether it was."""
-        if request.continues or not brief.assistant.repeats_answers:
+        """Tell again how the very same question was answered, if it was and that may be; whether it was. What was
+        answered from somebody's files is never told again.
+        """
+        if request.continues or brief.has_files or not brief.assistant.repeats_answers:
             return False
         same = await in_thread(repeating.find, brief, request, self.found)
         self.outcome.repeat_key = same.key
@@ -272,9 +303,11 @@ class Run:
         )
 
     def _judge_support(self) -> None:
-        """How well knowledge supported the answer, where it was asked and the answer came to its own end."""
-        outcome = self.outcome
-        was_asked = self.brief and self.brief.assistant.searches and not self.message.continues_id
+        """How well knowledge supported the answer, where it was asked and the answer came to its own end. A question
+        about somebody's own files is no gap in knowledge, and nobody who keeps documents should hear of it.
+        """
+        outcome, brief = self.outcome, self.brief
+        was_asked = brief and brief.assistant.searches and not brief.has_files and not self.message.continues_id
         if outcome.state == State.DONE and was_asked:
             outcome.support = support_of(self.found, is_cited=bool(outcome.cited))
 
@@ -299,10 +332,3 @@ class Run:
             "model": usage.model,
         }
         self.outcome.timings["first_token"] = round(usage.first_token_seconds, 4)
-
-
-def _search(brief: Brief) -> tuple[list[Found], list[Quote]]:
-    """Passages with the reader's rights, and what to quote of them when the assistant quotes."""
-    found = search(user=brief.reader, query=brief.searched, limit=EVIDENCE_COUNT, source_ids=brief.source_ids)
-    quotes = best_quotes(brief.searched, found, QUOTES) if brief.assistant.mode == Assistant.Mode.QUOTE else []
-    return found, quotes

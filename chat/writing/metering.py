@@ -21,7 +21,7 @@ from app.inference.costing.costs import NOTHING, Tokens, cost_of, counted, most_
 from app.inference.costing.occupancy import Stay, staying
 from app.inference.costing.pricing import prices_of
 from app.inference.types import ChatMessage
-from chat.composing import briefing, prompts
+from chat.composing import briefing, in_files, prompts
 from chat.composing.briefing import Brief
 from chat.models import Assistant, Conversation, Message
 
@@ -30,6 +30,7 @@ from chat.models import Assistant, Conversation, Message
 CHARACTERS_SET_ASIDE = 3
 INSTRUCTIONS_CHARACTERS = 1500
 PASSAGES = 6
+IMAGE_CHARACTERS = 4500  # what an image costs most models, about 1,500 tokens, put in terms of text
 
 
 @dataclass(slots=True)
@@ -45,7 +46,7 @@ class Meter:
     async def on(self, worker_id: UUID, messages: Sequence[ChatMessage]) -> AsyncIterator[None]:
         """While a server writes; the seconds count however it ends."""
         self.has_run = True
-        self.read += sum(len(message.content) for message in messages)
+        self.read += sum(len(message.content) + IMAGE_CHARACTERS * len(message.images) for message in messages)
         with staying(worker_id, self.stay):
             yield
 
@@ -134,6 +135,8 @@ def _most(conversation: Conversation, answer: Message) -> Need:
     characters += sum(map(len, briefing.personal_of(conversation)))
     if assistant.searches:
         characters += PASSAGES * prompts.PASSAGE_CHARACTERS
+    if conversation.files.exists():
+        characters += in_files.STRETCHES * prompts.PASSAGE_CHARACTERS + in_files.PICTURES * IMAGE_CHARACTERS
     tokens = Tokens(read=-(-characters // CHARACTERS_SET_ASIDE), written=assistant.max_tokens)
     names = [assistant.model.name, *assistant.fallbacks.values_list("model__name", flat=True)]
     if assistant.canary:

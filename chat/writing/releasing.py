@@ -12,12 +12,12 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
-from chat.composing.evidence import numbers_in
 from chat.models import Message
 from chat.signals import conversation_changed
 from chat.streaming import telling
 from chat.streaming.copies import copy_from_thread
 from chat.streaming.events import LogEntry, in_frames
+from chat.streaming.telling import numbers_in
 from moderation.models import Decision
 
 State = Message.State
@@ -62,7 +62,7 @@ def _release(message: Message, decision: Decision, log: list[LogEntry]) -> None:
         telling.append(log, "delta", len(message.text))
     if is_edited:
         message.citations.exclude(number__in=numbers_in(message.text)).delete()
-    if message.citations.exists():
+    if message.citations.exists() or telling.files_cited(message):
         telling.append(log, "citations")
 
 

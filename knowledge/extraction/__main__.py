@@ -29,6 +29,7 @@ from knowledge.extraction.types import SIGN_OF_LIFE, ExtractionError, Limits
 _PIECE = 1 << 20
 _TOO_MUCH = "It needs more memory than one document may have."
 _TOO_LONG = "Reading it took longer than one document may take."
+_READERS = {"draw": "drawing", "shrink": "shrinking"}  # of deeds that do not go by the file's name
 
 
 def main() -> None:
@@ -70,8 +71,8 @@ def _answer_in_fork(request: dict[str, Any], limits: Limits) -> bytes:
 def _import_reader(request: dict[str, Any]) -> None:
     """Import what will read the file here, once, before the fork: code of ours and of libraries, and no file yet."""
     with contextlib.suppress(ExtractionError, ImportError):
-        if request["do"] == "draw":
-            import_module("knowledge.extraction.drawing")
+        if module := _READERS.get(request["do"]):
+            import_module(f"knowledge.extraction.{module}")
         else:
             format_of(request["name"]).reader()
     gc.freeze()
@@ -152,7 +153,13 @@ def _draw(*, limits: Limits, path: str, **wanted: Any) -> dict[str, Any]:
     return {"drawn": draw(Path(path), **wanted).to_json()}
 
 
-_DEEDS: dict[str, Callable[..., dict[str, Any]]] = {"extract": _extract, "draw": _draw}
+def _shrink(*, limits: Limits, path: str, sides: list[int]) -> dict[str, Any]:
+    from knowledge.extraction.shrinking import shrink
+
+    return {"shrunk": [one.to_json() for one in shrink(Path(path), sides)]}
+
+
+_DEEDS: dict[str, Callable[..., dict[str, Any]]] = {"extract": _extract, "draw": _draw, "shrink": _shrink}
 
 
 def _refusal(reason: str, *, may_pass: bool) -> bytes:

@@ -21,12 +21,12 @@ _KINDS = ("PNG", "JPEG", "TIFF", "WEBP")
 Image.MAX_IMAGE_PIXELS = PIXELS
 
 
-def open_picture(path: Path, page: int = 1) -> Image.Image:
+def open_picture(path: Path, page: int = 1, kinds: tuple[str, ...] = _KINDS) -> Image.Image:
     """The picture on ``page`` (from 1), unpacked. Raises ExtractionError when there is none, or it is too large."""
     with warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         try:
-            picture = Image.open(path, formats=_KINDS)
+            picture = Image.open(path, formats=kinds)
             check_size(picture)
             if page > 1 or page < 1:
                 picture.seek(page - 1)

@@ -14,13 +14,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from knowledge.extraction.formats import format_of
-from knowledge.extraction.types import SIGN_OF_LIFE, DrawnPage, Extracted, ExtractionError, Limits
+from knowledge.extraction.types import SIGN_OF_LIFE, DrawnPage, Extracted, ExtractionError, Limits, Picture
 
 _ROOT = Path(__file__).resolve().parents[2]
 _PASSED = ("PATH", "TESSERACT_LANGUAGES", "TESSDATA_PREFIX")
@@ -54,6 +54,16 @@ def draw_page(path: Path, *, page: int, width: int, marked: str = "", nth: int =
     """
     request = {"do": "draw", "path": str(path.resolve()), "page": page, "width": width, "marked": marked, "nth": nth}
     return DrawnPage.from_json(_ask(request, _DRAWING)["drawn"])
+
+
+def shrink_picture(path: Path, sides: Sequence[int]) -> list[Picture]:
+    """A picture in sizes of at most these pixels on its longer side, from its pixels alone: what a camera or a program
+    wrote beside them (place, time, owner) is left out.
+
+    Raises ExtractionError with a reason.
+    """
+    request = {"do": "shrink", "path": str(path.resolve()), "sides": list(sides)}
+    return [Picture.from_json(one) for one in _ask(request, _DRAWING)["shrunk"]]
 
 
 def _ask(request: dict[str, Any], limits: Limits, while_waiting: Callable[[], object] | None = None) -> dict[str, Any]:

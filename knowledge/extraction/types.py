@@ -85,6 +85,22 @@ class DrawnPage:
 
 
 @dataclass(frozen=True)
+class Picture:
+    """A picture made smaller, as a JPEG of ``width`` × ``height`` pixels that says nothing but what it shows."""
+
+    jpeg: bytes
+    width: int
+    height: int
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "jpeg": b64encode(self.jpeg).decode()}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Picture:
+        return cls(jpeg=b64decode(data["jpeg"]), width=data["width"], height=data["height"])
+
+
+@dataclass(frozen=True)
 class Limits:
     """What one extraction may use. Real bytes are counted, never the sizes that a file declares.
 

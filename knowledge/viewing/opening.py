@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from knowledge.models import Passage, Version
 from knowledge.viewing import parts
-from knowledge.viewing.parts import Part
+from knowledge.viewing.parts import Part, Stretch, Text
 from knowledge.viewing.rendering import Span, as_rows, as_written, rendered
 
 _PLAIN_TYPES = frozenset({"text/plain"})
@@ -40,26 +39,26 @@ class Excerpt:
         return self.part.goes_after
 
 
-def excerpt(passage: Passage, start: int, end: int) -> Excerpt:
+def excerpt(passage: Stretch, start: int, end: int) -> Excerpt:
     """The text around a passage with ``[start, end)`` marked; offsets count in the version's text."""
     return _excerpt(passage.version, parts.around(passage), (start, end))
 
 
-def part_after(version: Version, offset: int) -> Excerpt:
+def part_after(version: Text, offset: int) -> Excerpt:
     return _excerpt(version, parts.after(version, offset), None)
 
 
-def part_before(version: Version, offset: int) -> Excerpt:
+def part_before(version: Text, offset: int) -> Excerpt:
     return _excerpt(version, parts.before(version, offset), None)
 
 
-def page_text(version: Version, page: int, span: Span | None) -> str:
+def page_text(version: Text, page: int, span: Span | None) -> str:
     """A page's text as it is written, for whoever cannot see its picture."""
     first, last = version.pages[page - 1] if page <= len(version.pages) else (0, len(version.text))
     return as_written(version.text, (first, min(last, first + parts.LONGEST_PAGE)), span, first_id="")
 
 
-def span_within(passage: Passage, start: int | None, end: int | None) -> Span:
+def span_within(passage: Stretch, start: int | None, end: int | None) -> Span:
     """The span asked for, cut to the passage; the whole passage when it makes no sense."""
     if start is None or end is None:
         return passage.start, passage.end
@@ -67,19 +66,19 @@ def span_within(passage: Passage, start: int | None, end: int | None) -> Span:
     return (start, end) if start < end else (passage.start, passage.end)
 
 
-def page_name(version: Version, page: int | None) -> str:
+def page_name(version: Text, page: int | None) -> str:
     """What readers call a page: "Slide 3" of a presentation, else "Page 3"; "" without one."""
     if not page:
         return ""
     return f"Slide {page}" if version.media_type == _SLIDE_TYPE else f"Page {page}"
 
 
-def _excerpt(version: Version, part: Part, span: Span | None) -> Excerpt:
+def _excerpt(version: Text, part: Part, span: Span | None) -> Excerpt:
     html, kind = _set(version, part, span)
     return Excerpt(html, kind, part, page_name(version, part.page))
 
 
-def _set(version: Version, part: Part, span: Span | None) -> tuple[str, str]:
+def _set(version: Text, part: Part, span: Span | None) -> tuple[str, str]:
     """The HTML of a part and the kind of its setting."""
     text, bounds = version.text, (part.start, part.end)
     if version.media_type in _PLAIN_TYPES:

@@ -10,14 +10,34 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-
-from knowledge.models import Passage, Version
+from typing import Any, Protocol
 
 AROUND = 2500
 FURTHER = 8000
 LONGEST_PAGE = 20_000
 _ROWS = 400
 _Span = tuple[int, int]
+
+
+class Text(Protocol):
+    """What was read from a file: a version of a document, or a file of a conversation. ``passages`` are its rows."""
+
+    text: Any
+    pages: Any
+    media_type: Any
+
+    @property
+    def passages(self) -> Any: ...
+
+
+class Stretch(Protocol):
+    """A passage of such a text."""
+
+    start: Any
+    end: Any
+
+    @property
+    def version(self) -> Any: ...
 
 
 @dataclass(frozen=True)
@@ -31,7 +51,7 @@ class Part:
     goes_after: bool
 
 
-def around(passage: Passage) -> Part:
+def around(passage: Stretch) -> Part:
     """The page the passage is on, or what stands within 2,500 characters before and after it."""
     version = passage.version
     page = page_of(version, passage.start)
@@ -48,7 +68,7 @@ def around(passage: Passage) -> Part:
     return _part(version, max(start, bounds[0]), min(end, bounds[1]), page)
 
 
-def after(version: Version, offset: int) -> Part:
+def after(version: Text, offset: int) -> Part:
     """What follows ``offset``: a page, or as many whole passages as have 8,000 characters."""
     page = next(_pages_between(version, offset, len(version.text)), None)
     first, last = _bounds(version, page)
@@ -63,7 +83,7 @@ def after(version: Version, offset: int) -> Part:
     return _part(version, first, last if is_last else spans[-1][1], page)
 
 
-def before(version: Version, offset: int) -> Part:
+def before(version: Text, offset: int) -> Part:
     """What comes before ``offset``, ending there."""
     offset = min(offset, len(version.text))
     page = next(_pages_between(version, 0, offset, backwards=True), None)
@@ -79,20 +99,20 @@ def before(version: Version, offset: int) -> Part:
     return _part(version, earlier.end if earlier else first, last, page)
 
 
-def page_of(version: Version, offset: int) -> int | None:
+def page_of(version: Text, offset: int) -> int | None:
     """The page, from 1, that a character stands on; None in a version without pages."""
     starts = [page[0] for page in version.pages]
     return max(bisect_right(starts, offset), 1) if starts else None
 
 
-def _bounds(version: Version, page: int | None) -> _Span:
+def _bounds(version: Text, page: int | None) -> _Span:
     """Where a page begins and ends; the whole text in a version without pages."""
     if not page or page > len(version.pages):
         return 0, len(version.text)
     return version.pages[page - 1][0], version.pages[page - 1][1]
 
 
-def _pages_between(version: Version, start: int, end: int, *, backwards: bool = False) -> Iterator[int]:
+def _pages_between(version: Text, start: int, end: int, *, backwards: bool = False) -> Iterator[int]:
     """The pages with something to read between two characters, in order, or the last first."""
     numbers = range(len(version.pages), 0, -1) if backwards else range(1, len(version.pages) + 1)
     for page in numbers:
@@ -113,6 +133,6 @@ def _gathered(spans: Sequence[_Span]) -> list[_Span]:
     return found
 
 
-def _part(version: Version, start: int, end: int, page: int | None) -> Part:
+def _part(version: Text, start: int, end: int, page: int | None) -> Part:
     text = version.text
     return Part(start, end, page, bool(text[:start].strip()), bool(text[end:].strip()))

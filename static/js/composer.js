@@ -6,7 +6,7 @@ const send = document.getElementById("send");
 const stop = document.getElementById("stop");
 const page = document.getElementById("conversation");
 const messages = document.getElementById("messages");
-const UNDER_WAY = new Set(["queued", "running", "searching", "waiting", "writing"]);
+const UNDER_WAY = new Set(["queued", "running", "reading", "searching", "waiting", "writing"]);
 const DRAFTS = "parley:draft:";
 const mine = `${DRAFTS}${page?.dataset.reader}:`;
 const draftKey = `${mine}${page?.dataset.conversationId ?? "new"}`;
@@ -124,6 +124,32 @@ if (form && field) {
     const refused = changes.some(({ addedNodes }) => [...addedNodes].some((node) => node.dataset?.refused === sent.id));
     if (refused) giveBack();
   }).observe(document.getElementById("toasts"), { childList: true });
+
+  /* Files are rare: what brings them in is loaded with the first, or to look after those that wait. */
+  const attaching = () => import("./attaching.js");
+  const bringIn = async (files) => files.length && (await attaching()).attach(files);
+  const chosen = document.getElementById("attach");
+  const isCarrying = (event) => event.dataTransfer?.types.includes("Files");
+  if (document.querySelector("#files > *")) attaching();
+  chosen.addEventListener("change", () => {
+    bringIn([...chosen.files]);
+    chosen.value = "";
+  });
+  field.addEventListener("paste", (event) => {
+    if (!event.clipboardData.files.length) return;
+    event.preventDefault();
+    bringIn([...event.clipboardData.files]);
+  });
+  for (const name of ["dragenter", "dragover", "dragleave", "drop"]) {
+    page.addEventListener(name, (event) => {
+      if (!isCarrying(event)) return;
+      event.preventDefault();
+      const isOver = name === "dragenter" || name === "dragover";
+      if (isOver) attaching();
+      if (isOver || name === "drop" || !page.contains(event.relatedTarget)) page.classList.toggle("dropping", isOver);
+      if (name === "drop") bringIn([...event.dataTransfer.files]);
+    });
+  }
 
   document.addEventListener("keydown", (event) => {
     const writing = event.target.matches?.("input, textarea, select, [contenteditable]");

@@ -179,7 +179,10 @@ function ask(event) {
   const field = composer.elements.text;
   const text = field.value.trim();
   if (!text) return;
-  send({ type: "ask", text, client_id: composer.elements.client_id.value });
+  const files = [...document.querySelectorAll("#files [name=files]")].map((field) => field.value);
+  const client_id = composer.elements.client_id.value;
+  document.dispatchEvent(new CustomEvent("parley:sending", { detail: { id: client_id } }));
+  send({ type: "ask", text, client_id, ...(files.length && { files }) });
   document.dispatchEvent(new CustomEvent("parley:sent"));
   field.value = "";
   field.dispatchEvent(new Event("input", { bubbles: true }));

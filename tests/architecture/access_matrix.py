@@ -58,6 +58,7 @@ GENERATION = {"generation_id": "generation"}
 GAP = {"gap_id": "gap"}
 CASE = {"case_id": "case"}
 LIMIT = {"limit_id": "limit"}
+FILE = {"file_id": "file"}
 PROMPT = {"prompt_id": "prompt"}
 SHARED_PROMPT = {"prompt_id": "shared_prompt"}
 PROMPT_FORM = {"name": "Reply", "text": "Answer {{name}} politely.", "group": ""}
@@ -118,6 +119,13 @@ PAGES = [
     Row("chat:copy_prompt", CREW | ADMINS, "POST", args=SHARED_PROMPT),
     Row("chat:delete_prompt", KEEPERS, "POST", args=SHARED_PROMPT),
     Row("chat:restore_prompt", ALICE, "POST", args={"prompt_id": "deleted_prompt"}),
+    Row("chat:attach", SIGNED_IN, "POST", file=True),
+    Row("chat:file", ALICE, args=FILE),
+    Row("chat:file_part", ALICE, args=FILE, query={"after": "0"}),
+    Row("chat:file_state", ALICE, args=FILE),
+    Row("chat:file_picture", ALICE, args={"file_id": "picture"}),
+    Row("chat:file_original", ALICE, args=FILE),
+    Row("chat:remove_file", ALICE, "POST", args=FILE),
     Row("chat:instructions", SIGNED_IN),
     Row("chat:instructions", SIGNED_IN, "POST", data={"about": "I work in payroll.", "manner": "", "is_on": "on"}),
     Row("chat:leaving", SIGNED_IN, query={"to": "https://example.org/page"}),
@@ -266,6 +274,9 @@ API = [
     Row("/api/v1/assistants", SIGNED_IN),
     Row("/api/v1/conversations", SIGNED_IN, "POST", data={}),
     Row("/api/v1/conversations/{conversation}/messages", ALICE, "POST", data={"text": "And next year?"}),
+    Row("/api/v1/conversations/{conversation}/files", ALICE, "POST", file=True),
+    Row("/api/v1/files/{file}", ALICE),
+    Row("/api/v1/files/{file}", ALICE, "DELETE"),
     Row("/api/v1/messages/{answer}", ALICE),
     Row("/api/v1/messages/{answer}/events", ALICE, commits=True),
     Row("/api/v1/messages/{running_answer}/stop", ALICE, "POST"),

@@ -52,6 +52,13 @@ class Stage:
         document = factories.make_document(source=self.source, title=f"Paper {number}", key=f"{number}")
         factories.make_citation(message=answer, passage=document.versions.get().passages.get())
 
+    def files(self, number: int) -> None:
+        """One that a question went out with, and one that waits."""
+        question = factories.make_message(conversation=self.conversation, parent=self.last)
+        question.files.add(factories.make_file(owner=self.alice, conversation=self.conversation))
+        self.last = question
+        factories.make_file(owner=self.alice, conversation=self.conversation, asked_at=None)
+
     def documents(self, number: int) -> None:
         factories.make_document(source=self.source, title=f"Paper {number}", key=f"{number}")
 
@@ -125,6 +132,7 @@ LISTS: list[tuple[str, str, Callable[[Stage, int], None]]] = [
     ("alice", "/search/suggest?q=because", Stage.turns),
     ("alice", "/c/{conversation}/", Stage.turns),
     ("alice", "/c/{conversation}/turns", Stage.turns),
+    ("alice", "/c/{conversation}/", Stage.files),
     ("alice", "/account/keys/", Stage.keys),
     ("olivia", "/knowledge/", Stage.sources),
     ("olivia", "/knowledge/", Stage.documents),

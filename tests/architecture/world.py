@@ -48,6 +48,8 @@ def _chat(people: dict[str, User]) -> dict[str, uuid.UUID]:
     conversation.tags.add(tag)
     return {
         "conversation": conversation.id,
+        "file": factories.make_file(owner=alice, conversation=conversation).id,
+        "picture": factories.make_picture(owner=alice, conversation=conversation).id,
         "tag": tag.id,
         "deleted_conversation": factories.make_conversation(owner=alice, deleted_at=now).id,
         "question": answer.parent_id,

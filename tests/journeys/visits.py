@@ -30,6 +30,10 @@ NO_PAGES = {
     "chat:shelf",
     "chat:suggest",
     "chat:prompt_menu",
+    "chat:file_part",
+    "chat:file_state",
+    "chat:file_picture",
+    "chat:file_original",
     "knowledge:documents",
     "knowledge:follow_uploads",
     "knowledge:latest_syncs",
@@ -141,6 +145,8 @@ VISITS = [
     Visit("chat:new_prompt", "kim"),
     Visit("chat:change_prompt", "kim", {"prompt_id": "prompt"}),
     Visit("chat:fill_prompt", "kim", {"prompt_id": "prompt"}),
+    Visit("chat:file", "kim", {"file_id": "file"}),
+    Visit("chat:file", "kim", {"file_id": "picture"}),
     Visit("chat:instructions", "kim"),
     Visit("chat:leaving", "kim", query="?to=https://example.org/page"),
     Visit("accounts:keys", "kim"),
@@ -232,11 +238,24 @@ def _ended(kim: User, mona: User) -> dict[str, uuid.UUID]:
         "lease_until": timezone.now() + timedelta(minutes=30),
         "fence": 1,
     }
-    return {
+    return _files(kim, last) | {
         "ended": conversation.id,
         "case": factories.make_case(subject=kim, content_id=held[0].id).id,
         "claimed_case": factories.make_case(subject=kim, content_id=held[1].id, **claim).id,
     }
+
+
+def _files(kim: User, answer: Message) -> dict[str, uuid.UUID]:
+    """A file and a picture that a question went out with, and others that wait for the next one."""
+    conversation = answer.conversation
+    file = factories.make_file(owner=kim, conversation=conversation, note="There is text that nobody sees.")
+    picture = factories.make_picture(owner=kim, conversation=conversation)
+    if answer.parent:
+        answer.parent.files.add(file, picture)
+    factories.make_file(owner=kim, conversation=conversation, asked_at=None)
+    torn = {"state": "refused", "reason": "It is damaged.", "asked_at": None}
+    factories.make_file(owner=kim, conversation=conversation, name="torn.pdf", text="", **torn)
+    return {"file": file.id, "picture": picture.id}
 
 
 def _knowledge(kim: User) -> dict[str, uuid.UUID]:

@@ -23,7 +23,7 @@ from app.inference.errors import (
     UpstreamError,
     WrongModelError,
 )
-from app.inference.types import CompletionRequest, Deadlines, Target, TextChunk, Usage
+from app.inference.types import ChatMessage, CompletionRequest, Deadlines, Target, TextChunk, Usage
 from app.web.frames import frame_clock
 
 REFUSAL_BYTES = 500
@@ -261,7 +261,7 @@ def _seconds(text: bytes) -> float | None:
 def _body(target: Target, request: CompletionRequest) -> bytes:
     body: dict[str, Any] = {
         "model": target.upstream_name,
-        "messages": [{"role": message.role, "content": message.content} for message in request.messages],
+        "messages": [{"role": message.role, "content": _content(message)} for message in request.messages],
         "max_tokens": request.max_tokens,
         "temperature": request.temperature,
         "stream": True,
@@ -278,6 +278,14 @@ def _body(target: Target, request: CompletionRequest) -> bytes:
     elif request.continues:
         body["messages"].append({"role": "user", "content": GO_ON})
     return orjson.dumps(body)
+
+
+def _content(message: ChatMessage) -> str | list[dict[str, Any]]:
+    """Text alone as it is; with images in parts, as the protocol has it."""
+    if not message.images:
+        return message.content
+    images = [{"type": "image_url", "image_url": {"url": url}} for url in message.images]
+    return [{"type": "text", "text": message.content}, *images]
 
 
 def _headers(target: Target, request: CompletionRequest) -> dict[str, str]:

@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.http import QueryDict
+from django.utils.translation import gettext as _
 
 from app.inference.models import Model, Role, Worker, WorkerKind
 from app.operations.pool.setting_models import CHANGEABLE
@@ -110,7 +111,7 @@ class ModelForm(forms.ModelForm):  # type: ignore[type-arg]
         fields = CHANGEABLE
 
     SECTIONS = (
-        ("What it is", ("upstream_name", "role", "licence", "context_tokens", "is_demonstration")),
+        ("What it is", ("upstream_name", "role", "licence", "context_tokens", "sees_images", "is_demonstration")),
         ("What it costs", ("price_in", "price_cached", "price_out", "watts")),
         ("If it embeds text", ("query_prefix", "passage_prefix")),
         ("If serve_model runs it", ("tensor_parallel", "pipeline_parallel")),
@@ -124,6 +125,7 @@ class ModelForm(forms.ModelForm):  # type: ignore[type-arg]
             "price_out": f"A million tokens written, in {settings.CURRENCY}",
             "watts": "Watts of one fully used server",
             "is_demonstration": "A demonstration: the first capable model takes its place",
+            "sees_images": _("It sees images"),
             "upstream_name": "The name its servers know it by",
             "role": "What it does",
             "tensor_parallel": "GPUs that share each layer",

@@ -118,6 +118,7 @@ class ModelOut(Schema):
     price_out: Decimal
     watts: int | None
     is_demonstration: bool
+    sees_images: bool
     files: dict[str, str]
 
 
@@ -137,6 +138,7 @@ class ModelChangeIn(Schema):
     price_cached: Decimal | None = None
     price_out: Decimal | None = None
     watts: int | None = None
+    sees_images: bool | None = None
 
 
 class AssistantModelsIn(Schema):

@@ -26,7 +26,8 @@ from knowledge.models import IndexGeneration
 
 CHANGEABLE = (
     *("role", "upstream_name", "licence", "context_tokens", "query_prefix", "passage_prefix"),
-    *("price_in", "price_cached", "price_out", "watts", "is_demonstration", "tensor_parallel", "pipeline_parallel"),
+    *("price_in", "price_cached", "price_out", "watts", "is_demonstration", "sees_images"),
+    *("tensor_parallel", "pipeline_parallel"),
 )
 INDEXED = ("role", "query_prefix", "passage_prefix")
 

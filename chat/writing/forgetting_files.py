@@ -1,0 +1,62 @@
+"""How a file of a conversation goes: its row, its text and passages, what cards of answers quoted of it, and its bytes.
+
+With a deleted conversation it goes after a day, when deleting is not undone any more; the conversation itself stays
+restorable, without its files.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import partial
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from accounts import audit
+from accounts.models import User
+from chat.attached import Attachment
+from chat.models import Message
+from chat.writing import file_bytes
+
+UNDO_WITHIN = timedelta(days=1)
+FORGOTTEN_AFTER = timedelta(days=1)  # a file that no question went out with
+SWEPT = 200
+ACTOR = "system:files"
+
+
+def delete_file(actor: User | str, file: Attachment) -> None:
+    """Delete a file for good, in the caller's transaction; its bytes go when that has been committed."""
+    kept = Attachment.objects.select_for_update().without_text().filter(pk=file.pk).first()
+    if kept is None:
+        return
+    if kept.asked_at and kept.conversation_id:
+        _blot_out(kept)
+    payload = {"conversation": str(kept.conversation_id) if kept.conversation_id else None}
+    audit.record(actor=actor, action="file.delete", obj=kept, payload=payload)
+    places = kept.places()
+    Attachment.objects.filter(pk=file.pk).delete()
+    transaction.on_commit(partial(file_bytes.drop, places))
+
+
+def forget() -> int:
+    """Delete the files of conversations that stay deleted, and those that nobody asked with; how many there were."""
+    now = timezone.now()
+    deleted = Q(conversation__deleted_at__lt=now - UNDO_WITHIN)
+    left = Q(asked_at=None, created_at__lt=now - FORGOTTEN_AFTER)
+    lost = list(Attachment.objects.filter(deleted | left).without_text().order_by("pk")[:SWEPT])
+    for file in lost:
+        with transaction.atomic():
+            delete_file(ACTOR, file)
+    file_bytes.drop_strays()
+    return len(lost)
+
+
+def _blot_out(file: Attachment) -> None:
+    """Take what was quoted of a file off the cards of answers. That something stood there stays to be seen."""
+    told = [{"file_id": str(file.pk)}]
+    answers = Message.objects.filter(conversation=file.conversation_id, evidence__contains=told)
+    for answer in answers.only("evidence").select_for_update():
+        blank = {"quote": "", "heading_path": []}
+        cards = [card | blank if card.get("file_id") == str(file.pk) else card for card in answer.evidence]
+        Message.objects.filter(pk=answer.pk).update(evidence=cards)
