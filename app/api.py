@@ -23,6 +23,7 @@ from app.web.middleware import error_body
 from chat.api import router as chat_router
 from chat.openai.api import router as openai_router
 from chat.openai.schemas import error_body as openai_body
+from chat.shares_api import router as shares_router
 from knowledge.api import router as knowledge_router
 from knowledge.errors import TooLargeError
 from moderation.api import router as moderation_router
@@ -37,7 +38,10 @@ api = NinjaAPI(
     parser=ObjectParser(),
     urls_namespace="api",
 )
-for router in (chat_router, knowledge_router, moderation_router, accounts_router, usage_router, pool_router):
+for router in (
+    *(chat_router, shares_router, knowledge_router, moderation_router),
+    *(accounts_router, usage_router, pool_router),
+):
     api.add_router("", router)
 
 openai_api = NinjaAPI(

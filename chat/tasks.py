@@ -1,4 +1,5 @@
-"""What may wait after an answer: looking at those that knowledge did not support, naming the conversation."""
+"""What may wait: looking at answers that knowledge did not support, naming conversations, writing exports, and removing
+what was deleted."""
 
 from __future__ import annotations
 
@@ -8,7 +9,8 @@ from uuid import UUID
 from celery import Task, shared_task
 from kombu.exceptions import OperationalError
 
-from chat.writing import naming, noting
+from chat.exporting import archiving
+from chat.writing import naming, noting, purging
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +33,24 @@ def name_conversation(message_id: str) -> None:
     naming.name(UUID(message_id))
 
 
+@shared_task(name="chat.tasks.write_export")
+def write_export(export_id: str) -> None:
+    archiving.write_export(UUID(export_id))
+
+
+@shared_task(name="chat.tasks.tend_exports")
+def tend_exports() -> int:
+    """Write what was lost, remove what is over."""
+    for export_id in archiving.find_lost():
+        export_soon(export_id)
+    return archiving.remove_expired()
+
+
+@shared_task(name="chat.tasks.purge_deleted")
+def purge_deleted() -> int:
+    return purging.purge_deleted()
+
+
 def hint(message_id: UUID) -> None:
     """Have a worker look at an answer soon. Quiet when the broker is away: the sweep finds it."""
     _soon(note_gap, message_id)
@@ -41,8 +61,13 @@ def name_soon(message_id: UUID) -> None:
     _soon(name_conversation, message_id)
 
 
-def _soon(task: Task[[str], None], message_id: UUID) -> None:
+def export_soon(export_id: UUID) -> None:
+    """Have a worker write an export. Quiet when the broker is away: the sweep finds it."""
+    _soon(write_export, export_id)
+
+
+def _soon(task: Task[[str], None], row_id: UUID) -> None:
     try:
-        task.apply_async((str(message_id),), retry=False)
+        task.apply_async((str(row_id),), retry=False)
     except OperationalError as error:
-        log.warning("%s of answer %s waits: %r", task.name, message_id, error)
+        log.warning("%s of %s waits: %r", task.name, row_id, error)
