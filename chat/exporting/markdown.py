@@ -108,8 +108,9 @@ def _code_in(lines: list[str]) -> tuple[set[int], str]:
         is_code.update(range(begin, end))
         if token.type == "fence":
             is_code.discard(begin)  # what it calls itself is no code
-            is_closed = end - begin > 1 and lines[end - 1].strip().strip("> ") == token.markup
-            closing = token.markup if end >= len(lines) and not is_closed and token.level == 0 else ""
+            last = lines[end - 1].strip()
+            is_closed = end - begin > 1 and set(last) == {token.markup[0]} and len(last) >= len(token.markup)
+            closing = token.markup if not is_closed and not "".join(lines[end:]).strip() and token.level == 0 else ""
     return is_code, closing
 
 
@@ -125,7 +126,8 @@ def _line(line: str, numbers: dict[int, int], *, is_plain: bool) -> str:
 
 
 def _safe(text: str, numbers: dict[int, int]) -> str:
-    text = _TAG.sub(r"\\<", text).replace("![", "!\\[").replace("[^", "\\[^")
+    # As entities, which no sign before them can undo.
+    text = _TAG.sub("&lt;", text).replace("![", "!&#91;").replace("[^", "&#91;^")
     text = _RUNS.sub(r"](\1blocked:", text)
     return MARKER.sub(lambda match: f"[^{numbers[int(match[1])]}]" if int(match[1]) in numbers else match[0], text)
 

@@ -12,14 +12,13 @@ from django.http import FileResponse, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
-from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.callers import reader
 from accounts.models import User
-from app.errors import BadInputError
+from app.errors import BadInputError, NotFoundError
 from chat.models import Conversation, Export
 from chat.verbs import erasing, exporting
 from chat.writing.purging import grace
@@ -116,13 +115,13 @@ def delete_all(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_POST
 def restore_all(request: HttpRequest) -> HttpResponse:
-    """What was deleted at the moment that the form names."""
+    """What was deleted at the moment that the form names; a moment that cannot be read is one without anything."""
     try:
         at = parse_datetime(request.POST.get("deleted_at", ""))
     except ValueError:
         at = None
     if at is None or timezone.is_naive(at):
-        raise BadInputError(_("Choose what to bring back."))
+        raise NotFoundError()
     count = erasing.restore_conversations(reader(request), deleted_at=at)
     said = ngettext("%(count)d conversation is back.", "%(count)d conversations are back.", count)
     messages.success(request, said % {"count": count})
