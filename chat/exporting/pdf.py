@@ -10,7 +10,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 from xml.sax.saxutils import escape
 
@@ -46,6 +46,7 @@ HEADINGS = {1: 13.5, 2: 12.5, 3: 11.5}
 LINE = 1.4
 INK, QUIET, TINT, RULE = (32, 30, 27), (98, 94, 88), (243, 241, 236), (205, 200, 192)
 INDENT = 6.0
+FROM_RIGHT = ("R", "AL")
 _PARSER = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
 
 
@@ -119,7 +120,6 @@ class Sheet:
             pdf.add_font(f"other{number}", fname=path)
             known |= fonts.letters_of(path)
         pdf.set_fallback_fonts(["text", *(f"other{number}" for number in range(len(others)))], exact_match=False)
-        pdf.set_text_shaping(True)
         return fonts.Coverage(known)
 
     # ---- what stands on it
@@ -237,6 +237,7 @@ class Sheet:
         pdf.set_font(self._mono, size=CODE)
         pdf.set_text_color(*INK)
         pdf.set_fill_color(*TINT)
+        self._direct("ltr")
         for line in code.rstrip("\n").split("\n"):
             pdf.set_x(pdf.l_margin + depth * INDENT)
             fitted = self._coverage.fit(line.expandtabs(4)) or " "
@@ -256,6 +257,7 @@ class Sheet:
         pdf.set_font(pdf.family, size=9)
         pdf.set_text_color(*INK)
         pdf.set_draw_color(*RULE)
+        self._direct(None)
         with pdf.table(borders_layout="HORIZONTAL_LINES", text_align="LEFT", line_height=4.6, padding=1) as table:
             for cells in rows:
                 row = table.row()
@@ -282,14 +284,17 @@ class Sheet:
         before: float = 0,
         after: float = 2,
     ) -> None:
-        """Words in several styles as one paragraph; from right to left where its first letter is of such a script."""
+        """Words in several styles as one paragraph; in one style where some run from right to left, since the library
+        puts only whole lines of text in their order.
+        """
         pdf, runs = self._pdf, [run for run in runs if run.text]
         if before:
             pdf.ln(before)
-        if _from_right("".join(run.text for run in runs)):
-            words = f"{bullet} " if bullet else ""
-            self._line(words + "".join(run.text for run in runs), size=size, after=after)
+        text = "".join(run.text for run in runs)
+        if any(unicodedata.bidirectional(letter) in FROM_RIGHT for letter in text):
+            self._line(f"{bullet} {text}" if bullet else text, size=size, after=after, indent=indent)
             return
+        self._direct("ltr")
         pdf.set_text_color(*INK)
         pdf.set_font(pdf.family, size=size)
         with pdf.text_columns(text_align="LEFT", line_height=LINE) as columns:
@@ -310,17 +315,24 @@ class Sheet:
         colour: tuple[int, int, int] = INK,
         fill: bool = False,
         after: float = 2,
+        indent: float = 0,
     ) -> None:
-        """Text in one style, over as many lines as it takes."""
-        pdf = self._pdf
-        pdf.set_x(pdf.l_margin)
+        """Text in one style, over as many lines as it takes, from right to left where its first letter is."""
+        pdf, is_from_right = self._pdf, _from_right(text)
+        self._direct("rtl" if is_from_right else "ltr")
+        pdf.set_x(pdf.l_margin if is_from_right else pdf.l_margin + indent)
         pdf.set_font(pdf.family, style, size)
         pdf.set_text_color(*colour)
         pdf.set_fill_color(*TINT)
-        align = "R" if _from_right(text) else "L"
-        pdf.multi_cell(0, size * 0.5, self._coverage.fit(text), align=align, fill=fill, **_BELOW)
+        align = "R" if is_from_right else "L"
+        pdf.multi_cell(pdf.epw - indent, size * 0.5, self._coverage.fit(text), align=align, fill=fill, **_BELOW)
         if after:
             pdf.ln(after)
+
+    def _direct(self, direction: Literal["ltr", "rtl"] | None) -> None:
+        """Where lines begin from here on; None: each as its text says. The library else keeps that of the last text."""
+        if self._coverage.letters is not None:
+            self._pdf.set_text_shaping(True, direction=direction)
 
     def _room(self, height: float) -> None:
         """Begin another page where so little is left that a head would stand alone."""
@@ -370,4 +382,4 @@ def _outside(href: str) -> str:
 def _from_right(text: str) -> bool:
     """Whether a paragraph's first letter that has a direction runs from right to left."""
     directions = (unicodedata.bidirectional(letter) for letter in text)
-    return next((one for one in directions if one in ("L", "R", "AL")), "L") != "L"
+    return next((one for one in directions if one in ("L", *FROM_RIGHT)), "L") != "L"

@@ -294,9 +294,14 @@ def test_letters_without_a_font_are_counted_and_nothing_breaks(
 
 
 def test_arabic_is_shaped_and_runs_from_the_right(alice: User, leave: Conversation) -> None:
-    Message.objects.filter(text__contains="some too").update(text="مرحبا بالعالم 27 يوما")
-    document = pdf_of(alice, leave)
-    assert "no font" not in text_of(document)
+    arabic = "مرحبا بالعالم 27 يوما"
+    table = "| سعر | a |\n|---|---|\n| b | c |"
+    said = f"{arabic}\n\nAfter it **Latin** text.\n\n- The word שלום in a line.\n\n{table}"
+    Message.objects.filter(text__contains="some too").update(text=said)
+    text = text_of(pdf_of(alice, leave))
+    assert "no font" not in text
+    assert arabic in text
+    assert "After it Latin text." in text and "• The word שלום in a line." in text
 
 
 def test_a_conversation_of_many_pages_is_numbered(alice: User, leave: Conversation) -> None:
