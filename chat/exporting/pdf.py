@@ -44,7 +44,7 @@ XMP = """<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.o
 TEXT, SMALL, CODE = 10.5, 8.5, 9.0
 HEADINGS = {1: 13.5, 2: 12.5, 3: 11.5}
 LINE = 1.4
-INK, QUIET, TINT, RULE = (32, 30, 27), (98, 94, 88), (243, 241, 236), (205, 200, 192)
+INK, QUIET, TINT, RULE, PAPER = (32, 30, 27), (98, 94, 88), (243, 241, 236), (205, 200, 192), (255, 255, 255)
 INDENT = 6.0
 FROM_RIGHT = ("R", "AL")
 _PARSER = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
@@ -257,6 +257,7 @@ class Sheet:
         pdf.set_font(pdf.family, size=9)
         pdf.set_text_color(*INK)
         pdf.set_draw_color(*RULE)
+        pdf.set_fill_color(*PAPER)
         self._direct(None)
         with pdf.table(borders_layout="HORIZONTAL_LINES", text_align="LEFT", line_height=4.6, padding=1) as table:
             for cells in rows:
