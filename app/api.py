@@ -24,6 +24,7 @@ from chat.api import router as chat_router
 from chat.files_api import router as files_router
 from chat.openai.api import router as openai_router
 from chat.openai.schemas import error_body as openai_body
+from chat.shares_api import router as shares_router
 from knowledge.api import router as knowledge_router
 from knowledge.errors import TooLargeError
 from moderation.api import router as moderation_router
@@ -39,13 +40,8 @@ api = NinjaAPI(
     urls_namespace="api",
 )
 for router in (
-    chat_router,
-    files_router,
-    knowledge_router,
-    moderation_router,
-    accounts_router,
-    usage_router,
-    pool_router,
+    *(chat_router, files_router, shares_router, knowledge_router, moderation_router),
+    *(accounts_router, usage_router, pool_router),
 ):
     api.add_router("", router)
 

@@ -159,6 +159,8 @@ CELERY_BEAT_SCHEDULE = {
     "knowledge.send_reminders": {"task": "knowledge.tasks.send_reminders", "schedule": 1800.0},
     "chat.read_waiting_files": {"task": "chat.tasks.read_waiting_files", "schedule": 20.0},
     "chat.tend_files": {"task": "chat.tasks.tend_files", "schedule": 300.0},
+    "chat.tend_exports": {"task": "chat.tasks.tend_exports", "schedule": 60.0},
+    "chat.purge_deleted": {"task": "chat.tasks.purge_deleted", "schedule": 3600.0},
     "chat.note_lost_gaps": {"task": "chat.tasks.note_lost_gaps", "schedule": 300.0},
     "accounts.warn_of_limits": {"task": "accounts.tasks.warn_of_limits", "schedule": 60.0},
     "accounts.forget_old_counts": {"task": "accounts.tasks.forget_old_counts", "schedule": 3600.0},
@@ -217,6 +219,13 @@ CHAT_FILE_KINDS = environment.words("CHAT_FILE_KINDS", "")
 SOURCE_FOLDERS = environment.words("SOURCE_FOLDERS", "")
 # Besides public addresses: what sources may also ask (host names, host:port, networks). See knowledge.fetching.reach.
 SOURCE_HOSTS = environment.words("SOURCE_HOSTS", "")
+
+# Conversations: how many days a share may last, and how long one that was deleted can be brought back.
+SHARE_MAX_DAYS = environment.integer("SHARE_MAX_DAYS", 90)
+DELETED_KEPT_DAYS = environment.integer("DELETED_KEPT_DAYS", 30)
+# Where fonts for PDF exports are looked for.
+_FONTS = "/usr/share/fonts,/usr/local/share/fonts,/Library/Fonts,/System/Library/Fonts/Supplemental"
+FONT_FOLDERS = environment.words("FONT_FOLDERS", _FONTS)
 
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {

@@ -1,5 +1,5 @@
-"""What may wait: reading files, and after an answer looking at those that knowledge did not support, and naming the
-conversation.
+"""What may wait: reading files, looking at answers that knowledge did not support, naming conversations, writing
+exports, and removing what was deleted.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from uuid import UUID
 from celery import Task, shared_task
 from kombu.exceptions import OperationalError
 
-from chat.writing import forgetting_files, naming, noting, reading_files
+from chat.exporting import archiving
+from chat.writing import forgetting_files, naming, noting, purging, reading_files
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +67,24 @@ def read_soon(file_id: UUID) -> None:
     _soon(read_file, file_id)
 
 
+@shared_task(name="chat.tasks.write_export")
+def write_export(export_id: str) -> None:
+    archiving.write_export(UUID(export_id))
+
+
+@shared_task(name="chat.tasks.tend_exports")
+def tend_exports() -> int:
+    """Write what was lost, remove what is over."""
+    for export_id in archiving.find_lost():
+        export_soon(export_id)
+    return archiving.remove_expired()
+
+
+@shared_task(name="chat.tasks.purge_deleted")
+def purge_deleted() -> int:
+    return purging.purge_deleted()
+
+
 def hint(message_id: UUID) -> None:
     """Have a worker look at an answer soon. Quiet when the broker is away: the sweep finds it."""
     _soon(note_gap, message_id)
@@ -76,8 +95,13 @@ def name_soon(message_id: UUID) -> None:
     _soon(name_conversation, message_id)
 
 
-def _soon(task: Task[[str], None], object_id: UUID) -> None:
+def export_soon(export_id: UUID) -> None:
+    """Have a worker write an export. Quiet when the broker is away: the sweep finds it."""
+    _soon(write_export, export_id)
+
+
+def _soon(task: Task[[str], None], row_id: UUID) -> None:
     try:
-        task.apply_async((str(object_id),), retry=False)
+        task.apply_async((str(row_id),), retry=False)
     except OperationalError as error:
-        log.warning("%s of %s waits: %r", task.name, object_id, error)
+        log.warning("%s of %s waits: %r", task.name, row_id, error)

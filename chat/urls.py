@@ -1,6 +1,19 @@
 from django.urls import path
 
-from chat.pages import assistants, files, instructions, keeping, prompts, searching, sidebar, views
+from chat.pages import (
+    assistants,
+    exporting,
+    files,
+    instructions,
+    keeping,
+    own_data,
+    prompts,
+    searching,
+    shared,
+    sharing,
+    sidebar,
+    views,
+)
 
 app_name = "chat"
 
@@ -48,5 +61,19 @@ urlpatterns = [
     path("files/<uuid:file_id>/original", files.original, name="file_original"),
     path("files/<uuid:file_id>/remove", files.remove, name="remove_file"),
     path("account/instructions/", instructions.write, name="instructions"),
+    path("c/<uuid:conversation_id>/share", sharing.share, name="share"),
+    path("c/<uuid:conversation_id>/share/people", sharing.people, name="share_people"),
+    path("c/<uuid:conversation_id>/export/", exporting.export, name="export"),
+    path("shares/", sharing.shares, name="shares"),
+    path("shares/<uuid:share_id>/revoke", sharing.revoke, name="revoke_share"),
+    path("shares/<uuid:share_id>/restore", sharing.restore, name="restore_share"),
+    path("s/<slug:token>/", shared.shared, name="shared"),
+    path("account/data/", own_data.show, name="own_data"),
+    path("account/data/export", own_data.request_export, name="request_own_export"),
+    path("account/data/progress", own_data.progress, name="own_export_progress"),
+    path("account/data/exports/<uuid:export_id>/", own_data.download, name="download_own_export"),
+    path("account/data/exports/<uuid:export_id>/discard", own_data.discard, name="discard_own_export"),
+    path("account/data/delete", own_data.delete_all, name="delete_all"),
+    path("account/data/restore", own_data.restore_all, name="restore_all"),
     path("leaving/", views.leaving, name="leaving"),
 ]

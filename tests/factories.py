@@ -20,7 +20,9 @@ from PIL import Image
 from accounts.models import ApiKey, Group, Limit, Role, User
 from app.inference.models import Model, Worker
 from chat.attached import Attachment, AttachmentPassage
-from chat.models import Assistant, Citation, Conversation, Generation, Message, SavedPrompt
+from chat.composing.snapshots import snapshot_of, transcript_of
+from chat.models import Assistant, Citation, Conversation, Export, Generation, Message, SavedPrompt, Share
+from chat.verbs.sharing import digest_of, token_of
 from knowledge.models import Document, Gap, GapQuestion, Passage, Source, Version
 from moderation.models import Case, Policy, PolicyVersion
 
@@ -220,6 +222,25 @@ def make_citation(*, message: Message, passage: Passage, number: int = 1) -> Cit
     return Citation.objects.create(
         message=message, passage=passage, number=number, start=passage.start, end=passage.end, quote=passage.text
     )
+
+
+def make_share(
+    *, conversation: Conversation, people: Sequence[User] = (), groups: Sequence[Group] = (), **fields: Any
+) -> Share:
+    """What the conversation shows now, for a week."""
+    fields = {"expires_at": timezone.now() + timedelta(days=7), **fields}
+    share = Share(conversation=conversation, owner=conversation.owner, **fields)
+    share.snapshot, share.digest = snapshot_of(transcript_of(conversation)), digest_of(token_of(share))
+    share.save()
+    share.people.set(people)
+    share.groups.set(groups)
+    return share
+
+
+def make_export(*, owner: User, **fields: Any) -> Export:
+    """One that is ready; its file is somebody else's business."""
+    fields = {"state": Export.State.DONE, "expires_at": timezone.now() + timedelta(days=1), **fields}
+    return Export.objects.create(owner=owner, **fields)
 
 
 def make_case(*, subject: User, content_id: Any, policy: Policy | None = None, **fields: Any) -> Case:

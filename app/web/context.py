@@ -48,6 +48,7 @@ AREAS = [
 
 # Addresses that belong to an area without beginning as it does.
 ALSO = {"/operations/limits/": "/operations/usage/", "/search/": "/", "/prompts/": "/", "/assistants/": "/"}
+ALSO |= {"/s/": "/", "/shares/": "/"}
 
 
 def count_with(area: str, counter: Counter) -> None:

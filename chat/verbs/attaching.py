@@ -1,8 +1,8 @@
 """Files in a conversation: bringing one in, asking with it, and taking it out; and what becomes of those nobody needs.
 
 A file is its person's alone. Until a question goes out with it, it waits where one writes; from then on it belongs to
-its conversation, is searched for every question there and for none elsewhere, and goes with it: a day after the
-conversation was deleted, so that deleting can be undone.
+its conversation, is searched for every question there and for none elsewhere, and goes with it, when what was
+deleted cannot be brought back any more.
 """
 
 from __future__ import annotations

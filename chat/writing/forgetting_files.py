@@ -1,7 +1,6 @@
 """How a file of a conversation goes: its row, its text and passages, what cards of answers quoted of it, and its bytes.
 
-With a deleted conversation it goes after a day, when deleting is not undone any more; the conversation itself stays
-restorable, without its files.
+With a deleted conversation it goes when that does for good (``purging``), so that what is brought back is whole.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ from datetime import timedelta
 from functools import partial
 
 from django.db import transaction
-from django.db.models import Q
 from django.utils import timezone
 
 from accounts import audit
@@ -19,7 +17,6 @@ from chat.attached import Attachment
 from chat.models import Message
 from chat.writing import file_bytes
 
-UNDO_WITHIN = timedelta(days=1)
 FORGOTTEN_AFTER = timedelta(days=1)  # a file that no question went out with
 SWEPT = 200
 ACTOR = "system:files"
@@ -40,11 +37,9 @@ def delete_file(actor: User | str, file: Attachment) -> None:
 
 
 def forget() -> int:
-    """Delete the files of conversations that stay deleted, and those that nobody asked with; how many there were."""
-    now = timezone.now()
-    deleted = Q(conversation__deleted_at__lt=now - UNDO_WITHIN)
-    left = Q(asked_at=None, created_at__lt=now - FORGOTTEN_AFTER)
-    lost = list(Attachment.objects.filter(deleted | left).without_text().order_by("pk")[:SWEPT])
+    """Delete the files that nobody asked with; how many there were."""
+    left = Attachment.objects.filter(asked_at=None, created_at__lt=timezone.now() - FORGOTTEN_AFTER)
+    lost = list(left.without_text().order_by("pk")[:SWEPT])
     for file in lost:
         with transaction.atomic():
             delete_file(ACTOR, file)

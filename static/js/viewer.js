@@ -195,7 +195,7 @@ function keepPlace(event) {
 if (viewer) {
   document.addEventListener("click", (event) => {
     const plain = !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.altKey && event.button === 0;
-    const link = event.target.closest?.("a.cite, a.opens-viewer");
+    const link = event.target.closest?.("a.cite:not([href^='#']), a.opens-viewer");
     // A passage on a page of its own leads on to pages.
     if (!link || !plain || !window.htmx || link.closest("main .passage")) return;
     event.preventDefault();

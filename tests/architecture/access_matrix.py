@@ -31,8 +31,8 @@ class Row:
     """``name`` is the address's name, or the path of a REST operation. ``data`` is the form or JSON that is sent.
 
     ``{conversation}`` in a path or as a value of ``data``, and the values of ``args``, stand for the ids of the world's
-    objects, but a value of ``args`` that begins with "=" for itself. ``commits`` is for asynchronous operations, which
-    see only what is committed.
+    objects (``{own_email}`` for the caller's address), but a value of ``args`` that begins with "=" for itself.
+    ``commits`` is for asynchronous operations, which see only what is committed.
     """
 
     name: str
@@ -62,6 +62,8 @@ FILE = {"file_id": "file"}
 PROMPT = {"prompt_id": "prompt"}
 SHARED_PROMPT = {"prompt_id": "shared_prompt"}
 PROMPT_FORM = {"name": "Reply", "text": "Answer {{name}} politely.", "group": ""}
+SHARE = {"share_id": "share"}
+EXPORT = {"export_id": "export"}
 CLAIMED_CASE = {"case_id": "claimed_case"}
 DECISION = {"action": "approve", "reason": "", "fence": 1}
 
@@ -128,6 +130,24 @@ PAGES = [
     Row("chat:remove_file", ALICE, "POST", args=FILE),
     Row("chat:instructions", SIGNED_IN),
     Row("chat:instructions", SIGNED_IN, "POST", data={"about": "I work in payroll.", "manner": "", "is_on": "on"}),
+    Row("chat:share", ALICE, args=CONVERSATION),
+    Row("chat:share", ALICE, "POST", args={"conversation_id": "asked"}, data={"person": "{bob}", "until": "7"}),
+    Row("chat:share_people", ALICE, "POST", args=CONVERSATION, data={"q": "bob"}),
+    Row("chat:export", ALICE, args=CONVERSATION),
+    Row("chat:export", ALICE, args=CONVERSATION, query={"format": "md"}),
+    Row("chat:shares", SIGNED_IN),
+    Row("chat:shares", SIGNED_IN, query={"show": "with"}),
+    Row("chat:revoke_share", ALICE, "POST", args=SHARE),
+    Row("chat:restore_share", ALICE, "POST", args={"share_id": "revoked_share"}),
+    Row("chat:shared", CREW, args={"token": "token"}),
+    Row("chat:shared", NOBODY, args={"token": "revoked_token"}),
+    Row("chat:own_data", SIGNED_IN),
+    Row("chat:request_own_export", SIGNED_IN, "POST"),
+    Row("chat:own_export_progress", SIGNED_IN),
+    Row("chat:download_own_export", ALICE, args=EXPORT),
+    Row("chat:discard_own_export", ALICE, "POST", args=EXPORT),
+    Row("chat:delete_all", SIGNED_IN, "POST", data={"email": "{own_email}"}),
+    Row("chat:restore_all", ALICE, "POST", data={"deleted_at": "{deleted_at}"}),
     Row("chat:leaving", SIGNED_IN, query={"to": "https://example.org/page"}),
     Row("knowledge:sources", SIGNED_IN),
     Row("knowledge:choose_kind", KEEPERS, refusal=403),
@@ -277,6 +297,13 @@ API = [
     Row("/api/v1/conversations/{conversation}/files", ALICE, "POST", file=True),
     Row("/api/v1/files/{file}", ALICE),
     Row("/api/v1/files/{file}", ALICE, "DELETE"),
+    Row("/api/v1/conversations/{asked}/shares", ALICE, "POST", data={"people": ["bob@example.org"]}),
+    Row("/api/v1/conversations/{conversation}/shares", ALICE),
+    Row("/api/v1/conversations/{conversation}/shares", ALICE, "DELETE"),
+    Row("/api/v1/conversations/{conversation}/export", ALICE, query={"format": "md"}),
+    Row("/api/v1/shares/{share}", CREW),
+    Row("/api/v1/shares/{share}", ALICE, "DELETE"),
+    Row("/api/v1/shares/{revoked_share}/restore", ALICE, "POST"),
     Row("/api/v1/messages/{answer}", ALICE),
     Row("/api/v1/messages/{answer}/events", ALICE, commits=True),
     Row("/api/v1/messages/{running_answer}/stop", ALICE, "POST"),

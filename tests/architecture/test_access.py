@@ -40,7 +40,7 @@ class World:
         user = self.people.get(caller)
         is_api = row.name.startswith("/")
         client = self._with_key(user) if is_api else self._signed_in(user)
-        ids = ids or self.ids
+        ids = (ids or self.ids) | ({"own_email": user.email} if user else {})
         address = row.name.format(**ids) if is_api else reverse(row.name, kwargs=self._args(row, ids))
         with transaction.atomic():
             response = self._send(client, row, address, ids)

@@ -85,6 +85,13 @@ class Stage:
     def prompts(self, number: int) -> None:
         factories.make_prompt(owner=self.olivia, name=f"Prompt {number}", group=self.crew)
 
+    def shares(self, number: int) -> None:
+        conversation = factories.make_conversation(owner=self.alice, title=f"Shared {number}")
+        factories.make_answer(conversation=conversation)
+        person = factories.make_user(f"reader{number}", groups=[self.crew])
+        factories.make_share(conversation=conversation, people=[person], groups=[self.crew])
+        factories.make_share(conversation=self.conversation, people=[person])
+
     def limited_assistants(self, number: int) -> None:
         source = factories.make_source(owner=self.olivia, name=f"Papers {number}", groups=[self.crew])
         factories.make_assistant(slug=f"assistant-{number}").sources.add(source)
@@ -124,6 +131,11 @@ LISTS: list[tuple[str, str, Callable[[Stage, int], None]]] = [
     ("alice", "/assistants/", Stage.limited_assistants),
     ("alice", "/prompts/", Stage.prompts),
     ("alice", "/prompts/menu", Stage.prompts),
+    ("alice", "/shares/", Stage.shares),
+    ("olivia", "/shares/?show=with", Stage.shares),
+    ("alice", "/c/{conversation}/share", Stage.shares),
+    ("alice", "/api/v1/conversations/{conversation}/shares", Stage.shares),
+    ("alice", "/c/{conversation}/export/?format=json", Stage.turns),
     ("alice", "/c/older", Stage.conversations),
     ("alice", "/c/shelf", Stage.conversations),
     ("alice", "/", Stage.tags),

@@ -12,7 +12,9 @@ from reportlab.pdfgen.canvas import Canvas
 
 from accounts.models import ApiKey, Group, User
 from app.inference.embedding.local import EMBEDDED_NAME
+from chat.exporting.archiving import path_of
 from chat.models import Message, Tag
+from chat.verbs.sharing import token_of
 from knowledge.models import Document, Gap, IndexGeneration, Source, Sync
 from moderation.models import Case
 from tests import factories
@@ -27,7 +29,7 @@ REPORT = {
 
 def make_world(people: dict[str, User], crew: Group) -> dict[str, str]:
     """The ids of everything the matrix speaks of, by name."""
-    ids = {**_chat(people), **_prompts(people, crew), **_knowledge(people, crew)}
+    ids = {**_chat(people), **_shares(people, crew), **_prompts(people, crew), **_knowledge(people, crew)}
     ids |= {**_index(), **_accounts(people), **_pool()}
     return {name: str(value) for name, value in ids.items()}
 
@@ -58,6 +60,29 @@ def _chat(people: dict[str, User]) -> dict[str, uuid.UUID]:
         "running_answer": factories.make_answer(conversation=conversation, text="", state=Message.State.QUEUED).id,
         "case": case.id,
         "claimed_case": claimed.id,
+    }
+
+
+def _shares(people: dict[str, User], crew: Group) -> dict[str, object]:
+    """Of a conversation of alice's what she shares with Crew, and shared before; an export of hers, with its file."""
+    alice, now = people["alice"], timezone.now()
+    asked = factories.make_conversation(owner=alice, title="Asked")
+    factories.make_answer(conversation=asked)
+    share = factories.make_share(conversation=asked, groups=[crew])
+    revoked = factories.make_share(conversation=asked, groups=[crew], revoked_at=now)
+    factories.make_conversation(owner=alice, deleted_at=now)
+    export = factories.make_export(owner=alice)
+    path_of(export).parent.mkdir(parents=True, exist_ok=True)
+    path_of(export).write_bytes(b"PK")
+    return {
+        "asked": asked.id,
+        "share": share.id,
+        "revoked_share": revoked.id,
+        "token": token_of(share),
+        "revoked_token": token_of(revoked),
+        "export": export.id,
+        "deleted_at": now.isoformat(),
+        "bob": people["bob"].id,
     }
 
 

@@ -19,6 +19,7 @@ from playwright.sync_api import Page, expect
 from accounts.models import Role, User
 from app.inference.models import Model, Worker
 from chat.models import Assistant, Message
+from chat.verbs.sharing import token_of
 from knowledge.models import Document, IndexGeneration, Passage, Source, Sync
 from moderation.models import Case
 from tests import factories
@@ -34,6 +35,8 @@ NO_PAGES = {
     "chat:file_state",
     "chat:file_picture",
     "chat:file_original",
+    "chat:own_export_progress",
+    "chat:download_own_export",
     "knowledge:documents",
     "knowledge:follow_uploads",
     "knowledge:latest_syncs",
@@ -139,6 +142,12 @@ VISITS = [
     Visit("chat:conversation", "kim", {"conversation_id": "written"}),
     Visit("chat:conversation", "kim", {"conversation_id": "ended"}, states={"more": _open_row_menu}),
     Visit("chat:keep", "kim", {"conversation_id": "asked"}),
+    Visit("chat:share", "kim", {"conversation_id": "shared"}),
+    Visit("chat:export", "kim", {"conversation_id": "shared"}),
+    Visit("chat:shares", "kim"),
+    Visit("chat:shares", "kim", query="?show=with"),
+    Visit("chat:shared", "kim", {"token": "token"}),
+    Visit("chat:own_data", "kim"),
     Visit("chat:search", "kim", query="?q=days"),
     Visit("chat:assistants", "kim"),
     Visit("chat:prompts", "kim"),
@@ -200,7 +209,28 @@ def make_things() -> dict[str, str]:
     things = {**_knowledge(kim), **_ended(kim, mona), **_operations()}
     factories.make_key(kim)
     things["prompt"] = factories.make_prompt(owner=kim).id
+    things |= _shared(kim, mona)
     return {name: str(value) for name, value in things.items()}
+
+
+def _shared(kim: User, mona: User) -> dict[str, object]:
+    """A conversation of mona's that kim may read without one of its sources, one of kim's own, and an export."""
+    group = factories.make_group("Readers", members=[kim, mona])
+    secret = factories.make_source(owner=mona, name="Pay", groups=[factories.make_group("Pay", members=[mona])])
+    open_one = factories.make_source(owner=mona, name="Leave", groups=[group])
+    theirs = factories.make_conversation(owner=mona, title="What one is paid while away")
+    answer = factories.make_answer(conversation=theirs, text="You have 28 days. [1]\n\nThe band is 56 to 72. [2]")
+    for number, (source, words) in enumerate(((open_one, "You have 28 days."), (secret, "The band is 56 to 72.")), 1):
+        document = factories.make_document(source=source, title=source.name, paragraphs=[words])
+        factories.make_citation(message=answer, passage=document.versions.get().passages.get(), number=number)
+    share = factories.make_share(conversation=theirs, people=[kim], groups=[group], note="For the meeting on Monday.")
+    own = factories.make_conversation(owner=kim, title="Leave")
+    factories.make_answer(conversation=own)
+    factories.make_share(conversation=own, people=[mona])
+    factories.make_share(conversation=own, groups=[group], revoked_at=timezone.now())
+    factories.make_conversation(owner=kim, deleted_at=timezone.now())
+    factories.make_export(owner=kim, size_bytes=12345)
+    return {"shared": own.id, "token": token_of(share)}
 
 
 def put_away(things: dict[str, str]) -> None:

@@ -1,0 +1,157 @@
+"""What of a shared conversation its reader may see, decided when they read it.
+
+A passage is open to a reader as it is everywhere else: by their rights of this moment. Of one that is not there is no
+card, no quote and no place; where an assistant quoted it, its words are left out of the text. That is not all of it: a
+model, or the person who asked, may have copied a sentence, so every stretch that says ``RUN`` words in the order of
+such a passage is left out too, wherever it stands. What somebody says in their own words is theirs to share.
+
+Passages that are nobody else's, such as those of a file that was attached, are open to no reader by the same rule.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Q
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from chat.composing.snapshots import passages_in
+from knowledge.models import Passage
+
+RUN = 8
+LEAST_RUN = 3  # of a passage that has fewer words than RUN
+NEIGHBOURS = 4  # a stretch that a model was shown may be several passages
+
+# Scripts without blanks between words count by the letter. The number of a citation is no word.
+_LETTERS = r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]"
+_WORD = re.compile(rf"\[\d{{1,2}}\]|{_LETTERS}|[^\W_]+")
+Runs = dict[int, set[tuple[str, ...]]]
+
+
+@dataclass(frozen=True)
+class SeenTurn:
+    """A question or an answer as one reader sees it. ``cited`` are the citations that are open to them, ``closed`` the
+    numbers of the others."""
+
+    role: str
+    text: str
+    at: str
+    state: str
+    mode: str
+    model: str
+    cited: list[dict[str, Any]]
+    closed: list[int]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A snapshot as one reader sees it; ``is_whole``: nothing in it is closed to them."""
+
+    title: str
+    assistant: str
+    taken_at: str
+    turns: list[SeenTurn]
+    is_whole: bool
+
+
+def as_seen_by(reader: User, snapshot: Mapping[str, Any]) -> Seen:
+    """Three statements at most."""
+    turns = snapshot["turns"]
+    named = passages_in(turns)
+    open_ids = {str(pk) for pk in Passage.objects.visible_to(reader).filter(pk__in=named).values_list("pk", flat=True)}
+    closed = named - open_ids
+    runs = _runs_of(_closed_words(turns, closed)) if closed else {}
+    return Seen(
+        title=without(snapshot["title"], runs),
+        assistant=snapshot["assistant"],
+        taken_at=snapshot["taken_at"],
+        turns=[_seen(turn, closed, runs) for turn in turns],
+        is_whole=not closed,
+    )
+
+
+def _seen(turn: Mapping[str, Any], closed: Collection[str], runs: Runs) -> SeenTurn:
+    cited = turn.get("cited", [])
+    return SeenTurn(
+        role=turn["role"],
+        text=without(_without_quotes(turn, closed), runs),
+        at=turn["at"],
+        state=turn.get("state", "done"),
+        mode=turn.get("mode", ""),
+        model=turn.get("model", ""),
+        cited=[one for one in cited if one["passage_id"] not in closed],
+        closed=[one["number"] for one in cited if one["passage_id"] in closed],
+    )
+
+
+def _without_quotes(turn: Mapping[str, Any], closed: Collection[str]) -> str:
+    """The text, with words in the place of the quotes of closed passages."""
+    text: str = turn["text"]
+    pieces, at = [], 0
+    for begin, end, number, passages in turn.get("quoted", []):
+        pieces.append(text[at:begin])
+        is_closed = any(one in closed for one in passages)
+        pieces.append(_in_place_of(number) if is_closed else text[begin:end])
+        at = end
+    return "".join([*pieces, text[at:]])
+
+
+def _in_place_of(number: int) -> str:
+    said = _("(A passage is quoted here from a source that you do not have access to.)")
+    return f"\n\n{said} [{number}]" if number else said
+
+
+def _closed_words(turns: Iterable[Mapping[str, Any]], closed: Collection[str]) -> Iterator[str]:
+    """All that is known of what closed passages say: what was quoted of them, and they and their neighbours."""
+    for turn in turns:
+        yield from (words for passage_id, words in turn.get("words", []) if passage_id in closed)
+    around: dict[UUID, set[int]] = defaultdict(set)
+    places = Passage.objects.filter(pk__in=closed).values_list("version_id", "ordinal")
+    for version_id, ordinal in places:
+        around[version_id].update(range(max(0, ordinal - NEIGHBOURS), ordinal + NEIGHBOURS + 1))
+    if around:
+        near = Q()
+        for version_id, ordinals in around.items():
+            near |= Q(version_id=version_id, ordinal__in=ordinals)
+        yield from Passage.objects.filter(near).values_list("text", flat=True)
+
+
+def _runs_of(texts: Iterable[str]) -> Runs:
+    """Every run of RUN words in ``texts``, by its length; a shorter text is one run as a whole."""
+    runs: Runs = defaultdict(set)
+    for text in texts:
+        words = [match[0].casefold() for match in _words_of(text)]
+        length = min(RUN, len(words))
+        if length >= LEAST_RUN:
+            runs[length].update(tuple(words[at : at + length]) for at in range(len(words) - length + 1))
+    return runs
+
+
+def _words_of(text: str) -> list[re.Match[str]]:
+    return [match for match in _WORD.finditer(text) if not match[0].startswith("[")]
+
+
+def without(text: str, runs: Runs) -> str:
+    """``text`` with words in the place of every stretch that is one of ``runs``."""
+    found = _words_of(text)
+    words = [match[0].casefold() for match in found]
+    hit = [False] * len(words)
+    for length, known in runs.items():
+        for at in range(len(words) - length + 1):
+            if tuple(words[at : at + length]) in known:
+                hit[at : at + length] = [True] * length
+    if not any(hit):
+        return text
+    pieces, at = [], 0
+    for index, is_hit in enumerate(hit):
+        if is_hit and not (index and hit[index - 1]):
+            pieces += [text[at : found[index].start()], _("(words of a source that you do not have access to)")]
+        if is_hit:
+            at = found[index].end()
+    return "".join([*pieces, text[at:]])

@@ -1,0 +1,171 @@
+"""All of a person's own in one zip: conversations as JSON and Markdown, and what else they wrote or set here.
+
+It is written to its end beside its place and renamed, one conversation at a time, so that it costs no more memory for
+many. What they deleted is not in it, nor is anything of others: of a share that they made only that they made it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path, PurePath
+from typing import Any
+
+from django.utils import timezone
+
+from accounts.models import User
+from chat.attached import Attachment
+from chat.composing.snapshots import transcript_of
+from chat.exporting import data, markdown, wording
+from chat.models import Conversation, Feedback, Instructions, SavedPrompt, Share
+from knowledge.files import path_of
+
+Progress = Callable[[int, int], None]
+README = """Everything that {person} has in Parley, as of {now} UTC.
+
+{notice}
+
+account.json          name, address, roles and groups
+conversations/        each as JSON, with all of its branches, and as Markdown, with the branch that is shown
+prompts.json          saved prompts
+instructions.json     what models are told about you
+feedback.json         what you thought of answers
+files.json, files/    what you attached to conversations
+shares.json           what you shared, with whom and until when
+
+Conversations that you deleted are not here. The format of the JSON files of conversations is described in Parley's
+documentation (docs/exports.md); those of other files say what they are.
+"""
+
+
+def write_everything(user: User, path: Path, progress: Progress = lambda written, total: None) -> int:
+    """Write the zip to ``path``, which only its owner may read; how many conversations are in it.
+
+    ``progress`` is told after each conversation how many are written, and of how many.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
+    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=".new-")  # mode 600
+    try:
+        with os.fdopen(handle, "wb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+            count = _fill(archive, user, progress)
+        Path(draft).replace(path)
+    except BaseException:
+        Path(draft).unlink(missing_ok=True)
+        raise
+    return count
+
+
+def _fill(archive: zipfile.ZipFile, user: User, progress: Progress) -> int:
+    now = f"{timezone.now():%Y-%m-%d %H:%M}"
+    archive.writestr("README.txt", README.format(person=wording.in_a_line(str(user)), now=now, notice=wording.notice()))
+    for name, content in _others(user):
+        archive.writestr(f"{name}.json", _as_json(content))
+    _add_files(archive, user)
+    mine = Conversation.objects.filter(owner=user, deleted_at=None).order_by("created_at", "id")
+    ids = list(mine.values_list("pk", flat=True))
+    progress(0, len(ids))
+    for number, conversation_id in enumerate(ids, 1):
+        conversation = mine.select_related("assistant__model").filter(pk=conversation_id).first()
+        if conversation is not None:  # deleted a moment ago
+            _add(archive, conversation)
+        progress(number, len(ids))
+    return len(ids)
+
+
+def _add(archive: zipfile.ZipFile, conversation: Conversation) -> None:
+    transcript = transcript_of(conversation, whole_tree=True)
+    name = f"conversations/{conversation.created_at:%Y-%m-%d}-" + wording.file_name(transcript, "")
+    archive.writestr(f"{name}json", data.written(transcript))
+    archive.writestr(f"{name}md", markdown.written(transcript))
+
+
+def _add_files(archive: zipfile.ZipFile, user: User) -> None:
+    """A list of what is attached to conversations, and each as it came; a picture as it was kept."""
+    listed = []
+    for one in Attachment.objects.visible_to(user).without_text().order_by("created_at", "id"):
+        path = path_of(one.file or one.picture) if one.places() else None
+        place = f"files/{one.pk}{PurePath(one.name if one.file else one.picture).suffix.lower()}"
+        is_here = path is not None and path.is_file()
+        if path and is_here:
+            archive.write(path, place)
+        listed.append(
+            {
+                "id": str(one.pk),
+                "conversation_id": str(one.conversation_id) if one.conversation_id else None,
+                "name": one.name,
+                "size_bytes": one.size_bytes,
+                "created_at": one.created_at.isoformat(),
+                "file": place if is_here else None,
+            }
+        )
+    archive.writestr("files.json", _as_json(listed))
+
+
+def _others(user: User) -> Iterator[tuple[str, Any]]:
+    yield (
+        "account",
+        {
+            "name": user.name,
+            "email": user.email,
+            "roles": sorted(user.roles),
+            "groups": [group.name for group in user.groups_joined.all()],
+            "created_at": user.created_at.isoformat(),
+        },
+    )
+    prompts = SavedPrompt.objects.filter(owner=user, deleted_at=None).select_related("group").order_by("created_at")
+    yield (
+        "prompts",
+        [
+            {
+                "name": one.name,
+                "text": one.text,
+                "shared_with": one.group.name if one.group else None,
+                "created_at": one.created_at.isoformat(),
+                "changed_at": one.changed_at.isoformat(),
+            }
+            for one in prompts
+        ],
+    )
+    told = Instructions.objects.filter(user=user).first()
+    yield "instructions", {"about": told.about, "manner": told.manner, "is_on": told.is_on} if told else None
+    given = Feedback.objects.filter(user=user, message__conversation__deleted_at=None).order_by("given_at")
+    yield (
+        "feedback",
+        [
+            {
+                "message_id": str(one.message_id),
+                "value": one.value,
+                "reason": one.reason,
+                "text": one.text,
+                "given_at": one.given_at.isoformat(),
+            }
+            for one in given
+        ],
+    )
+    yield "shares", [_share(one) for one in _shares(user)]
+
+
+def _shares(user: User) -> Any:
+    rows = Share.objects.filter(owner=user, conversation__deleted_at=None).order_by("created_at")
+    return rows.defer("snapshot").prefetch_related("people", "groups")
+
+
+def _share(share: Share) -> dict[str, Any]:
+    return {
+        "id": str(share.pk),
+        "conversation_id": str(share.conversation_id),
+        "people": [one.email for one in share.people.all()],
+        "groups": [one.name for one in share.groups.all()],
+        "note": share.note,
+        "created_at": share.created_at.isoformat(),
+        "expires_at": share.expires_at.isoformat(),
+        "revoked_at": share.revoked_at.isoformat() if share.revoked_at else None,
+        "opened_count": share.opened_count,
+    }
+
+
+def _as_json(content: Any) -> str:
+    return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
