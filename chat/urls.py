@@ -1,6 +1,6 @@
 from django.urls import path
 
-from chat.pages import assistants, instructions, keeping, prompts, searching, sidebar, views
+from chat.pages import assistants, feedback, instructions, judging, keeping, prompts, searching, sidebar, views
 
 app_name = "chat"
 
@@ -27,7 +27,13 @@ urlpatterns = [
     path("m/<uuid:message_id>/edit", views.edit, name="edit"),
     path("m/<uuid:message_id>/choose", views.choose, name="choose"),
     path("m/<uuid:message_id>/continue", views.go_on, name="continue"),
-    path("m/<uuid:message_id>/feedback", views.feedback, name="feedback"),
+    path("m/<uuid:message_id>/feedback", judging.rate, name="feedback"),
+    path("m/<uuid:message_id>/read", judging.read_replies, name="read_replies"),
+    path("m/<uuid:message_id>/appeal", judging.appeal, name="appeal"),
+    path("m/<uuid:message_id>/standing", judging.standing, name="standing"),
+    path("review/feedback/", feedback.listed, name="feedback_list"),
+    path("knowledge/feedback/", feedback.kept, name="kept_feedback"),
+    path("feedback/<uuid:feedback_id>/reply", feedback.reply, name="reply"),
     path("search/", searching.search, name="search"),
     path("search/suggest", searching.suggest, name="suggest"),
     path("c/<uuid:conversation_id>/model", assistants.choose_model, name="choose_model"),

@@ -151,6 +151,11 @@ def quote_spans(
     }
 
 
+def known_sentences(found: Sequence[Found], generation: IndexGeneration) -> list[Vectors]:
+    """For each passage of what was found the vectors of its sentences, in order. Their search has made them already."""
+    return [vectors for _, vectors in _known(generation, _places(found))]
+
+
 def _places(found: Sequence[Found]) -> list[Place]:
     return [
         Place(
