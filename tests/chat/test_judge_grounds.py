@@ -21,17 +21,17 @@ from tests.knowledge.conftest import publish
 
 __all__ = ["publish"]
 
-LEAVE = """# Annual leave
-
-A full-time employee has 27 days of annual leave in a calendar year. Days that are left at the end of the year are carried
-over until the end of March.
-"""
+PASSAGE = (
+    "A full-time employee has 27 days of annual leave in a calendar year. "
+    "Days that are left at the end of the year are carried over until the end of March."
+)
+LEAVE = f"# Annual leave\n\n{PASSAGE}\n"
 GOOD = "A full-time employee has 27 days of annual leave in a calendar year [1]."
 BAD = "The canteen serves lunch in the basement every weekday."
 QUESTION = "How many days of annual leave do I have?"
 
 
-def found(text=LEAVE.partition("\n\n")[2].replace("\n", " ").strip()):
+def found(text=PASSAGE):
     return Found(
         passage_id=uuid4(),
         document_id=uuid4(),
