@@ -40,6 +40,7 @@ _POLITE = re.compile(
 _POLITE_WORDS = 7
 _META = re.compile(
     r"^\W*(?:(?:i|we) (?:hope|am happy|am glad|would be happy|can help|am an? (?:ai|assistant)|understand)\b"
+    r"|the (?:\w+ )?passages? (?:is|are|was|were|does|do|above|below|given|provided|that)\b"
     r"|(?:please )?(?:let me know|feel free|ask me|tell me)\b|if you (?:have|need) (?:any|more|further)\b)",
     re.IGNORECASE,
 )

@@ -63,6 +63,7 @@ def said(text):
         "Let me know if you need anything else.",
         "The passages do not answer this question.",
         "I'm not sure about that.",
+        "The passage is not applicable to the question.",
         "There is no information about this in what I was given.",
         "Here are the rules:",
         "# How leave is counted",
