@@ -104,7 +104,7 @@ if (messages) {
   for (const name of ["pointerover", "focusin"]) messages.addEventListener(name, onto);
   for (const name of ["pointerout", "focusout"]) messages.addEventListener(name, off);
   for (const name of ["pointerover", "pointerout"]) messages.addEventListener(name, pair);
-  document.addEventListener("click", hide, true);
+  document.addEventListener("click", (event) => event.target.closest?.(".unsupported") || hide(), true);
   addEventListener("scroll", follow, { passive: true, capture: true });
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && peek?.matches(":popover-open")) {
