@@ -44,6 +44,7 @@ class Parley:
             message = await receive()
             if message["type"] == "lifespan.startup":
                 keep_collections_short()
+                runner.read_ahead()
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
                 await watcher.detach()

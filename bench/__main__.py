@@ -22,6 +22,7 @@ BENCHMARKS = {
     "pool": "two real vLLM servers: prefix-cache hits, one killed under load, stopping",
     "routing": "which of 100 simulated model servers gets a conversation: affinity, least outstanding, round robin, …",
     "retrieval": "questions of every set there is: words alone, vectors alone, both",
+    "unsupported": "sentences said to have no source, with the right passage at hand and without it",
     "search-acl": "100,000 passages, of which a reader may see 0.1 % to 100 %: against comparing all, and no rights",
     "ingest": "bringing documents in, against the embedder's own ceiling",
     "audit": "events into the audit log, against a plain table",

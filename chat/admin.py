@@ -30,7 +30,7 @@ class AssistantForm(ModelForm):  # type: ignore[type-arg]
         model = Assistant
         fields = (
             *("name", "slug", "description", "suggestions", "mode", "model", "offers_models", "max_tokens"),
-            *("searches", "sources", "policy", "is_for_everyone", "groups", "is_active", "is_default"),
+            *("searches", "sources", "policy", "is_for_everyone", "groups", "owner", "is_active", "is_default"),
         )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
@@ -18,12 +19,16 @@ from chat.models import Assistant, Conversation, Message
 from chat.streaming import telling
 from chat.streaming.events import read_number
 from chat.streaming.following import follow
+from chat.verbs.appealing import appeal_answer, may_appeal
 from chat.verbs.asking import ask, edit_question, regenerate, start_conversation
 from chat.verbs.choosing import choose_version
 from chat.verbs.continuing import continue_answer
 from chat.verbs.leaving import reading
-from chat.verbs.rating import rate_answer
+from chat.verbs.rating import rate_answer, withdraw_rating
+from chat.verbs.replying import reply_to
 from chat.verbs.stopping import stop_answer
+from chat.writing.finishing import CONTENT_KIND
+from moderation.standing import standings_of
 
 router = Router(tags=["Chat"])
 
@@ -131,6 +136,26 @@ def rate_message(request: HttpRequest, message_id: UUID, body: schemas.FeedbackI
     return {"ok": True}
 
 
+@router.delete("/messages/{uuid:message_id}/feedback", response=schemas.Done)
+def withdraw_feedback(request: HttpRequest, message_id: UUID) -> dict[str, bool]:
+    """Take back what you thought of an answer, with what was replied to it."""
+    withdraw_rating(caller(request), answer=_answer(request, message_id))
+    return {"ok": True}
+
+
+@router.post("/messages/{uuid:message_id}/appeal", response={202: schemas.Done})
+def appeal_message(request: HttpRequest, message_id: UUID, body: schemas.AppealIn) -> Any:
+    """Ask, once, that another person looks at an answer which was withheld or edited. What they decide is final."""
+    appeal_answer(caller(request), answer=_answer(request, message_id), text=body.text)
+    return Status(202, {"ok": True})
+
+
+@router.post("/feedback/{uuid:feedback_id}/reply", response={201: schemas.MadeReply})
+def reply_to_feedback(request: HttpRequest, feedback_id: UUID, body: schemas.ReplyIn) -> Any:
+    """Reply to a reader: for moderators, and for whoever keeps a source that the answer cited."""
+    return Status(201, {"id": reply_to(caller(request), feedback_id=feedback_id, text=body.text).id})
+
+
 def message_data(message: Message) -> dict[str, Any]:
     """A message as programs get it. Citations of a held answer wait with it."""
     done = telling.done_data(message)
@@ -146,9 +171,36 @@ def message_data(message: Message) -> dict[str, Any]:
         "reason": message.error,
         "evidence": telling.shown_evidence(message.log, message.evidence),
         "citations": [] if is_held else telling.facts(message, "citations")["citations"],
+        "claims": done["claims"],
+        "unsupported": done["unsupported"],
+        "review": _review_data(message) if is_held else None,
+        "may_appeal": may_appeal(message),
+        "feedback": _feedback_data(message),
         "usage": done["usage"],
         "timings": done["timings"],
     }
+
+
+def _review_data(message: Message) -> dict[str, Any] | None:
+    standing = standings_of(CONTENT_KIND, [message.id]).get(message.id)
+    return asdict(standing) if standing else None
+
+
+def _feedback_data(message: Message) -> dict[str, Any] | None:
+    given = message.feedback.prefetch_related("replies__author").first()
+    if given is None:
+        return None
+    replies = [
+        {
+            "id": one.id,
+            "text": one.text,
+            "by": "a moderator" if one.is_by_moderator else str(one.author),
+            "said_at": one.said_at,
+            "is_read": one.read_at is not None,
+        }
+        for one in given.replies.all()
+    ]
+    return {"value": given.value, "reason": given.reason, "text": given.text, "replies": replies}
 
 
 async def _sse(answer: Message, after: int) -> AsyncIterator[bytes]:

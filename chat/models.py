@@ -71,6 +71,14 @@ class Assistant(models.Model):
     sources = models.ManyToManyField(Source, blank=True, help_text="Empty: everything its reader may read.")
     policy = models.ForeignKey(Policy, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     is_for_everyone = models.BooleanField(default=False)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="Who answers for it: named where nothing supports an answer and no source comes near.",
+    )
     groups = models.ManyToManyField(Group, blank=True, related_name="assistants")
     is_active = models.BooleanField(default=True)
     is_default = models.BooleanField(default=False)
@@ -360,6 +368,9 @@ class Message(models.Model):
     error_code = models.CharField(max_length=40, blank=True)
     error = models.CharField(max_length=300, blank=True, help_text="Why it ended so, in words for its reader.")
     evidence = models.JSONField(default=list, help_text="Passages shown with it, best first.")
+    grounds = models.JSONField(
+        null=True, help_text="What of it no passage supports; see chat.composing.grounds. Nothing: it was not judged."
+    )
     seq = models.PositiveIntegerField(default=0, help_text="Sequence number of its last event.")
     log = models.JSONField(default=list, help_text="[seq, type, value] of its events; see chat.streaming.events.")
     lease_owner = models.CharField(max_length=64, blank=True, editable=False)
@@ -467,14 +478,49 @@ class Citation(models.Model):
         return f"[{self.number}] {self.quote[:60]}"
 
 
+class FeedbackQuerySet(models.QuerySet["Feedback"]):
+    def visible_to(self, user: User) -> FeedbackQuerySet:
+        """Of others, what this person may answer: a moderator all of it, a keeper what answers said from their sources.
+
+        Not of an answer that its reader has not been shown.
+        """
+        if user.is_active and user.has_role(Role.MODERATOR):
+            return self.exclude(user=user).exclude(message__state=Message.State.HELD)
+        return self.about_kept_by(user)
+
+    def about_kept_by(self, user: User) -> FeedbackQuerySet:
+        """Of others, on answers that cited a source which this person keeps."""
+        if not user.is_active:
+            return self.none()
+        shown = self.exclude(user=user).exclude(message__state=Message.State.HELD)
+        return shown.filter(Exists(_kept_citations(user)))
+
+    def unanswered(self) -> FeedbackQuerySet:
+        return self.filter(~Exists(Reply.objects.filter(feedback=OuterRef("pk"))))
+
+
+def _kept_citations(user: User) -> models.QuerySet[Citation]:
+    """Citations, by the message of an outer query, of the sources that this person keeps."""
+    kept = Source.objects.editable_by(user).order_by().values("pk")
+    return Citation.objects.filter(message=OuterRef("message"), passage__version__document__source__in=kept)
+
+
 class Feedback(models.Model):
-    """What a reader thought of an answer; the last word counts. ``reason`` may be another than those of the pages."""
+    """What a reader thought of an answer; the last word counts. ``reason`` may be another than those of the pages.
+
+    Who gives a reason, or says something, shows their question and the answer with it; a thumb alone shows neither.
+    """
 
     class Reason(models.TextChoices):
         WRONG = "wrong", "It is wrong"
         MISSING = "missing", "Something is missing"
         OUTDATED = "outdated", "It is out of date"
         UNCLEAR = "unclear", "It is hard to understand"
+
+    class Praise(models.TextChoices):
+        RIGHT = "right", "It is right"
+        CLEAR = "clear", "It is easy to understand"
+        COMPLETE = "complete", "It has all I needed"
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="feedback")
@@ -484,11 +530,49 @@ class Feedback(models.Model):
     text = models.TextField(blank=True)
     given_at = models.DateTimeField(auto_now=True)
 
+    objects = FeedbackQuerySet.as_manager()
+
     class Meta:
         constraints = [models.UniqueConstraint(fields=["message", "user"], name="one_feedback_per_reader")]
+        indexes = [models.Index(fields=["-given_at", "-id"], name="feedback_by_time")]
 
     def __str__(self) -> str:
         return f"{self.value:+d} on {self.message_id}"
+
+    @property
+    def has_words(self) -> bool:
+        """Whether its reader said more than yes or no, where it is told who then sees the question."""
+        return bool(self.reason or self.text)
+
+
+class Reply(models.Model):
+    """What a moderator, or a keeper of the cited documents, says to a reader who rated an answer.
+
+    It has the conversation at hand, so that the list of conversations can mark those with something unread.
+    """
+
+    LONGEST = 2000
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    feedback = models.ForeignKey(Feedback, on_delete=models.CASCADE, related_name="replies")
+    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, db_index=False, related_name="+")
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    text = models.TextField()
+    said_at = models.DateTimeField(default=timezone.now, editable=False)
+    read_at = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        ordering = ["said_at", "id"]
+        verbose_name_plural = "replies"
+        indexes = [models.Index(fields=["conversation"], condition=Q(read_at=None), name="replies_unread")]
+
+    def __str__(self) -> str:
+        return self.text[:60]
+
+    @property
+    def is_by_moderator(self) -> bool:
+        """Moderators stay without a name to readers; who keeps documents answers for them by name."""
+        return self.author.has_role(Role.MODERATOR)
 
 
 class ShareQuerySet(models.QuerySet["Share"]):

@@ -13,7 +13,7 @@ from channels.layers import get_channel_layer
 from django.dispatch import receiver
 
 from accounts.signals import access_ended
-from chat.signals import conversation_changed, conversation_named, stop_asked
+from chat.signals import conversation_changed, conversation_named, grounds_changed, reply_came, stop_asked
 from chat.streaming.groups import lines_of, watchers_of
 from chat.writing.finishing import CONTENT_KIND
 from chat.writing.hearing import WRITERS
@@ -45,6 +45,18 @@ def tell_watchers(conversation_id: UUID, message_id: UUID, **_: Any) -> None:
 def tell_title(conversation_id: UUID, **_: Any) -> None:
     """Whoever misses it reads the title with the next page."""
     _tell(watchers_of(conversation_id), {"type": "conversation.named"})
+
+
+@receiver(grounds_changed)
+def tell_grounds(conversation_id: UUID, message_id: UUID, **_: Any) -> None:
+    _tell(watchers_of(conversation_id), {"type": "answer.grounds", "message_id": str(message_id)})
+
+
+@receiver(reply_came)
+def tell_reply(user_id: UUID, conversation_id: UUID, message_id: UUID, **_: Any) -> None:
+    """To every line that this person has open, whichever conversation it is of."""
+    news = {"type": "reply.came", "message_id": str(message_id), "conversation_id": str(conversation_id)}
+    _tell(lines_of(user_id), news)
 
 
 def _tell(group: str, news: dict[str, str], after: float = 0.0) -> None:

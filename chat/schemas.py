@@ -73,6 +73,33 @@ class MessageAccepted(Schema):
     id: UUID = Field(description="The answer's id.")
 
 
+class Span(Schema):
+    start: int = Field(description="In characters of the text.")
+    end: int
+
+
+class ReviewOut(Schema):
+    place: int = Field(description="Among the cases that nobody works on, in the queue's own order; from 1.")
+    is_claimed: bool = Field(description="Somebody is reading it.")
+    is_appeal: bool
+    usual_seconds: float | None = Field(description="The median of the latest decisions; null when there are too few.")
+
+
+class ReplyOut(Schema):
+    id: UUID
+    text: str
+    by: str
+    said_at: datetime
+    is_read: bool
+
+
+class FeedbackOut(Schema):
+    value: Literal[1, -1]
+    reason: str
+    text: str
+    replies: list[ReplyOut]
+
+
 class MessageOut(Schema):
     id: UUID
     conversation_id: UUID
@@ -84,6 +111,11 @@ class MessageOut(Schema):
     reason: str = Field(description="Why it ended so, in words for its reader; empty when it is done.")
     evidence: list[dict[str, Any]]
     citations: list[dict[str, Any]]
+    claims: int | None = Field(description="Sentences that claim something; null where that was not looked at.")
+    unsupported: list[Span] = Field(description="Those that no passage supports, as spans of the text.")
+    review: ReviewOut | None = Field(description="How it stands while it is held.")
+    may_appeal: bool
+    feedback: FeedbackOut | None = Field(description="What you thought of it, and what was replied.")
     usage: dict[str, Any]
     timings: dict[str, Any]
 
@@ -92,6 +124,18 @@ class FeedbackIn(Schema):
     value: Literal[1, -1]
     reason: str = Field("", max_length=60)
     text: str = Field("", max_length=2000)
+
+
+class AppealIn(Schema):
+    text: str = Field(max_length=2000, description="Why somebody else should look at it.")
+
+
+class ReplyIn(Schema):
+    text: str = Field(max_length=2000)
+
+
+class MadeReply(Schema):
+    id: UUID
 
 
 class Done(Schema):

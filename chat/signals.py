@@ -8,3 +8,7 @@ conversation_changed = Signal()
 stop_asked = Signal()
 # conversation_id: it has another title, which who watches should see.
 conversation_named = Signal()
+# conversation_id, message_id: what supports an answer was looked at once more; who watches should see it.
+grounds_changed = Signal()
+# user_id, conversation_id, message_id: somebody replied to what this reader thought of an answer.
+reply_came = Signal()

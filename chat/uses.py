@@ -19,7 +19,7 @@ from chat.models import Citation, Feedback, Message
 from knowledge.keeping.uses import Cited, Judgement, Rated
 from moderation.masking import mask
 
-REASONS: dict[str, str] = {reason.value: str(reason.label) for reason in Feedback.Reason}
+REASONS: dict[str, str] = {value: str(label) for value, label in (*Feedback.Reason.choices, *Feedback.Praise.choices)}
 DOCUMENT = "passage__version__document"
 LEAST_DOWN = 2
 

@@ -74,7 +74,7 @@ def case_data(case: Case) -> dict[str, Any]:
     """A case as programs get it. Who asked is left out, as on the page."""
     fields = (
         "id state content_kind content_id revision rule reason question answer shown context lease_until fence "
-        "opened_at due_at final_at"
+        "opened_at due_at final_at round appeal"
     )
     decisions = sorted(case.decisions.all(), key=lambda decision: decision.fence)
     return {name: getattr(case, name) for name in fields.split()} | {

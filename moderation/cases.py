@@ -1,4 +1,5 @@
-"""The life of a case: open → claimed → final, or superseded when its content changed under it.
+"""The life of a case: open → claimed → final, or superseded when its content changed under it; and once more from open,
+when whom it is about appeals (``moderation.appeals``).
 
 A claim is a lease with a fence number that rises with every claim. Each step is one conditional UPDATE on what must
 still be true, so two reviewers can never both win, and one who was away too long cannot decide any more. Every step
@@ -82,7 +83,7 @@ def open_case(
         Case.objects.bulk_create([case], ignore_conflicts=True)
         opened = Case.objects.waiting().get(**content, revision=revision)
         if opened.pk == case.pk:
-            _note(opened, Kind.OPENED, None, payload={"rule": opened.rule, "policy_version": str(policy_version.pk)})
+            note(opened, Kind.OPENED, None, payload={"rule": opened.rule, "policy_version": str(policy_version.pk)})
         return opened
 
 
@@ -96,7 +97,7 @@ def supersede_cases(*, content_kind: str, content_id: UUID, below_revision: int)
         for case in cases:
             case.state, case.lease_until, case.final_at = Case.State.SUPERSEDED, None, timezone.now()
             case.save(update_fields=["state", "lease_until", "final_at"])
-            _note(case, Kind.SUPERSEDED, None)
+            note(case, Kind.SUPERSEDED, None)
     return len(cases)
 
 
@@ -114,7 +115,7 @@ def claim_case(actor: User, *, case_id: UUID) -> Case:
         )
         if claimed:
             case = _load(case_id)
-            _note(case, Kind.CLAIMED, actor)
+            note(case, Kind.CLAIMED, actor)
             return case
     if _prolong(actor, case_id):
         return _load(case_id)
@@ -142,7 +143,7 @@ def release_claim(actor: User, *, case_id: UUID, fence: int | None = None) -> Ca
         mine = Case.objects.held_by(actor).filter(pk=case_id, **still)
         if mine.update(state=Case.State.OPEN, reviewer=None, lease_until=None):
             case = _load(case_id)
-            _note(case, Kind.RELEASED, actor)
+            note(case, Kind.RELEASED, actor)
             return case
     raise _conflict(actor, case_id)
 
@@ -154,7 +155,7 @@ def release_expired_claims() -> int:
         with transaction.atomic():
             expired = Case.objects.with_expired_claim().filter(pk=case_id)
             if expired.update(state=Case.State.OPEN, reviewer=None, lease_until=None):
-                _note(_load(case_id), Kind.EXPIRED, None)
+                note(_load(case_id), Kind.EXPIRED, None)
                 count += 1
     return count
 
@@ -175,12 +176,11 @@ def decide_case(actor: User, *, case_id: UUID, action: str, reason: str, fence: 
     with transaction.atomic():
         if Case.objects.held_by(actor).filter(pk=case_id, fence=fence).update(**change):
             case = _load(case_id)
-            decision = Decision.objects.create(
-                case=case, reviewer=actor, action=action, reason=reason, text=text, fence=fence
-            )
+            said = {"action": action, "reason": reason, "text": text}
+            decision = Decision.objects.create(case=case, reviewer=actor, fence=fence, round=case.round, **said)
             case_decided.send(sender=Case, case=case, decision=decision)
             named = {"policy_version": str(case.policy_version_id), "reason": audit.digest(reason) if reason else ""}
-            _note(case, _KIND_OF[Action(action)], actor, note=reason, payload=named)
+            note(case, _KIND_OF[Action(action)], actor, words=reason, payload=named)
             return decision
     raise _conflict(actor, case_id)
 
@@ -222,9 +222,9 @@ def _load(case_id: UUID) -> Case:
     return Case.objects.select_related("reviewer", "policy_version__policy").get(pk=case_id)
 
 
-def _note(case: Case, kind: Kind, actor: User | None, *, note: str = "", payload: dict[str, Any] | None = None) -> None:
+def note(case: Case, kind: Kind, actor: User | None, *, words: str = "", payload: dict[str, Any] | None = None) -> None:
     """Write the step down twice: where people see it, and where nobody can change it."""
-    CaseEvent.objects.create(case=case, kind=kind, actor=actor, fence=case.fence, note=note)
+    CaseEvent.objects.create(case=case, kind=kind, actor=actor, fence=case.fence, note=words)
     details = {"fence": case.fence, "revision": case.revision} | (payload or {})
     audit.record(actor=actor or audit.SYSTEM, action=f"case.{kind}", obj=case, payload=details)
 
@@ -251,8 +251,10 @@ def _why_not(actor: User, case: Case) -> str:
     if case.state == Case.State.SUPERSEDED:
         return "The answer changed, so this case has gone."
     if case.state == Case.State.OPEN:
-        if case.decisions.filter(reviewer=actor).exists():
+        if case.decisions.filter(reviewer=actor, round=case.round).exists():
             return "You passed this case on, so somebody else decides it."
+        if case.decisions.filter(reviewer=actor).exists():
+            return "You decided this case the first time, so somebody else looks at the appeal."
         return "Your claim has ended. Claim the case again to decide it."
     if case.reviewer_id == actor.pk:
         return "Your claim ran out or was renewed elsewhere. Look at the case again before you decide."

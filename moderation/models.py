@@ -2,7 +2,8 @@
 
 A case never knows chat: it holds a reference (kind and id) to what it is about, the revision of that content, and a
 copied excerpt, so that it can be read and judged alone. Its states: open → claimed → final, or superseded when the
-content changed under it.
+content changed under it. Whom it is about may appeal once against what was decided: it is open again, in its second
+round, for somebody else.
 """
 
 from __future__ import annotations
@@ -77,8 +78,11 @@ class CaseQuerySet(models.QuerySet["Case"]):
         return self.filter(state=Case.State.CLAIMED, lease_until__lte=Now())
 
     def free_for(self, user: User) -> CaseQuerySet:
-        """Cases this person may claim: nobody works on them, and they did not pass them on themselves."""
-        mine = Decision.objects.filter(case=OuterRef("pk"), reviewer=user)
+        """Cases this person may claim: nobody works on them, they did not pass them on themselves, and it is no appeal
+        against their own decision.
+        """
+        passed_on_before = Q(action=Decision.Action.ESCALATE, round__lt=OuterRef("round"))
+        mine = Decision.objects.filter(case=OuterRef("pk"), reviewer=user).exclude(passed_on_before)
         free = Q(state=Case.State.OPEN) | Q(state=Case.State.CLAIMED, lease_until__lte=Now())
         return self.visible_to(user).filter(free, ~Exists(mine))
 
@@ -113,6 +117,9 @@ class Case(models.Model):
     opened_at = models.DateTimeField(default=timezone.now, editable=False)
     due_at = models.DateTimeField()
     final_at = models.DateTimeField(null=True)
+    round = models.PositiveSmallIntegerField(default=1, db_default=1, help_text="The second is that of an appeal.")
+    appeal = models.TextField(blank=True, db_default="", help_text="Why its reader asks for a second look.")
+    appealed_at = models.DateTimeField(null=True)
 
     objects = CaseQuerySet.as_manager()
 
@@ -138,6 +145,10 @@ class Case(models.Model):
     @property
     def is_waiting(self) -> bool:
         return self.state in (self.State.OPEN, self.State.CLAIMED)
+
+    @property
+    def is_appeal(self) -> bool:
+        return self.round > 1
 
     @property
     def is_overdue(self) -> bool:
@@ -174,10 +185,16 @@ class Decision(models.Model):
     reason = models.TextField(blank=True)
     text = models.TextField(blank=True, help_text="What goes out instead of the part kept back, for action edit.")
     fence = models.PositiveIntegerField()
+    round = models.PositiveSmallIntegerField(default=1, db_default=1)
     decided_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["case", "fence"], name="one_decision_per_claim")]
+        constraints = [
+            models.UniqueConstraint(fields=["case", "fence"], name="one_decision_per_claim"),
+            models.UniqueConstraint(
+                fields=["case", "round"], condition=~Q(action="escalate"), name="one_decision_per_round"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.action} by {self.reviewer}"
@@ -195,6 +212,7 @@ class CaseEvent(models.Model):
         EDITED = "edited", "Edited and approved"
         REJECTED = "rejected", "Rejected"
         ESCALATED = "escalated", "Passed on"
+        APPEALED = "appealed", "Appealed by whoever asked"
         SUPERSEDED = "superseded", "Superseded, because the answer changed"
 
     case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="events")

@@ -44,6 +44,8 @@ class CaseOut(Schema):
     opened_at: datetime
     due_at: datetime
     final_at: datetime | None
+    round: int = Field(description="2 after an appeal; who decided in the first cannot claim it then.")
+    appeal: str = Field(description="Why its reader asks for a second look; empty in the first round.")
     decisions: list[DecisionOut]
 
 

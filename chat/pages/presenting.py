@@ -13,11 +13,15 @@ from uuid import UUID
 from django.conf import settings
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from app.web.markdown import Growing
+from app.web.marking import render_marked
 from chat.attached import Attachment
 from chat.composing.branches import Versions
-from chat.models import Assistant, Feedback, Message
+from chat.models import Assistant, Feedback, Message, Reply
+from chat.pages.grounding import GroundsView
+from chat.pages.waiting import WaitView
 from chat.streaming import telling
 from chat.streaming.events import Event
 from knowledge.text.wording import plain
@@ -57,12 +61,38 @@ class AnswerView:
     timings: dict[str, Any] = field(default_factory=dict)
     rating: int | None = None
     rating_reason: str = ""
-    reasons: ClassVar[list[tuple[str, str]]] = Feedback.Reason.choices
+    rating_text: str = ""
+    replies: list[Reply] = field(default_factory=list)
+    grounds: GroundsView | None = None
+    unsupported: list[dict[str, int]] = field(default_factory=list)
+    standing: WaitView | None = None
+    holds: int = 0
+    complaints: ClassVar[list[tuple[str, str]]] = Feedback.Reason.choices
+    praises: ClassVar[list[tuple[str, str]]] = Feedback.Praise.choices
     growing: Growing = field(default_factory=Growing)
+    _closed_at: list[int] = field(default_factory=list)
+    _marked_open: str | None = None
 
     @property
     def html_open(self) -> str:
-        return self.growing.open_html()
+        return self.growing.open_html() if self._marked_open is None else self._marked_open
+
+    @property
+    def reasons(self) -> list[tuple[str, str]]:
+        return self.praises if self.rating == 1 else self.complaints
+
+    @property
+    def unread(self) -> bool:
+        return any(reply.read_at is None for reply in self.replies)
+
+    @property
+    def may_appeal(self) -> bool:
+        """Whether a person withheld or changed it, for the first time; see ``verbs.appealing``."""
+        return self.state in (Message.State.REJECTED, Message.State.EDITED) and self.holds == 1
+
+    @property
+    def is_decided_twice(self) -> bool:
+        return self.holds > 1 and self.state in (Message.State.REJECTED, Message.State.EDITED, Message.State.RELEASED)
 
     @property
     def passage_count(self) -> int:
@@ -114,6 +144,8 @@ class AnswerView:
         data = event.data
         if event.type == "status":
             self.state, self.detail = data["state"], data.get("detail", "")
+            self.error = self.error_code = ""
+            self.holds += data["state"] == Message.State.HELD
             self.place, self.wait_seconds = data.get("place", 0), data.get("seconds")
         elif event.type == "evidence":
             self._show(data["passages"])
@@ -126,6 +158,8 @@ class AnswerView:
             self.error_code, self.error = data["code"], data["message"]
         elif event.type == "done":
             self.state, self.usage, self.timings = data["state"], data["usage"], data["timings"]
+            self.error = self.error or data["reason"]
+            self.unsupported = data.get("unsupported", [])
             self.finished_at = self.finished_at or timezone.now()
         return ""
 
@@ -134,8 +168,29 @@ class AnswerView:
             self.state = "writing"
         self.text += text
         closed = self.growing.add(text)
+        if closed:
+            self._closed_at.append(len(self.text) - len(self.growing.tail))
         self.html_closed += closed
         return closed
+
+    def mark_unsupported(self) -> bool:
+        """Draw the sentences that no passage supports as such; whether there are any. Block by block as they were drawn
+        while it was written, so that nothing else changes.
+        """
+        if not self.unsupported:
+            return False
+        note, links = _("No passage supports this."), self.growing.links
+        spans = [(one["start"], one["end"]) for one in self.unsupported]
+        begins, ends = [0, *self._closed_at], [*self._closed_at, len(self.text)]
+        pieces = [
+            render_marked(self.text[begin:end], _within(spans, begin, end), note, links)
+            for begin, end in zip(begins, ends, strict=True)
+        ]
+        self.html_closed, self._marked_open = (
+            "".join(pieces[:-1]),
+            pieces[-1] if self.text[begins[-1] :].strip() else "",
+        )
+        return True
 
     def _show(self, passages: list[dict[str, Any]]) -> None:
         self.evidence = [
@@ -150,6 +205,11 @@ class AnswerView:
         cited = {citation["number"] for citation in self.citations}
         for passage in self.evidence:
             passage["is_cited"] = passage["number"] in cited
+
+
+def _within(spans: list[tuple[int, int]], begin: int, end: int) -> list[tuple[int, int]]:
+    """The spans that stand between two places, counted from the first."""
+    return [(start - begin, stop - begin) for start, stop in spans if begin <= start and stop <= end]
 
 
 @dataclass(frozen=True)
@@ -204,6 +264,13 @@ def view_of(message: Message, assistant: Assistant, versions: Versions | None = 
     for event in telling.retell(message):
         view.apply(event)
     view.finished_at = message.finished_at
-    for one in message.feedback.all():  # only its reader can rate an answer
-        view.rating, view.rating_reason = one.value, one.reason
+    view.mark_unsupported()
+    add_feedback(view, message)
     return view
+
+
+def add_feedback(view: AnswerView, message: Message) -> None:
+    """What its reader thought of it, and what was replied to them."""
+    for one in message.feedback.all():  # only its reader can rate an answer
+        view.rating, view.rating_reason, view.rating_text = one.value, one.reason, one.text
+        view.replies = list(one.replies.all())

@@ -15,8 +15,12 @@ from accounts.models import User
 from app.web.paging import Page, newest_first
 from chat.attached import Attachment
 from chat.composing.branches import steps_of, versions_of
-from chat.models import Conversation, ConversationQuerySet, Tag
+from chat.models import Conversation, ConversationQuerySet, Message, Reply, Tag
+from chat.pages.grounding import grounds_views
 from chat.pages.presenting import AnswerView, QuestionView, view_of
+from chat.pages.waiting import WaitView
+from chat.writing.finishing import CONTENT_KIND
+from moderation.standing import standings_of
 
 SIDEBAR_ROWS = 40
 TURN_ROWS = 60
@@ -47,7 +51,8 @@ class Shelf:
         return f"?tag={self.tag_id}" if self.tag_id else ""
 
     def rows_of(self, user: User) -> ConversationQuerySet:
-        mine = Conversation.objects.in_sidebar_of(user)
+        unread = Reply.objects.filter(conversation=OuterRef("pk"), read_at=None)
+        mine = Conversation.objects.in_sidebar_of(user).annotate(has_reply=Exists(unread))
         if self.is_archive:
             return mine.filter(archived_at__isnull=False)
         return mine.filter(archived_at=None, **({"tags": self.tag_id} if self.tag_id else {}))
@@ -111,10 +116,21 @@ def turns_of(conversation: Conversation, *, until: UUID | None = None, showing: 
     rows = list(
         conversation.messages.filter(pk__in=[one.id for one in steps])
         .select_related("parent")
-        .prefetch_related("citations__passage__version__document", "generations", "feedback")
+        .prefetch_related("citations__passage__version__document", "generations", "feedback__replies__author")
         .prefetch_related(Prefetch("files", Attachment.objects.without_text().order_by("created_at", "pk")))
     )
     versions, by_id = versions_of(rows), {row.id: row for row in rows}
     shown = [by_id[one.id] for one in reversed(steps) if one.id in by_id]
     items = [view_of(row, conversation.assistant, versions.get(row.id)) for row in shown]
+    _say_more(items, shown, conversation)
     return Turns(items, steps[-1].parent_id if steps else None)
+
+
+def _say_more(items: list[AnswerView | QuestionView], rows: list[Message], conversation: Conversation) -> None:
+    """What answers stand on, and how those that are held stand in the queue."""
+    grounds = grounds_views(rows, conversation.owner, conversation.assistant)
+    held = standings_of(CONTENT_KIND, [row.id for row in rows if row.state == Message.State.HELD])
+    for item in items:
+        if isinstance(item, AnswerView):
+            item.grounds = grounds.get(item.id)
+            item.standing = WaitView.of(held[item.id]) if item.id in held else None

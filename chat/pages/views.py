@@ -22,7 +22,7 @@ from chat.pages import prompts, queries
 from chat.pages.assistants import choices_of, model_in, models_of
 from chat.pages.files import attached_with
 from chat.pages.sidebar import own_conversation, sidebar
-from chat.verbs import asking, choosing, continuing, rating, stopping
+from chat.verbs import asking, choosing, continuing, stopping
 from chat.verbs.attaching import accepted_kinds
 from chat.verbs.choosing_models import choose_model
 
@@ -201,16 +201,6 @@ def choose(request: HttpRequest, message_id: UUID) -> HttpResponse:
 def go_on(request: HttpRequest, message_id: UUID) -> HttpResponse:
     answer = _answer(request, message_id)
     continuing.continue_answer(reader(request), answer=answer)
-    return _done(request, answer)
-
-
-@login_required
-@require_POST
-def feedback(request: HttpRequest, message_id: UUID) -> HttpResponse:
-    answer = _answer(request, message_id)
-    value = {"1": 1, "-1": -1}.get(request.POST.get("value", ""), 0)
-    words = {name: request.POST.get(name, "") for name in ("reason", "text")}
-    rating.rate_answer(reader(request), answer=answer, value=value, **words)
     return _done(request, answer)
 
 

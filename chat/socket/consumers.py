@@ -112,6 +112,17 @@ class ConversationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         if frame := await self.rendering.title(self.conversation.id):
             await self.send(frame)
 
+    async def answer_grounds(self, news: dict[str, Any]) -> None:
+        """What supports an answer was looked at once more."""
+        if frame := await self.rendering.grounds(UUID(news["message_id"])):
+            await self.send(frame)
+
+    async def reply_came(self, news: dict[str, Any]) -> None:
+        """Somebody replied to what this person thought of an answer, here or in another conversation."""
+        is_here = news["conversation_id"] == str(self.conversation.id)
+        for frame in await self.rendering.reply(UUID(news["message_id"]), is_here=is_here):
+            await self.send(frame)
+
     async def access_ended(self, news: dict[str, Any]) -> None:
         """This person was suspended, signed out or given another password, or the key of this line was revoked."""
         if news["key"] in ("", self.scope.get("key")):

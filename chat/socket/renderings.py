@@ -15,8 +15,9 @@ from django.template.loader import render_to_string
 from app.errors import ParleyError
 from app.web.threads import in_thread
 from chat.composing.branches import versions_of
-from chat.models import Conversation
-from chat.pages.presenting import AnswerView, QuestionView, empty_view, question_view
+from chat.models import Conversation, Message, Reply
+from chat.pages.grounding import grounds_views
+from chat.pages.presenting import AnswerView, QuestionView, add_feedback, empty_view, question_view, view_of
 from chat.streaming import telling
 from chat.streaming.events import MAX_FRAME_BYTES, Event
 
@@ -36,6 +37,14 @@ class Rendering(Protocol):
         """A frame that tells the title, or "" where titles are not told."""
         ...
 
+    async def grounds(self, message_id: UUID) -> str:
+        """A frame that tells what supports an answer, looked at once more, or ""."""
+        ...
+
+    async def reply(self, message_id: UUID, *, is_here: bool) -> list[str]:
+        """Frames that tell what was replied to its reader about an answer, ``is_here``: of this conversation."""
+        ...
+
     def refusal(self, error: ParleyError, frame: dict[str, Any]) -> str: ...
 
 
@@ -49,6 +58,16 @@ class JsonRendering:
 
     async def title(self, conversation_id: UUID) -> str:
         return ""
+
+    async def grounds(self, message_id: UUID) -> str:
+        return ""
+
+    async def reply(self, message_id: UUID, *, is_here: bool) -> list[str]:
+        if not is_here:
+            return []
+        last = await Reply.objects.filter(feedback__message=message_id).alast()
+        told = {"type": "reply", "message_id": message_id, "seq": 0, "text": last.text if last else ""}
+        return [orjson.dumps(told).decode()]
 
     def refusal(self, error: ParleyError, frame: dict[str, Any]) -> str:
         body = {
@@ -87,10 +106,14 @@ class HtmlRendering:
             return []
         state_before, open_before = view.state, view.html_open
         closed = "".join([view.apply(event) for event in batch])
+        is_judged = batch[-1].type == "done" and batch[-1].data.get("claims") is not None
+        if is_judged:
+            await in_thread(_look_at_grounds, view)
         if message_id not in self._shown:
             if view.seq <= after:
                 return []
             self._shown.add(message_id)
+            view.mark_unsupported()
             return self._whole(view, question)
         types: set[str] = {event.type for event in batch}
         parts = self._state(view, state_before, types)
@@ -101,13 +124,36 @@ class HtmlRendering:
             parts.append(self._grow(view, open_before))
         if types & {"evidence", "citations"}:
             parts.append(render_to_string("chat/_evidence.html", {"m": view, "oob": True}))
+        if types & {"status", "done"}:
+            parts.append(render_to_string("chat/_review.html", {"m": view, "oob": True}))
+        if is_judged:
+            parts.append(render_to_string("chat/_grounds.html", {"m": view, "oob": True}))
         if "done" in types:
             parts.append(render_to_string("chat/_actions.html", {"m": view, "oob": True}))
-        return ["".join(parts)] if parts else []
+        frames = ["".join(parts)] if parts else []
+        return [*frames, *self._marked(view)] if is_judged else frames
+
+    def _marked(self, view: AnswerView) -> list[str]:
+        """The text once more, with the marks that it gets at its end."""
+        if not view.mark_unsupported():
+            return []
+        first, *more = _split_blocks(view.html_closed)
+        begin = f'<div id="closed-{view.id}" hx-swap-oob="innerHTML" data-seq="{view.seq}">{first}</div>'
+        return [begin, *(self._append(view, piece) for piece in more), self._redraw(view)]
 
     async def title(self, conversation_id: UUID) -> str:
         conversation = await in_thread(Conversation.objects.get, pk=conversation_id)
         return render_to_string("chat/_title.html", {"conversation": conversation, "oob": True})
+
+    async def grounds(self, message_id: UUID) -> str:
+        if message_id not in self._views:
+            return ""
+        view = self._views[message_id]
+        await in_thread(_look_at_grounds, view)
+        return render_to_string("chat/_grounds.html", {"m": view, "oob": True})
+
+    async def reply(self, message_id: UUID, *, is_here: bool) -> list[str]:
+        return await in_thread(_reply_frames, message_id, is_here)
 
     def refusal(self, error: ParleyError, frame: dict[str, Any]) -> str:
         context = {"error": error, "client_id": frame.get("client_id", "")}
@@ -153,8 +199,24 @@ def _load_views(message_id: UUID) -> tuple[AnswerView, QuestionView | None]:
     versions = versions_of([message, question] if question else [message])
     view = empty_view(message, conversation.assistant, versions[message.id])
     view.is_last = conversation.chosen_id in (None, message.id)
+    add_feedback(view, message)
     files = list(question.files.without_text().order_by("created_at", "pk")) if question else []
     return view, question_view(question, versions[question.id], files) if question else None
+
+
+def _look_at_grounds(view: AnswerView) -> None:
+    message = Message.objects.select_related("conversation__owner", "conversation__assistant").get(pk=view.id)
+    conversation = message.conversation
+    view.grounds = grounds_views([message], conversation.owner, conversation.assistant).get(message.id)
+
+
+def _reply_frames(message_id: UUID, is_here: bool) -> list[str]:
+    """Where the conversation is open what was said, at the answer; everywhere that there is something to read."""
+    message = telling.load(message_id)
+    view = view_of(message, message.conversation.assistant)
+    context = {"m": view, "conversation": message.conversation, "oob": True, "is_here": is_here}
+    toast = render_to_string("chat/_reply_came.html", context)
+    return [render_to_string("chat/_replies.html", context), toast] if is_here else [toast]
 
 
 def _split_blocks(html: str) -> list[str]:

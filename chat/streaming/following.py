@@ -63,10 +63,14 @@ async def _catch_up(message_id: UUID, last: int) -> tuple[list[Event], str]:
     if tail and not any(event.type in FROM_ROW for event in tail):
         return tail, Message.State.RUNNING
     message = await in_thread(telling.load, message_id)
+    told = telling.retell(message, after=last)
     if tail:
-        return [_whole(message, event) for event in tail], message.state
-    return telling.retell(message, after=last), message.state
+        known = {event.seq: event for event in told}
+        return [_whole(message, event, known.get(event.seq)) for event in tail], message.state
+    return told, message.state
 
 
-def _whole(message: Message, event: Event) -> Event:
-    return replace(event, data=telling.facts(message, event.type)) if event.type in FROM_ROW else event
+def _whole(message: Message, event: Event, told: Event | None) -> Event:
+    if event.type not in FROM_ROW:
+        return event
+    return told or replace(event, data=telling.facts(message, event.type))

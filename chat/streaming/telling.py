@@ -10,6 +10,8 @@ from operator import attrgetter, itemgetter
 from typing import Any
 from uuid import UUID
 
+import orjson
+
 from app.inference.errors import NoWorkerError, PoolFullError, UpstreamError
 from chat.models import Citation, Generation, Message
 from chat.streaming.events import Event, LogEntry
@@ -32,6 +34,8 @@ def retell(message: Message, after: int = 0) -> list[Event]:
             data, begin = {"text": message.text[begin:value]}, value
         elif kind == "status":
             data = value
+        elif value is not None:
+            data = orjson.loads(value)
         if seq > after:
             events.append(Event(message.id, seq, kind, data or facts(message, kind)))
     return events
@@ -57,6 +61,8 @@ def facts(message: Message, kind: str) -> dict[str, Any]:
         return done_data(message)
     return {}
 
+
+WITHHELD = (Message.State.HELD, Message.State.REJECTED)
 
 # Codes of ends after which the same question may well be answered.
 RETRY = {"failed", "interrupted", "unavailable", NoWorkerError.code, PoolFullError.code}
@@ -84,7 +90,19 @@ def end_data(message: Message, generation: Generation | None) -> dict[str, Any]:
         "reason": message.error,
         "usage": generation.usage if generation else {},
         "timings": generation.timings if generation else {},
+        **grounds_data(message),
     }
+
+
+def grounds_data(message: Message) -> dict[str, Any]:
+    """Which spans of the text no passage supports, of how many claims; None where that was not judged.
+
+    Nothing is told of a text that its reader does not have.
+    """
+    grounds = message.grounds if message.state not in WITHHELD else None
+    spans = grounds["unsupported"] if grounds else []
+    unsupported = [{"start": start, "end": end} for start, end in spans]
+    return {"claims": grounds["claims"] if grounds else None, "unsupported": unsupported}
 
 
 def citation_data(citation: Citation) -> dict[str, Any]:
@@ -127,6 +145,14 @@ def load(message_id: UUID) -> Message:
 def shown_evidence(log: list[LogEntry], evidence: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """``evidence`` if its reader was told of it; nothing of an answer whose cards were kept back with it."""
     return evidence if any(kind == "evidence" for _, kind, _ in log) else []
+
+
+def frozen(message: Message) -> list[LogEntry]:
+    """The log of an answer that goes on after its end, as one who appeals makes it do: what it told from the row so
+    far stands in the log itself, since the row will say something else. Needs a message as ``load`` reads it.
+    """
+    told = {event.seq: event.data for event in retell(message) if event.type in ("citations", "error", "done")}
+    return [[seq, kind, orjson.dumps(told[seq]).decode() if seq in told else value] for seq, kind, value in message.log]
 
 
 def append(log: list[LogEntry], kind: str, value: object = None) -> int:

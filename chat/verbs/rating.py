@@ -1,4 +1,4 @@
-"""What readers think of answers.
+"""What readers think of answers; they may change it, and take it back.
 
 A reader who says that an answer was wrong or lacked something has its question looked at as one without an answer.
 """
@@ -36,6 +36,15 @@ def rate_answer(actor: User, *, answer: Message, value: int, reason: str = "", t
             _doubt(answer)
         audit.record(actor=actor, action="message.rate", obj=answer, payload={"value": value})
     return feedback
+
+
+def withdraw_rating(actor: User, *, answer: Message) -> None:
+    """Take back what one thought of an answer, with what was replied to it. Nothing to take back is no mistake."""
+    rights.require(actor, "chat.ask")
+    with transaction.atomic():
+        count, _ = Feedback.objects.filter(message=answer, user=actor).delete()
+        if count:
+            audit.record(actor=actor, action="message.withdraw_rating", obj=answer)
 
 
 def _doubt(answer: Message) -> None:

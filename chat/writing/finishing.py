@@ -17,6 +17,7 @@ from django.utils import timezone
 from accounts import audit
 from app.web.statements import Write, changing, inserting
 from chat.composing.evidence import Card, for_reviewers
+from chat.composing.grounds import Grounds
 from chat.models import Citation, Generation, Message
 from chat.streaming import telling
 from chat.streaming.events import Event, LogEntry
@@ -48,6 +49,7 @@ class Outcome:
     usage: dict[str, Any] = field(default_factory=dict)
     timings: dict[str, float] = field(default_factory=dict)
     support: str = ""
+    grounds: Grounds | None = None
     repeat_key: str = ""
     repeats_id: UUID | None = None
     meter: metering.Meter = field(default_factory=metering.Meter)
@@ -59,6 +61,7 @@ def finish(message: Message, outcome: Outcome, policy_version: PolicyVersion | N
     One statement writes the row, the run, its citations and the audit event, so that a former owner changes nothing.
     """
     begin = len(outcome.log)
+    message.grounds = outcome.grounds.as_json() if outcome.grounds else None
     bill = metering.bill(outcome.meter, outcome.model_name, outcome.usage)
     generation = _generation(message, outcome, policy_version, bill)
     with transaction.atomic():
@@ -142,6 +145,8 @@ def _row(message: Message, outcome: Outcome) -> Write:
         "lease_owner": "",
         "finished_at": timezone.now() if is_settled else None,
     }
+    if message.grounds is not None:
+        columns["grounds"] = message.grounds
     return changing(Message, own, columns)
 
 

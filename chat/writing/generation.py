@@ -17,7 +17,7 @@ from app.errors import ParleyError
 from app.inference.routing.pool import get_pool
 from app.inference.types import CompletionRequest, TextChunk, Usage
 from app.web.threads import in_thread
-from chat.composing import briefing, prompts, quotation, repeating
+from chat.composing import briefing, grounds, prompts, quotation, repeating
 from chat.composing.attribution import supporting
 from chat.composing.briefing import Brief
 from chat.composing.evidence import Card, cited_in, make_cards
@@ -46,6 +46,7 @@ NOTHING_FOUND = (
     "Try other words, or ask the people who keep the handbook."
 )
 
+JUDGED = (State.DONE, State.HELD, State.STOPPED)
 LEFT = "Nobody was reading this any more, so it was stopped."
 
 
@@ -277,6 +278,7 @@ class Run:
         outcome.cited = cited_in(outcome.text + outcome.held_text, self.cards)
         if self.outlet.first_text_at is not None:
             outcome.timings["first_text"] = round(self.outlet.first_text_at - self._begun_at, 4)
+        await self._judge_grounds()
         self._judge_support()
         self._mark_time("done")
         policy_version = self.brief.policy_version if self.brief else None
@@ -302,6 +304,20 @@ class Run:
             and brief.conversation.origin == Conversation.Origin.BROWSER
         )
 
+    async def _judge_grounds(self) -> None:
+        """What of the answer no passage supports, where there should be passages. Quotes are passages themselves."""
+        outcome, brief = self.outcome, self.brief
+        if brief is None or not brief.assistant.searches or outcome.state not in JUDGED:
+            return
+        try:
+            if outcome.mode == Assistant.Mode.GENERATE:
+                text = outcome.text + outcome.held_text
+                outcome.grounds = await in_thread(grounds.judge, text, self.found, brief.question)
+            elif outcome.state == State.DONE and not self.quotes:
+                outcome.grounds = await in_thread(grounds.nothing, self.found)
+        except ParleyError as error:
+            log.warning("what supports %s could not be looked at: %s", self.message.id, error)
+
     def _judge_support(self) -> None:
         """How well knowledge supported the answer, where it was asked and the answer came to its own end. A question
         about somebody's own files is no gap in knowledge, and nobody who keeps documents should hear of it.
@@ -309,7 +325,8 @@ class Run:
         outcome, brief = self.outcome, self.brief
         was_asked = brief and brief.assistant.searches and not brief.has_files and not self.message.continues_id
         if outcome.state == State.DONE and was_asked:
-            outcome.support = support_of(self.found, is_cited=bool(outcome.cited))
+            stands = outcome.grounds is None or not outcome.grounds.is_nothing
+            outcome.support = support_of(self.found, is_cited=bool(outcome.cited) and stands)
 
     def _end(self, state: str, error_code: str = "", error: str = "") -> None:
         self.outcome.state, self.outcome.error_code, self.outcome.error = state, error_code, error

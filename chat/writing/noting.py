@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from chat.composing import briefing
 from chat.models import Generation, Message
+from chat.signals import grounds_changed
 from knowledge.keeping.noting import Unanswered, note_question
 from knowledge.models import GapQuestion
 
@@ -32,9 +33,20 @@ def note(message_id: UUID) -> None:
     run = runs.defer("message__log", "message__evidence", "message__text").order_by("-fence").first()
     if run is None:
         return
+    is_kept = False
     if question := _question_of(run):
-        note_question(question)
+        is_kept = note_question(question) is not None
     Generation.objects.filter(pk=run.pk).update(noted_at=timezone.now())
+    _say_whether_noted(run.message, is_kept)
+
+
+def _say_whether_noted(answer: Message, is_kept: bool) -> None:
+    """Where the answer says that nothing supports it, it says as well whether its question is kept as unanswered."""
+    if answer.grounds is None or "near" not in answer.grounds:
+        return
+    grounds = answer.grounds | {"is_noted": is_kept}
+    Message.objects.filter(pk=answer.pk, fence=answer.fence).update(grounds=grounds)
+    grounds_changed.send(sender=Message, conversation_id=answer.conversation_id, message_id=answer.pk)
 
 
 def find_unnoted() -> list[UUID]:

@@ -23,6 +23,7 @@ from chat.writing import leases
 from chat.writing.generation import Run
 from chat.writing.hearing import hear_stops
 from chat.writing.recovery import take_over
+from chat.writing.warming import read_ahead
 from knowledge.index.generations import warm_up
 
 log = logging.getLogger(__name__)
@@ -40,6 +41,7 @@ class Runner:
         self._tasks: set[asyncio.Task[None]] = set()
         self._sweeper: asyncio.Task[None] | None = None
         self._hearer: asyncio.Task[None] | None = None
+        self._reading_ahead: asyncio.Task[None] | None = None
         self._is_draining = False
 
     @property
@@ -70,6 +72,10 @@ class Runner:
         self._keep(_load_embedding())
         self._keep(_open_pool())
 
+    def read_ahead(self) -> None:
+        """Beside what is asked, make ready what the first questions will need; ends with the process."""
+        self._reading_ahead = asyncio.get_running_loop().create_task(read_ahead(lambda: bool(self._runs)))
+
     def begin_soon(self, brief: Brief) -> None:
         """Write an answer that is this process's already; from any thread. If it ends before, another takes it over."""
         if self._loop and not self._loop.is_closed():
@@ -98,8 +104,8 @@ class Runner:
     async def drain(self, seconds: float = DRAIN_SECONDS) -> None:
         """Let running answers end, for at most ``seconds``; then save what there is."""
         self._is_draining = True
-        if self._sweeper:
-            self._sweeper.cancel()
+        for task in filter(None, (self._sweeper, self._reading_ahead)):
+            task.cancel()
         if self._tasks:
             _, late = await asyncio.wait(self._tasks, timeout=seconds)
             for task in late:

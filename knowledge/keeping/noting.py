@@ -49,14 +49,14 @@ class Unanswered:
 
 
 def note_question(asked: Unanswered) -> GapQuestion | None:
-    """Put a question into the gap it belongs to; None when it counts for nothing.
+    """Put a question into the gap it belongs to; it, or the one that stands for it there, or None when there is none.
 
-    That is so when its answer is noted already, when the same person asked about the same on the same day, or when
-    the question, asked once more, finds support: then the answer lacked something, not the knowledge. Raises
-    UnavailableError when the embedding model does not answer.
+    One stands for another when its answer is noted already, or when the same person asked about the same on the same
+    day. None is noted when the question, asked once more, finds support: then the answer lacked something, not the
+    knowledge. Raises UnavailableError when the embedding model does not answer.
     """
-    if GapQuestion.objects.filter(message_id=asked.message_id).exists():
-        return None
+    if known := GapQuestion.objects.filter(message_id=asked.message_id).first():
+        return known
     text = " ".join(mask(asked.text).split())[:LONGEST_TEXT]
     seen = look(asked.asked_by, asked.text, asked.source_ids)
     if not text or (seen.support == "good" and asked.support != GapQuestion.Support.DOUBTED):
@@ -75,7 +75,7 @@ def note_question(asked: Unanswered) -> GapQuestion | None:
     )
     with transaction.atomic():
         _alone()
-        return question if _join(question, generation) else None
+        return _join(question, generation)
 
 
 def _source_of(seen: Look) -> UUID | None:
@@ -90,8 +90,8 @@ def _alone() -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
 
 
-def _join(question: GapQuestion, generation: IndexGeneration) -> bool:
-    """Save the question with the gap it belongs to; False when its asker counts there already today."""
+def _join(question: GapQuestion, generation: IndexGeneration) -> GapQuestion:
+    """Save the question with the gap it belongs to, unless its asker counts there already today: then that one."""
     gap = _nearest(question.vector, generation.embedding_name)
     if gap is None:
         gap = Gap.objects.create(
@@ -100,12 +100,12 @@ def _join(question: GapQuestion, generation: IndexGeneration) -> bool:
             embedding_name=generation.embedding_name,
             first_asked_at=question.asked_at,
         )
-    elif _is_counted(gap, question):
-        return False
+    elif counted := _find_counted(gap, question):
+        return counted
     question.gap = gap
     question.save(force_insert=True)
     settle(gap)
-    return True
+    return question
 
 
 def _nearest(vector: list[float], embedding_name: str) -> Gap | None:
@@ -115,9 +115,9 @@ def _nearest(vector: list[float], embedding_name: str) -> Gap | None:
     return near.order_by("distance").first()
 
 
-def _is_counted(gap: Gap, question: GapQuestion) -> bool:
+def _find_counted(gap: Gap, question: GapQuestion) -> GapQuestion | None:
     day = timezone.localtime(question.asked_at).date()
-    return gap.questions.filter(asked_by=question.asked_by, asked_at__date=day).exists()
+    return gap.questions.filter(asked_by=question.asked_by, asked_at__date=day).first()
 
 
 def settle(gap: Gap) -> None:

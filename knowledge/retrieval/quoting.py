@@ -22,7 +22,7 @@ import numpy.typing as npt
 import snowballstemmer
 
 from knowledge.index.generations import embed_passages, embed_query, serving_generation
-from knowledge.models import IndexGeneration
+from knowledge.models import IndexGeneration, Passage
 from knowledge.retrieval.found import Found
 from knowledge.text.sentences import Sentence, sentences
 from knowledge.text.wording import plain
@@ -149,6 +149,18 @@ def quote_spans(
     return {
         index: (one.place.start + one.sentence.start, one.place.start + one.sentence.end) for index, one in best.items()
     }
+
+
+def remember(passages: Sequence[Passage]) -> None:
+    """Have the sentences of passages at hand, so that a search which finds them need not wait for their vectors."""
+    if passages:
+        places = [Place(number, one.pk, one.text, (), one.start) for number, one in enumerate(passages)]
+        _known(serving_generation(), places)
+
+
+def known_sentences(found: Sequence[Found], generation: IndexGeneration) -> list[Vectors]:
+    """For each passage of what was found the vectors of its sentences, in order. Their search has made them already."""
+    return [vectors for _, vectors in _known(generation, _places(found))]
 
 
 def _places(found: Sequence[Found]) -> list[Place]:

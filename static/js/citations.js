@@ -1,9 +1,10 @@
-/* The words behind a citation, shown while it is pointed at or has the focus; and the words of the question, marked in
- * the passages that were found. */
+/* The words behind a citation, shown while it is pointed at or has the focus, as is that a sentence has no source; and the
+ * words of the question, marked in the passages that were found. */
 import { placeBeside } from "./shell.js";
 
 const messages = document.getElementById("messages");
 const WAIT_MS = 120;
+const HAS_WORDS = "a.cite, .unsupported";
 let peek = null;
 let shown = null;
 let waiting = 0;
@@ -22,12 +23,19 @@ function makePeek() {
   return box;
 }
 
+/* What there is to say: the card's own words, or that there is none. */
+function wordsOf(one) {
+  if (one.matches(".unsupported")) return [messages.dataset.noSource];
+  const card = cardOf(one);
+  return card ? ["title", "path", "quote"].map((part) => card.querySelector(`.source-${part}`).cloneNode(true)) : [];
+}
+
 function show(cite) {
-  const card = cardOf(cite);
-  if (!card) return;
+  const words = wordsOf(cite);
+  if (!words.length) return;
   peek ??= makePeek();
-  peek.replaceChildren(...["title", "path", "quote"].map((part) => card.querySelector(`.source-${part}`).cloneNode(true)));
-  cite.setAttribute("aria-describedby", "peek");
+  peek.replaceChildren(...words);
+  if (cite.matches(".cite")) cite.setAttribute("aria-describedby", "peek");
   shown = cite;
   peek.showPopover();
   placeBeside(peek, cite);
@@ -48,14 +56,14 @@ function hide() {
 }
 
 function onto(event) {
-  const cite = event.target.closest?.("a.cite");
+  const cite = event.target.closest?.(HAS_WORDS);
   if (!cite) return;
   hide();
   waiting = setTimeout(() => cite.isConnected && show(cite), event.type === "focusin" ? 0 : WAIT_MS);
 }
 
 function off(event) {
-  if (event.target.closest?.("a.cite")) hide();
+  if (event.target.closest?.(HAS_WORDS)) hide();
 }
 
 /* A citation under the pointer lights up its card, and the other way round. */
@@ -96,7 +104,7 @@ if (messages) {
   for (const name of ["pointerover", "focusin"]) messages.addEventListener(name, onto);
   for (const name of ["pointerout", "focusout"]) messages.addEventListener(name, off);
   for (const name of ["pointerover", "pointerout"]) messages.addEventListener(name, pair);
-  document.addEventListener("click", hide, true);
+  document.addEventListener("click", (event) => event.target.closest?.(".unsupported") || hide(), true);
   addEventListener("scroll", follow, { passive: true, capture: true });
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && peek?.matches(":popover-open")) {

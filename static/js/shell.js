@@ -10,7 +10,8 @@ export function placeBeside(floating, anchor) {
   const below = at.bottom + GAP + height <= innerHeight || at.top < height + GAP;
   const left = Math.min(Math.max(GAP, at.left + width + GAP > innerWidth ? at.right - width : at.left), innerWidth - width - GAP);
   floating.style.left = `${Math.max(GAP, left)}px`;
-  floating.style.top = `${below ? at.bottom + GAP : at.top - GAP - height}px`;
+  const top = below ? at.bottom + GAP : at.top - GAP - height;
+  floating.style.top = `${Math.max(GAP, Math.min(top, innerHeight - height - GAP))}px`;
   floating.style.right = "auto";
   floating.dataset.placed = "";
 }

@@ -26,6 +26,22 @@ function keepFocus() {
   document.querySelector(`#${rowInHand} .conversation-open`)?.focus({ preventScroll: true });
 }
 
+/* ---- a reply that nobody has read yet is marked in the row of its conversation */
+function markRows() {
+  for (const { dataset } of document.querySelectorAll("[data-marks]")) {
+    const link = document.querySelector(`#${dataset.marks} .conversation-open`);
+    if (!link || link.querySelector(".row-new")) continue;
+    const mark = document.createElement("span");
+    mark.className = "row-new";
+    mark.role = "img";
+    mark.ariaLabel = dataset.markLabel;
+    link.prepend(mark);
+  }
+}
+
+document.addEventListener("parley:frame", markRows);
+document.addEventListener("parley:read", ({ detail }) => document.querySelector(`#${detail.value} .row-new`)?.remove());
+
 /* ---- a new name, in the row */
 function rename(row) {
   const link = row.querySelector(".conversation-open");

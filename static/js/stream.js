@@ -12,7 +12,7 @@ const connection = document.getElementById("connection");
 const address = conversation?.dataset.socket;
 const FINAL_CLOSES = new Set([4401, 4403, 4404]);
 const LONGEST_WAIT_MS = 10_000;
-const PART = /^(?:m|state|evidence|body|closed|open|actions)-([0-9a-f-]{36})$/;
+const PART = /^(?:m|state|review|evidence|body|closed|open|grounds|actions|replies)-([0-9a-f-]{36})$/;
 const ENDED = "● ";
 
 let socket = null;

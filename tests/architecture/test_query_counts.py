@@ -16,7 +16,7 @@ from accounts import audit
 from accounts.models import Group, LimitCount, User
 from accounts.periods import begin_of
 from accounts.spending import Spent, record_spending
-from chat.models import Message, Tag
+from chat.models import Feedback, Message, Reply, Tag
 from tests import factories
 from tests.conftest import SignIn
 
@@ -72,6 +72,26 @@ class Stage:
     def cases(self, number: int) -> None:
         answer = factories.make_answer(conversation=self.conversation, text="", held_text="Band 5", state="held")
         factories.make_case(subject=self.alice, content_id=answer.id)
+
+    def feedback(self, number: int) -> None:
+        """Of answers that cite olivia's documents, with a reply."""
+        document = factories.make_document(source=self.source, title=f"Rated {number}", key=f"rated-{number}")
+        passage = document.versions.get().passages.get()
+        card = {"document_id": str(document.id), "passage_id": str(passage.id)}
+        answer = factories.make_answer(conversation=self.conversation, evidence=[card])
+        factories.make_citation(message=answer, passage=passage)
+        given = Feedback.objects.create(message=answer, user=self.alice, value=-1, text="Too old.")
+        Reply.objects.create(feedback=given, conversation=self.conversation, author=self.olivia, text="Renewed.")
+
+    def unsupported(self, number: int) -> None:
+        """Answers that rest on nothing, and answers that are held."""
+        question = factories.make_message(conversation=self.conversation, parent=self.last)
+        grounds = {"claims": 1, "unsupported": [[0, 3]], "near": [str(self.source.id)]}
+        self.last = factories.make_answer(conversation=self.conversation, parent=question, text="No.", grounds=grounds)
+        question = factories.make_message(conversation=self.conversation, parent=self.last)
+        held = {"text": "", "held_text": "Band 5", "state": "held"}
+        self.last = factories.make_answer(conversation=self.conversation, parent=question, **held)
+        factories.make_case(subject=self.alice, content_id=self.last.id)
 
     def keys(self, number: int) -> None:
         factories.make_key(self.alice)
@@ -145,6 +165,10 @@ LISTS: list[tuple[str, str, Callable[[Stage, int], None]]] = [
     ("alice", "/c/{conversation}/", Stage.turns),
     ("alice", "/c/{conversation}/turns", Stage.turns),
     ("alice", "/c/{conversation}/", Stage.files),
+    ("alice", "/c/{conversation}/", Stage.unsupported),
+    ("alice", "/", Stage.feedback),
+    ("dana", "/review/feedback/?show=all", Stage.feedback),
+    ("olivia", "/knowledge/feedback/?show=all", Stage.feedback),
     ("alice", "/account/keys/", Stage.keys),
     ("olivia", "/knowledge/", Stage.sources),
     ("olivia", "/knowledge/", Stage.documents),

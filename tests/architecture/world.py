@@ -13,10 +13,10 @@ from reportlab.pdfgen.canvas import Canvas
 from accounts.models import ApiKey, Group, User
 from app.inference.embedding.local import EMBEDDED_NAME
 from chat.exporting.archiving import path_of
-from chat.models import Message, Tag
+from chat.models import Conversation, Feedback, Message, Tag
 from chat.verbs.sharing import token_of
-from knowledge.models import Document, Gap, IndexGeneration, Source, Sync
-from moderation.models import Case
+from knowledge.models import Document, Gap, IndexGeneration, Passage, Source, Sync
+from moderation.models import Case, Decision
 from tests import factories
 
 REPORT = {
@@ -31,6 +31,7 @@ def make_world(people: dict[str, User], crew: Group) -> dict[str, str]:
     """The ids of everything the matrix speaks of, by name."""
     ids = {**_chat(people), **_shares(people, crew), **_prompts(people, crew), **_knowledge(people, crew)}
     ids |= {**_index(), **_accounts(people), **_pool()}
+    ids["feedback"] = _feedback(people, answer_id=ids["answer"], passage_id=ids["passage"])
     return {name: str(value) for name, value in ids.items()}
 
 
@@ -57,6 +58,8 @@ def _chat(people: dict[str, User]) -> dict[str, uuid.UUID]:
         "question": answer.parent_id,
         "answer": answer.id,
         "broken_answer": factories.make_broken_answer(conversation=written).id,
+        "rejected_answer": _rejected(conversation, alice, dana),
+        "held_answer": held.id,
         "running_answer": factories.make_answer(conversation=conversation, text="", state=Message.State.QUEUED).id,
         "case": case.id,
         "claimed_case": claimed.id,
@@ -84,6 +87,28 @@ def _shares(people: dict[str, User], crew: Group) -> dict[str, object]:
         "deleted_at": now.isoformat(),
         "bob": people["bob"].id,
     }
+
+
+def _rejected(conversation: Conversation, alice: User, dana: User) -> uuid.UUID:
+    """An answer that dana withheld."""
+    log = [
+        [1, "accepted", None],
+        [2, "status", {"state": "held", "detail": "Wait."}],
+        [3, "status", {"state": "rejected"}],
+    ]
+    state = Message.State.REJECTED
+    answer = factories.make_answer(conversation=conversation, text="", state=state, log=log)
+    ended = {"state": Case.State.FINAL, "reviewer": dana, "final_at": timezone.now(), "fence": 1}
+    case = factories.make_case(subject=alice, content_id=answer.id, **ended)
+    Decision.objects.create(case=case, reviewer=dana, action=Decision.Action.REJECT, reason="No.", fence=1)
+    return answer.id
+
+
+def _feedback(people: dict[str, User], *, answer_id: uuid.UUID, passage_id: uuid.UUID) -> uuid.UUID:
+    """What alice thought of her answer, which cites olivia's document."""
+    answer = Message.objects.get(pk=answer_id)
+    factories.make_citation(message=answer, passage=Passage.objects.get(pk=passage_id))
+    return Feedback.objects.create(message=answer, user=people["alice"], value=-1, reason="missing").id
 
 
 def _prompts(people: dict[str, User], crew: Group) -> dict[str, uuid.UUID]:

@@ -84,6 +84,7 @@ def furnish(model: ScriptedServer) -> None:
     """The cast, the company's handbook and a hostile document, and three assistants under the house rules."""
     people = {name: factories.make_user(name) for name in ("alice", "charlie")}
     people["dana"] = factories.make_user("dana", roles=[Role.MODERATOR])
+    people["frank"] = factories.make_user("frank", roles=[Role.MODERATOR])
     people["ada"] = factories.make_user("ada", roles=[Role.ADMIN])
     olivia = people["olivia"] = factories.make_user("olivia", roles=[Role.OWNER])
     crew = factories.make_group(CREW, members=[people["alice"], olivia])

@@ -18,7 +18,7 @@ from playwright.sync_api import Page, expect
 
 from accounts.models import Role, User
 from app.inference.models import Model, Worker
-from chat.models import Assistant, Message
+from chat.models import Assistant, Feedback, Message, Reply
 from chat.verbs.sharing import token_of
 from knowledge.models import Document, IndexGeneration, Passage, Source, Sync
 from moderation.models import Case
@@ -37,6 +37,7 @@ NO_PAGES = {
     "chat:file_original",
     "chat:own_export_progress",
     "chat:download_own_export",
+    "chat:standing",
     "knowledge:documents",
     "knowledge:follow_uploads",
     "knowledge:latest_syncs",
@@ -181,6 +182,8 @@ VISITS = [
     Visit("knowledge:home", "kim"),
     Visit("knowledge:gaps", "kim"),
     Visit("knowledge:gap", "kim", {"gap_id": "gap"}),
+    Visit("chat:feedback_list", "mona", query="?show=all"),
+    Visit("chat:kept_feedback", "kim", query="?show=all"),
     Visit("moderation:queue", "mona", states={"keys": _open_keys}),
     Visit("moderation:case", "mona", {"case_id": "case"}),
     Visit("moderation:case", "mona", {"case_id": "claimed_case"}, states={"edit": _press("e")}),
@@ -210,6 +213,7 @@ def make_things() -> dict[str, str]:
     factories.make_key(kim)
     things["prompt"] = factories.make_prompt(owner=kim).id
     things |= _shared(kim, mona)
+    things["feedback"] = _feedback(kim, mona)
     return {name: str(value) for name, value in things.items()}
 
 
@@ -237,6 +241,7 @@ def put_away(things: dict[str, str]) -> None:
     """What would be in the way of other journeys."""
     factories.Limit.objects.filter(pk=things["limit"]).delete()
     Case.objects.filter(pk__in=[things["case"], things["claimed_case"]]).delete()
+    Feedback.objects.filter(pk=things["feedback"]).delete()
 
 
 def _ended(kim: User, mona: User) -> dict[str, uuid.UUID]:
@@ -286,6 +291,20 @@ def _files(kim: User, answer: Message) -> dict[str, uuid.UUID]:
     torn = {"state": "refused", "reason": "It is damaged.", "asked_at": None}
     factories.make_file(owner=kim, conversation=conversation, name="torn.pdf", text="", **torn)
     return {"file": file.id, "picture": picture.id}
+
+
+def _feedback(kim: User, mona: User) -> uuid.UUID:
+    """A judgement by another reader of an answer from kim's source, and a reply."""
+    conversation = factories.make_conversation(owner=factories.make_user("rita"), title="Bicycles")
+    passage = Passage.objects.filter(version__document__title="Bicycles").order_by("-pk")[0]
+    card = {"document_id": str(passage.version.document_id), "passage_id": str(passage.id)}
+    answer = factories.make_answer(conversation=conversation, text="For a day. [1]", evidence=[card])
+    factories.make_citation(message=answer, passage=passage)
+    given = Feedback.objects.create(
+        message=answer, user=conversation.owner, value=-1, reason="missing", text="And two?"
+    )
+    Reply.objects.create(feedback=given, conversation=conversation, author=mona, text="One only.")
+    return given.id
 
 
 def _knowledge(kim: User) -> dict[str, uuid.UUID]:
