@@ -336,7 +336,7 @@ class Sheet:
     def _direct(self, direction: Literal["ltr", "rtl"] | None, text: str) -> None:
         """Where the lines of ``text`` begin; None: each as it says itself. The library else keeps that of the last.
 
-        Letters are joined and put in order only where their script needs it, since that costs three times as much.
+        Letters are joined and put in order only where their script needs it, since that costs more than all the rest.
         """
         if self._coverage.letters is not None:
             is_shaped = SHAPED.search(text) is not None
