@@ -16,7 +16,7 @@ RUN SECRET_KEY=only-for-this-step STATIC_ROOT=/opt/parley/staticfiles PARLEY_DAT
     && .venv/bin/python -m compileall -q app accounts chat knowledge moderation .venv/lib
 
 FROM python:3.13-slim-bookworm
-RUN apt-get update && apt-get install -y --no-install-recommends tesseract-ocr && rm -rf /var/lib/apt/lists/* \
+RUN apt-get update && apt-get install -y --no-install-recommends fonts-dejavu-core tesseract-ocr && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10001 --home-dir /data --shell /usr/sbin/nologin parley \
     && install --directory --owner parley --group parley --mode 700 /data
 WORKDIR /opt/parley

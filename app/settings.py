@@ -281,6 +281,8 @@ LOGGING = {
         "httpx": {"level": "WARNING"},
         "paramiko": {"level": "WARNING"},
         "smbprotocol": {"level": "WARNING"},
+        "fontTools": {"level": "WARNING"},
+        "fpdf": {"level": "ERROR"},
         "httpx2": {"level": "WARNING"},
         # Two lines a task, and two tasks every 30 s: failures are told, routine is not.
         "celery.worker.strategy": {"level": "WARNING"},

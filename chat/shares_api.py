@@ -131,7 +131,7 @@ def read_share(request: HttpRequest, share_id: UUID) -> dict[str, Any]:
     found = Share.objects.visible_to(user).select_related("owner").filter(pk=share_id).first()
     if found is None:
         raise NotFoundError()
-    seen = as_seen_by(user, found.snapshot)
+    seen = as_seen_by(user, found.snapshot, found.note)
     sharing.open_share(user, share=found)
     return _shared(found, seen)
 
@@ -214,5 +214,5 @@ def _shared(one: Share, seen: Seen) -> dict[str, Any]:
         | {"citations": turn.cited, "withheld": turn.closed}
         for turn in seen.turns
     ]
-    facts = {"id": one.id, "owner": str(one.owner), "note": one.note, "expires_at": one.expires_at}
+    facts = {"id": one.id, "owner": str(one.owner), "note": seen.note, "expires_at": one.expires_at}
     return facts | {"title": seen.title, "assistant": seen.assistant, "taken_at": seen.taken_at, "messages": messages}

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from statistics import median
+from typing import Any
 from uuid import UUID
 
 from django.db.models import F, Func, IntegerField, OuterRef, Q, Subquery
@@ -41,7 +42,7 @@ def standings_of(content_kind: str, content_ids: Sequence[UUID]) -> dict[UUID, S
     before = Case.objects.filter(earlier, state=Case.State.OPEN).order_by()
     count = before.annotate(count=Func(F("pk"), function="COUNT", output_field=IntegerField())).values("count")
     cases = Case.objects.waiting().filter(content_kind=content_kind, content_id__in=content_ids)
-    rows = list(cases.defer("answer", "context").annotate(ahead=Subquery(count)))
+    rows: list[Any] = list(cases.defer("answer", "context").annotate(ahead=Subquery(count)))
     usual = usual_seconds() if rows else None
     return {row.content_id: Standing(row.ahead + 1, row.is_claimed, row.is_appeal, usual) for row in rows}
 

@@ -7,7 +7,7 @@ is a passage's own words, so that they can be left out for readers who may not r
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from operator import attrgetter
@@ -256,6 +256,6 @@ def _unique(*lists: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(one for some in lists for one in some))
 
 
-def passages_in(turns: Collection[dict[str, Any]]) -> set[str]:
+def passages_in(turns: Collection[Mapping[str, Any]]) -> set[str]:
     """Ids of all passages that a snapshot's answers rest on or were shown with."""
     return {passage_id for turn in turns for passage_id, _ in turn.get("words", [])}

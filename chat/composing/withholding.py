@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -22,6 +22,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from chat.composing.snapshots import passages_in
+from chat.models import Share
 from knowledge.models import Passage
 
 RUN = 8
@@ -54,26 +55,39 @@ class Seen:
     """A snapshot as one reader sees it; ``is_whole``: nothing in it is closed to them."""
 
     title: str
+    note: str
     assistant: str
     taken_at: str
     turns: list[SeenTurn]
     is_whole: bool
 
 
-def as_seen_by(reader: User, snapshot: Mapping[str, Any]) -> Seen:
-    """Three statements at most."""
+def as_seen_by(reader: User, snapshot: Mapping[str, Any], note: str = "") -> Seen:
+    """A snapshot, and what its owner wrote above it. Three statements at most."""
     turns = snapshot["turns"]
-    named = passages_in(turns)
-    open_ids = {str(pk) for pk in Passage.objects.visible_to(reader).filter(pk__in=named).values_list("pk", flat=True)}
-    closed = named - open_ids
-    runs = _runs_of(_closed_words(turns, closed)) if closed else {}
+    closed, runs = _closed_to(reader, turns)
     return Seen(
         title=without(snapshot["title"], runs),
+        note=without(note, runs),
         assistant=snapshot["assistant"],
         taken_at=snapshot["taken_at"],
         turns=[_seen(turn, closed, runs) for turn in turns],
         is_whole=not closed,
     )
+
+
+def heads_seen_by(reader: User, shares: Sequence[Share]) -> list[tuple[str, str]]:
+    """Title and note of each of these. Three statements at most, however many they are."""
+    _, runs = _closed_to(reader, [turn for share in shares for turn in share.snapshot["turns"]])
+    return [(without(share.title, runs), without(share.note, runs)) for share in shares]
+
+
+def _closed_to(reader: User, turns: Collection[Mapping[str, Any]]) -> tuple[set[str], Runs]:
+    """The ids of the passages in these that the reader may not read, and the runs of words that are left out for it."""
+    named = passages_in(turns)
+    visible = Passage.objects.visible_to(reader).filter(pk__in=named).values_list("pk", flat=True)
+    closed = named - {str(pk) for pk in visible}
+    return closed, _runs_of(_closed_words(turns, closed)) if closed else {}
 
 
 def _seen(turn: Mapping[str, Any], closed: Collection[str], runs: Runs) -> SeenTurn:

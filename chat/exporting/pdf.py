@@ -7,6 +7,7 @@ pictures, scripts or forms, and its links lead to this Parley or to web pages.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ from chat.exporting import fonts, wording
 from chat.exporting.wording import in_a_line, tame
 from chat.streaming.telling import MARKER
 
-MOST_CHARACTERS = 1_000_000
+MOST_CHARACTERS = 300_000  # some seconds of a processor
 TITLE_CHARACTERS = 80
 # Parts of it were made by a trained model, parts by a person: the questions are theirs.
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
@@ -47,6 +48,8 @@ LINE = 1.4
 INK, QUIET, TINT, RULE, PAPER = (32, 30, 27), (98, 94, 88), (243, 241, 236), (205, 200, 192), (255, 255, 255)
 INDENT = 6.0
 FROM_RIGHT = ("R", "AL")
+# Marks that combine; Hebrew, Arabic and what follows them, up to Burmese; Khmer and Mongolian; presentation forms.
+SHAPED = re.compile("[\u0300-\u036f\u0590-\u109f\u1780-\u18af\ufb1d-\ufdff\ufe70-\ufeff]")
 _PARSER = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
 
 
@@ -237,7 +240,7 @@ class Sheet:
         pdf.set_font(self._mono, size=CODE)
         pdf.set_text_color(*INK)
         pdf.set_fill_color(*TINT)
-        self._direct("ltr")
+        self._direct("ltr", code)
         for line in code.rstrip("\n").split("\n"):
             pdf.set_x(pdf.l_margin + depth * INDENT)
             fitted = self._coverage.fit(line.expandtabs(4)) or " "
@@ -258,7 +261,7 @@ class Sheet:
         pdf.set_text_color(*INK)
         pdf.set_draw_color(*RULE)
         pdf.set_fill_color(*PAPER)
-        self._direct(None)
+        self._direct(None, "".join(cell for cells in rows for cell in cells))
         with pdf.table(borders_layout="HORIZONTAL_LINES", text_align="LEFT", line_height=4.6, padding=1) as table:
             for cells in rows:
                 row = table.row()
@@ -295,7 +298,7 @@ class Sheet:
         if any(unicodedata.bidirectional(letter) in FROM_RIGHT for letter in text):
             self._line(f"{bullet} {text}" if bullet else text, size=size, after=after, indent=indent)
             return
-        self._direct("ltr")
+        self._direct("ltr", text)
         pdf.set_text_color(*INK)
         pdf.set_font(pdf.family, size=size)
         with pdf.text_columns(text_align="LEFT", line_height=LINE) as columns:
@@ -320,7 +323,7 @@ class Sheet:
     ) -> None:
         """Text in one style, over as many lines as it takes, from right to left where its first letter is."""
         pdf, is_from_right = self._pdf, _from_right(text)
-        self._direct("rtl" if is_from_right else "ltr")
+        self._direct("rtl" if is_from_right else "ltr", text)
         pdf.set_x(pdf.l_margin if is_from_right else pdf.l_margin + indent)
         pdf.set_font(pdf.family, style, size)
         pdf.set_text_color(*colour)
@@ -330,10 +333,14 @@ class Sheet:
         if after:
             pdf.ln(after)
 
-    def _direct(self, direction: Literal["ltr", "rtl"] | None) -> None:
-        """Where lines begin from here on; None: each as its text says. The library else keeps that of the last text."""
+    def _direct(self, direction: Literal["ltr", "rtl"] | None, text: str) -> None:
+        """Where the lines of ``text`` begin; None: each as it says itself. The library else keeps that of the last.
+
+        Letters are joined and put in order only where their script needs it, since that costs more than all the rest.
+        """
         if self._coverage.letters is not None:
-            self._pdf.set_text_shaping(True, direction=direction)
+            is_shaped = SHAPED.search(text) is not None
+            self._pdf.set_text_shaping(is_shaped, direction=direction if is_shaped else None)
 
     def _room(self, height: float) -> None:
         """Begin another page where so little is left that a head would stand alone."""

@@ -40,7 +40,7 @@ def shared(request: HttpRequest, token: str) -> HttpResponse:
     user = reader(request)
     rows = Share.objects.visible_to(user).select_related("owner", "conversation")
     share = get_object_or_404(rows, digest=digest_of(token))
-    seen = as_seen_by(user, share.snapshot)
+    seen = as_seen_by(user, share.snapshot, share.note)
     open_share(user, share=share)
     context = {
         "share": share,

@@ -25,6 +25,7 @@ from accounts.callers import reader
 from accounts.models import Group, User
 from app.errors import BadInputError, ConflictError
 from app.web.paging import Page, newest_first
+from chat.composing.withholding import heads_seen_by
 from chat.models import Conversation, Share, ShareQuerySet
 from chat.pages.sidebar import own_conversation, sidebar
 from chat.verbs import sharing
@@ -176,6 +177,9 @@ def shares(request: HttpRequest) -> HttpResponse:
     page: Page[Share] = newest_first(_with_named(rows), by="created_at", limit=ROWS, cursor=request.GET.get("cursor"))
     context: dict[str, Any] = {"show": show if show == "with" else "own", "shows": SHOWS, "next": page.next}
     context["rows"] = [_row(request, one) for one in page.items]
+    if show == "with":  # what a title says may be closed to them
+        for row, (title, note) in zip(context["rows"], heads_seen_by(user, page.items), strict=True):
+            row |= {"title": title, "note": note}
     context["revoked"] = _just_revoked(request)
     return render(request, "chat/shares.html", context)
 
@@ -224,6 +228,8 @@ def _row(request: HttpRequest, one: Share) -> dict[str, Any]:
         state = "deleted"
     return {
         "share": one,
+        "title": one.title,
+        "note": one.note,
         "state": state,
         "path": path,
         "link": request.build_absolute_uri(path) if path else "",
