@@ -27,8 +27,9 @@ BENCHMARKS = {
     "audit": "events into the audit log, against a plain table",
     "history": "a page deep in 100,000 conversations, against the first one",
     "page": "what the first chat page weighs and how long it takes to make",
+    "rendering": "drawing an answer of 20 KB while it grows, against drawing it once",
 }
-WITHOUT_HOUSE = ("routing",)
+WITHOUT_HOUSE = ("routing", "rendering")
 
 
 def main() -> int:
