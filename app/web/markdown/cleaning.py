@@ -20,7 +20,7 @@ TAGS = set(_TAG_NAMES.split())
 ATTRIBUTES: dict[str, set[str]] = {
     "a": {"href", "class", "data-number", "title", "rel", "id", "aria-label"},
     "code": {"class"},
-    "div": {"class", "tabindex", "role", "aria-label", "id"},
+    "div": {"class", "tabindex", "role", "aria-label", "id", "data-language"},
     "pre": {"class", "tabindex", "role", "aria-label"},
     "span": {"class", "tabindex", "role", "aria-label"},
     "sup": {"class"},

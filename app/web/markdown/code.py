@@ -23,9 +23,12 @@ def block(code: str, language: str) -> str:
 
 
 def frame(language: str) -> tuple[str, str]:
-    """What stands before and after the code. Where it scrolls, the keyboard reaches it."""
+    """What stands before and after the code. Where it scrolls, the keyboard reaches it.
+
+    The name is no text of the document, so it is none here either.
+    """
     name = escape(name_of(language))
-    head = f'<div class="code-head"><span class="code-language">{name}</span></div>'
+    head = f'<div class="code-head" data-language="{name}"></div>'
     pre = f'<pre class="code" tabindex="0" role="group" aria-label="Code: {name}">'
     return f'<div class="code-block">{head}{pre}<code>', "</code></pre></div>\n"
 

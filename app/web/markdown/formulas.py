@@ -45,6 +45,18 @@ LONGEST_SOURCE = 2000
 DEEPEST = 60
 WIDE_SIGNS = 22
 _DEFINES = re.compile(r"\\(?:(?:re|provide)?newcommand|renewcommand|[egx]?def|let)\b")
+_ENVIRONMENT = re.compile(r"\\(begin|end)\{([a-z]+\*?)\}")
+# What the converter does not know, by what it does; "" leaves it out.
+_KNOWN_AS = {
+    "aligned": "align*",
+    "align": "align*",
+    "gathered": "matrix",
+    "gather": "matrix",
+    "gather*": "matrix",
+    "dcases": "cases",
+    "equation": "",
+    "equation*": "",
+}
 _CLOSERS = {"$$": "$$", r"\[": r"\]", r"\(": r"\)", "$": "$"}
 _MONEY = re.compile(r"\d[^\\^_={}]*[\s/][A-Za-z]{2,}[^\\^_={}]*")
 
@@ -69,18 +81,23 @@ def mathml(latex: str, *, is_display: bool) -> tuple[str, int] | None:
     if len(latex) > LONGEST_SOURCE or _DEFINES.search(latex):  # definitions can grow a few signs into millions
         return None
     try:
-        tree = convert_to_element(latex, display="block" if is_display else "inline")
+        tree = convert_to_element(_ENVIRONMENT.sub(_as_known, latex), display="block" if is_display else "inline")
         signs: list[str] = []
         return _rebuilt(tree, signs, 0), sum(map(len, signs))
     except Exception:  # noqa: BLE001 - of a broken formula the converter raises whatever comes, RecursionError too
         return None
 
 
+def _as_known(match: re.Match[str]) -> str:
+    name = _KNOWN_AS.get(match[2], match[2])
+    return f"\\{match[1]}{{{name}}}" if name else ""
+
+
 def _rebuilt(element: Element, signs: list[str], depth: int) -> str:
     if depth > DEEPEST or element.tag not in ELEMENTS:
         raise _UnknownError
     text = unescape(element.text or "")
-    if (len(text) > 1 and text.startswith("\\")) or "&#x" in text:
+    if (len(text) > 1 and text.startswith("\\")) or "&#x" in text or (text == "&" and element.tag == "mi"):
         raise _UnknownError
     signs.append(text)
     attributes = "".join(f' {name}="{escape(value)}"' for name, value in element.items() if _is_harmless(name, value))
@@ -153,7 +170,7 @@ def _read_block(state: StateBlock, first: int, last: int, silent: bool) -> bool:
         if is_whole := end >= 0:
             break
     if not is_whole:
-        if state.eMarks[last - 1] < len(state.src) - 1:
+        if state.eMarks[last - 1] < len(state.src) - 1 or state.env.get("is_cut"):
             return False
         state.env["pending"] = min(first, state.env.get("pending", first))
     elif not any(map(str.strip, lines)):

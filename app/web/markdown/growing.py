@@ -56,7 +56,7 @@ class _Outline:
         lines = self.text.split("\n")
         last = len(lines)
         if self.pending is not None:
-            last = self.pending - bool(self.pending and lines[self.pending - 1].strip())
+            last = self.pending - bool(self.pending and _has_text(lines[self.pending - 1]))
         numbers = [token.map[0] for token in tokens if token.map and token.map[0] <= last]
         return [sum(map(len, lines[:number])) + number for number in numbers]
 
@@ -65,7 +65,7 @@ class _Outline:
         if not (tops := self.tops):
             return 0
         last = tops[-1]
-        is_blank = not self.text[self.text.rfind("\n", 0, -1) + 1 :].strip()
+        is_blank = not _has_text(self.text[self.text.rfind("\n", 0, -1) + 1 :])
         if self.pending is None and (
             (is_blank and last.type in _ENDED_BY_BLANK)
             or (last.type in _ENDED_BY_LINE and last.map and last.map[1] == self.text.count("\n"))
@@ -161,7 +161,7 @@ class Growing:
     name: str = ""
     tail: str = ""
     _carried: str = ""
-    _known: Reading = field(default_factory=lambda: Reading(expects_notes=True))
+    _known: Reading = field(default_factory=lambda: Reading(expects_notes=True, is_cut=True))
     _stem: _Stem | None = None
     _fence: _Fence | None = None
     _seam: Seam | None = None
@@ -183,11 +183,11 @@ class Growing:
 
     def open_html(self) -> str:
         if self._has_ended:
-            return self._draw(self.tail, self._reading.trial())[0] if self.tail.strip() else ""
+            return self._draw(self.tail, self._reading.trial())[0] if _has_text(self.tail) else ""
         if self._fence:
             return self._fence.html(self.tail)
         shown = self._whole_rows()
-        if not shown.strip():
+        if not _has_text(shown):
             return ""
         reading = self._reading
         if self._seam is None or self._seam.links is not reading.links:
@@ -234,7 +234,7 @@ class Growing:
             end, self._fence = self._fence.closes_at(self.tail), None
             return self._cut_off(end)
         whole = self.tail[: self.tail.rfind("\n") + 1]
-        if not whole.strip():
+        if not _has_text(whole):
             self.tail = self.tail.removeprefix(whole)
             return ""
         head = self._stem.head if self._stem else ""
@@ -299,6 +299,11 @@ class Growing:
         if count >= 2 or (self._stem and self._stem.head):
             return text[:last]
         return text[:begin] if count == 1 or _is_row(text[last:]) else text
+
+
+def _has_text(text: str) -> bool:
+    """Whether it is more than blank lines."""
+    return bool(text.strip(" \t\n"))
 
 
 def _is_row(line: str) -> bool:

@@ -48,12 +48,13 @@ class Reading:
     references: dict[str, Any] = field(default_factory=dict)
     noted: set[str] = field(default_factory=set)
     expects_notes: bool = False
+    is_cut: bool = False
 
     def env(self) -> dict[str, Any]:
-        return {"reading": self, "references": self.references}
+        return {"reading": self, "references": self.references, "is_cut": self.is_cut}
 
     def trial(self) -> Reading:
-        """One that may be thrown away."""
+        """One that may be thrown away, for the end of a text."""
         return Reading(self.links, self.name, dict(self.references), set(self.noted), self.expects_notes)
 
 

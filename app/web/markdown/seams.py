@@ -22,6 +22,8 @@ _PLAIN = re.compile(r"(?:[^\W_\ue000]|[ ,.'?])+")
 # What is text wherever it stands in a line, as long as none of these signs came before it.
 _INERT = re.compile(r"[^\x00-\x1f*_`\[\]$<>&\\~^\xa0\ue000]*")
 _OPENING = re.compile(r"[*`\[$<&\\]|~~|(?<![^\W_])_|_(?![^\W_])")
+# Nothing to clean: text and the plainest of tags.
+_SIMPLE = re.compile(r"(?:[^<>&\xa0]|&(?:amp|lt|gt);|</?(?:strong|em|code)>)*")
 _ENDS = re.compile(r"(?:</(?!pre|code|math)[a-z0-9]+>|\n)*")
 _BLOCK_ENDS = re.compile(r"(?:</(?:p|li|ul|ol|div|blockquote|h[456])>|\n)*")
 
@@ -41,7 +43,7 @@ class _Cut:
     def in_text(cls, text: str, reading: Reading, draw: Draw) -> _Cut | None:
         """At the last blank of a line of text."""
         begin, length = text.rfind("\n") + 1, text.rfind(" ") + 1
-        if length < begin + 2 or text[length - 2] == " " or not any(map(str.isalpha, text[begin:length])):
+        if length < begin + 2 or text[length - 2].isspace() or not any(map(str.isalpha, text[begin:length])):
             return None
         after = reading.trial()
         html, tokens = draw(text[:length] + LETTER, after)
@@ -54,10 +56,11 @@ class _Cut:
     def further(self, text: str) -> _Cut:
         """At the last blank, where that is possible."""
         length = text.rfind(" ") + 1
-        if length <= self.length or text[length - 2] == " ":
+        words = text[self.length : length]
+        if not words or text[length - 2].isspace() or words.count("**") % 2 or words.count("`") % 2:
             return self
         after = self.reading.trial()
-        html, token = _draw_inline(text[self.length : length] + LETTER, after)
+        html, token = _draw_inline(words + LETTER, after)
         if not _is_settled(token) or not html.endswith(LETTER):
             return self
         return _Cut(length, self.head + html.removesuffix(LETTER), self.foot, after)
@@ -97,8 +100,8 @@ class Seam:
             before, *ends = _draw_inline(rest + LETTER, cut.reading.trial())[0].split(LETTER)
             if len(ends) == 1 and _ENDS.fullmatch(ends[0]):
                 return cls(links, cut, len(text), cut.head + before, ends[0] + cut.foot, can_grow=True)
-        html, _ = _draw_inline(rest.rstrip(" "), cut.reading.trial())
-        return cls(links, cut, len(text), cut.head + html + cut.foot, "", can_grow=False)
+        html, _ = _draw_inline(rest.rstrip(), cut.reading.trial())
+        return cls(links, cut, len(text), (cut.head + html).rstrip() + cut.foot, "", can_grow=False)
 
     def grown(self, text: str, reading: Reading, draw: Draw) -> Seam:
         """That of a text which is longer by something on its last line."""
@@ -115,7 +118,7 @@ class Seam:
 
     def html(self, text: str) -> str:
         """Of a text that it was made or grown for. Blanks at the end of a line are not shown."""
-        return (self.before + text[self.length :]).rstrip(" ") + self.after if self.can_grow else self.before
+        return (self.before + text[self.length :]).rstrip() + self.after if self.can_grow else self.before
 
     def _ends_heading(self, added: str) -> bool:
         return "#" in added and "</h" in self.after + (self.cut.foot if self.cut else "")
@@ -127,6 +130,13 @@ def _is_settled(inline: Token) -> bool:
 
 
 def _draw_inline(text: str, reading: Reading) -> tuple[str, Token]:
+    """Words of a line that goes on: without what the parser does for a whole text."""
     env = reading.env()
-    token = parser.parseInline(text, env)[0]
-    return clean(parser.renderer.renderInline(token.children or [], parser.options, env)), token
+    token = Token("inline", "", 0, content=text, children=[])
+    assert token.children is not None
+    parser.inline.parse(text, parser, env, token.children)
+    for child in token.children:
+        if child.type == "text_special":
+            child.type = "text"
+    html = str(parser.renderer.renderInline(token.children, parser.options, env)).replace("&quot;", '"')
+    return html if _SIMPLE.fullmatch(html) else clean(html), token
