@@ -89,7 +89,8 @@ def test_the_parts_make_up_the_whole_text(long: list[Passage]) -> None:
 
 def test_code_and_tables_go_on_as_what_they_are(long: list[Passage]) -> None:
     code = of_code(long)
-    assert excerpt(code, code.start, code.end).html.lstrip().startswith('<pre class="code" data-language="python">')
+    shown = excerpt(code, code.start, code.end).html.lstrip()
+    assert shown.startswith('<div class="code-block"><div class="code-head" data-language="Python">')
     row = next(one for one in long if "ledger-120 " in one.text)
     shown = excerpt(row, row.start, row.end).html
     assert "<th>Service</th>" in shown
