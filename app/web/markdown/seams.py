@@ -138,5 +138,5 @@ def _draw_inline(text: str, reading: Reading) -> tuple[str, Token]:
     for child in token.children:
         if child.type == "text_special":
             child.type = "text"
-    html = str(parser.renderer.renderInline(token.children, parser.options, env)).replace("&quot;", '"')
+    html = str(parser.renderer.render([token], parser.options, env)).replace("&quot;", '"')
     return html if _SIMPLE.fullmatch(html) else clean(html), token
