@@ -45,6 +45,7 @@ class AnswerView:
     continues: bool = False
     text: str = ""
     html_closed: str = ""
+    is_redrawn: bool = False
     seq: int = 0
     error: str = ""
     error_code: str = ""
@@ -125,7 +126,14 @@ class AnswerView:
         elif event.type == "done":
             self.state, self.usage, self.timings = data["state"], data["usage"], data["timings"]
             self.finished_at = self.finished_at or timezone.now()
+            self._finish()
         return ""
+
+    def _finish(self) -> None:
+        """Draw all blocks anew where what came last changes closed ones."""
+        whole = self.growing.finish(self.text, self.html_closed)
+        if whole is not None:
+            self.html_closed, self.is_redrawn = whole, True
 
     def _grow(self, text: str) -> str:
         if self.state in ("queued", "searching", "waiting"):
@@ -183,6 +191,7 @@ def empty_view(message: Message, assistant: Assistant, versions: Versions | None
         is_demonstration=bool(model and model.is_demonstration),
         created_at=message.created_at,
         continues=message.continues_id is not None,
+        growing=Growing(name=str(message.id)),
     )
 
 

@@ -17,6 +17,7 @@ from app.web.threads import in_thread
 from chat.composing.branches import versions_of
 from chat.models import Conversation
 from chat.pages.presenting import AnswerView, QuestionView, empty_view, question_view
+from chat.socket.insertions import insertion
 from chat.streaming import telling
 from chat.streaming.events import MAX_FRAME_BYTES, Event
 
@@ -94,8 +95,13 @@ class HtmlRendering:
             return self._whole(view, question)
         types: set[str] = {event.type for event in batch}
         parts = self._state(view, state_before, types)
+        anew: list[str] = []
         if closed or "done" in types:
-            parts += [self._append(view, closed)] if closed else []
+            if view.is_redrawn:
+                *anew, last = self._anew(view)
+                parts.append(last)
+            elif closed:
+                parts.append(self._append(view, closed))
             parts.append(self._redraw(view))
         elif "delta" in types:
             parts.append(self._grow(view, open_before))
@@ -103,7 +109,7 @@ class HtmlRendering:
             parts.append(render_to_string("chat/_evidence.html", {"m": view, "oob": True}))
         if "done" in types:
             parts.append(render_to_string("chat/_actions.html", {"m": view, "oob": True}))
-        return ["".join(parts)] if parts else []
+        return [*anew, "".join(parts)] if parts else []
 
     async def title(self, conversation_id: UUID) -> str:
         conversation = await in_thread(Conversation.objects.get, pk=conversation_id)
@@ -130,18 +136,19 @@ class HtmlRendering:
 
     def _grow(self, view: AnswerView, before: str) -> str:
         """The open block's new end, when it only became longer; else the whole of it."""
-        end = "</p>\n"
-        after = view.html_open
-        begin = before.removesuffix(end)
-        if begin and before.startswith("<p>") and after.startswith(begin) and after.endswith(end):
-            added = after.removeprefix(begin).removesuffix(end)
-            if "<" not in added:
-                place = f"beforeend:#open-{view.id} > p:last-child"
-                return f'<div hx-swap-oob="{place}" data-seq="{view.seq}">{added}</div>'
+        if added := insertion(before, view.html_open) if before else None:
+            place = f"beforeend:#open-{view.id}{added.path}"
+            return f'<div hx-swap-oob="{place}" data-seq="{view.seq}">{added.html}</div>'
         return self._redraw(view)
 
     def _redraw(self, view: AnswerView) -> str:
         return f'<div id="open-{view.id}" hx-swap-oob="innerHTML" data-seq="{view.seq}">{view.html_open}</div>'
+
+    def _anew(self, view: AnswerView) -> list[str]:
+        """All blocks in place of those that are shown, in pieces that frames can hold."""
+        first, *rest = _split_blocks(view.html_closed)
+        begin = f'<div id="closed-{view.id}" hx-swap-oob="innerHTML">{first}</div>'
+        return [begin, *(self._append(view, piece) for piece in rest)]
 
     def _append(self, view: AnswerView, html: str) -> str:
         return f'<div hx-swap-oob="beforeend:#closed-{view.id}">{html}</div>'
