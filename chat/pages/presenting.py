@@ -13,7 +13,7 @@ from django.conf import settings
 from django.urls import reverse
 from django.utils import timezone
 
-from app.web.markdown import Growing
+from app.web.markdown import Growing, Parts
 from chat.composing.branches import Versions
 from chat.models import Assistant, Feedback, Message
 from chat.streaming import telling
@@ -62,6 +62,10 @@ class AnswerView:
     @property
     def html_open(self) -> str:
         return self.growing.open_html()
+
+    @property
+    def open_parts(self) -> Parts:
+        return self.growing.open_parts()
 
     @property
     def passage_count(self) -> int:

@@ -7,7 +7,10 @@ stands there as it is, with what a reader has selected in it.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+
+from app.web.markdown import Parts
 
 DEEPEST_END = 400  # characters
 _CLOSING = re.compile(r"</([a-z0-9]+)>\n*")
@@ -18,16 +21,28 @@ _VOID = {"br", "hr", "input"}
 _NOT_ALONE = {"tr", "td", "th", "thead", "tbody"}
 
 
-@dataclass(frozen=True)
-class Insertion:
+class Insertion(NamedTuple):
     """``html`` goes to the end of the element at ``path``: a selector below the block's own element; "" is that one."""
 
     path: str
     html: str
 
 
-def insertion(before: str, after: str) -> Insertion | None:
-    """What makes ``after`` of ``before``; None when it takes more than putting something in at one end."""
+def insertion(before: Parts, after: Parts) -> Insertion | None:
+    """What makes ``after`` of ``before``; None when it takes more than putting something in at one end.
+
+    Only what may have changed is compared: a long list or block of code costs no more than its last line.
+    """
+    if before.settled != after.settled:
+        return _insertion(before.html, after.html)
+    if before.foot == after.foot and after.words.startswith(before.words):
+        html = after.words[len(before.words) :]
+        if "<" not in html or _stands_alone(html):
+            return Insertion(_path(after.foot), html)
+    return _insertion(before.words + before.foot, after.words + after.foot)
+
+
+def _insertion(before: str, after: str) -> Insertion | None:
     if len(after) < len(before):
         return None
     match = _ENDS.search(before, max(0, len(before) - DEEPEST_END))
@@ -36,12 +51,18 @@ def insertion(before: str, after: str) -> Insertion | None:
         end = before[begin:]
         html = after[begin : len(after) - len(end)]
         if after.endswith(end) and after.startswith(before[:begin]) and _stands_alone(html):
-            names = [one[1] for one in _CLOSING.finditer(end)]
-            return Insertion("".join(f" > {name}:last-child" for name in reversed(names)), html)
+            return Insertion(_path(end), html)
         closing = _CLOSING.match(before, begin)
         if closing is None:
             return None
         begin = closing.end()
+
+
+@lru_cache(maxsize=1024)
+def _path(end: str) -> str:
+    """Where something goes in before the tags that are an end."""
+    names = [one[1] for one in _CLOSING.finditer(end)]
+    return "".join(f" > {name}:last-child" for name in reversed(names))
 
 
 def _stands_alone(html: str) -> bool:

@@ -13,6 +13,7 @@ import orjson
 from django.template.loader import render_to_string
 
 from app.errors import ParleyError
+from app.web.markdown import Parts
 from app.web.threads import in_thread
 from chat.composing.branches import versions_of
 from chat.models import Conversation
@@ -86,7 +87,7 @@ class HtmlRendering:
         batch = [event for event in batch if event.seq > view.seq]  # a late wake follows an ended answer once more
         if not batch:
             return []
-        state_before, open_before = view.state, view.html_open
+        state_before, open_before = view.state, view.open_parts
         closed = "".join([view.apply(event) for event in batch])
         if message_id not in self._shown:
             if view.seq <= after:
@@ -134,9 +135,9 @@ class HtmlRendering:
             return []
         return [render_to_string("chat/_state.html", {"m": view, "oob": True})]
 
-    def _grow(self, view: AnswerView, before: str) -> str:
+    def _grow(self, view: AnswerView, before: Parts) -> str:
         """The open block's new end, when it only became longer; else the whole of it."""
-        if added := insertion(before, view.html_open) if before else None:
+        if added := insertion(before, view.open_parts) if before.words else None:
             place = f"beforeend:#open-{view.id}{added.path}"
             return f'<div hx-swap-oob="{place}" data-seq="{view.seq}">{added.html}</div>'
         return self._redraw(view)

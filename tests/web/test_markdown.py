@@ -7,6 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app.web.markdown import Growing, render
+from tests.web.inertness import faults
 
 LINKS = {1: "/p/1?start=1&end=2", 2: "/p/2"}
 HOSTILE = [
@@ -60,12 +61,7 @@ def grown(text: str, cut: int) -> tuple[str, list[str]]:
 def test_nothing_in_a_text_can_act_or_load(text):
     final, shown = grown(text, 3)
     for html in (render(text), final, *shown):
-        tags = re.findall(r"<[^>]*>", html)
-        assert not [
-            tag for tag in tags if re.search(r"\son\w+=|hx-|style=|javascript:|data:|<img|<script|<iframe|xlink", tag)
-        ]
-        assert not [tag for tag in tags if "outside.example" in tag and "/leaving/?to=" not in tag]
-        assert not [tag for tag in tags if re.search(r'\sid="(?!note-)', tag)]
+        assert not faults(html), html
 
 
 @settings(max_examples=600, deadline=None)
@@ -94,14 +90,26 @@ WORDS = st.lists(
 @settings(max_examples=800, deadline=None)
 @given(pieces=WORDS)
 def test_what_is_shown_meanwhile_is_the_same_as_rendered_anew(pieces):
-    """Apart from what looks ahead: colours of code, rows of tables, notes that may yet be defined."""
+    """Apart from what looks ahead: colours of code, rows of tables, notes that may yet be defined, formulas that are
+    not whole, and a line that has no word yet.
+    """
     growing = Growing(dict(LINKS), name="m")
     text, closed = "", ""
     for piece in pieces:
         text += piece
         closed += growing.add(piece)
-        if "[^" not in text:
-            assert closed + growing.open_html() == (render(text, LINKS, name="m") if text.strip(" \n") else "")
+        shown, lines = closed + growing.open_html(), text[: text.rfind("\n") + 1]
+        if "[^" not in text and not OPEN_FORMULA.search(text, len(lines)) and shown != rendered(text):
+            assert WORDLESS.match(text, len(lines)), text
+            assert shown == rendered(lines)
+
+
+OPEN_FORMULA = re.compile(r"\$[^\s\d]|\\\(")
+WORDLESS = re.compile(r"(?:[^\w\n]|_)*\d*(?:[^\w\n]|_)*\Z|[ \t]*(?:```|~~~)")
+
+
+def rendered(text: str) -> str:
+    return render(text, LINKS, name="m") if text.strip(" \n") else ""
 
 
 BLOCKS = [
@@ -177,10 +185,10 @@ def test_only_the_last_item_of_a_list_is_read_again(monkeypatch):
     growing.add("".join(f"- Item {n} of **many**\n" for n in range(100)))
     original = growing._draw
     monkeypatch.setattr(Growing, "_draw", lambda self, text, reading: read.append(len(text)) or original(text, reading))
-    for piece in ("- An", "other\n", "- and", " **one", "** more\n"):
+    for piece in ("- An", "other\n", "  > and", " **one", "** more\n"):
         growing.add(piece)
         assert growing.open_html().count("<li>") >= 100
-    assert max(read[1:]) < 100
+    assert 0 < max(read) < 100
 
 
 def test_a_row_is_shown_once_it_is_whole():

@@ -4,7 +4,7 @@
 ``cleaning`` is the second lock, ``growing`` draws a text that arrives in pieces without drawing all of it again.
 """
 
-from app.web.markdown.growing import Growing
+from app.web.markdown.growing import Growing, Parts
 from app.web.markdown.parsing import LEAVING, Links, render
 
-__all__ = ["LEAVING", "Growing", "Links", "render"]
+__all__ = ["LEAVING", "Growing", "Links", "Parts", "render"]

@@ -43,6 +43,7 @@ _SPACINGS = {"columnspacing", "rowspacing"}
 ATTRIBUTES = _WORDS | _SIZES | _SPACINGS | {"scriptlevel"}
 LONGEST_SOURCE = 2000
 DEEPEST = 60
+LANGUAGE = "latex"
 WIDE_SIGNS = 22
 _DEFINES = re.compile(r"\\(?:(?:re|provide)?newcommand|renewcommand|[egx]?def|let)\b")
 _ENVIRONMENT = re.compile(r"\\(begin|end)\{([a-z]+\*?)\}")
@@ -183,6 +184,19 @@ def _read_block(state: StateBlock, first: int, last: int, silent: bool) -> bool:
     return True
 
 
+def open_block(text: str) -> str | None:
+    """The source of a formula with which a text begins and which is still open; None when there is none."""
+    opener = text[:2]
+    if opener not in ("$$", r"\["):
+        return None
+    lines = text[2:].removesuffix("\n").split("\n")
+    if not all(line.strip(" \t") for line in lines[1:]):
+        return None
+    if any(_closing(line, _CLOSERS[opener], 0, len(line)) >= 0 for line in lines):
+        return None
+    return opener + "\n".join([lines[0], *(line.lstrip(" \t") for line in lines[1:])])
+
+
 def _push(token: Token, latex: str, opener: str, *, is_whole: bool) -> None:
     token.content, token.markup = latex, opener
     token.meta = {"is_whole": is_whole}
@@ -205,11 +219,13 @@ def _draw(self: RendererProtocol, tokens: list[Token], index: int, options: Opti
     token = tokens[index]
     opener, is_block = token.markup, token.type == "formula_block"
     is_display = opener in ("$$", r"\[")
-    found = mathml(token.content.strip(), is_display=is_display) if token.meta["is_whole"] else None
+    if not token.meta["is_whole"]:
+        head, foot = code.frame(LANGUAGE)
+        return f"{head}{escape(opener + token.content, quote=False)}\n{foot}"
+    found = mathml(token.content.strip(), is_display=is_display)
     if found is None:
-        closer = _CLOSERS[opener] if token.meta["is_whole"] else ""
-        source = opener + token.content + closer
-        return code.block(source + "\n", "latex") if is_block else f"<code>{escape(source, quote=False)}</code>"
+        source = opener + token.content + _CLOSERS[opener]
+        return code.block(source + "\n", LANGUAGE) if is_block else f"<code>{escape(source, quote=False)}</code>"
     html, sign_count = found
     if not is_display and sign_count < WIDE_SIGNS:
         return html

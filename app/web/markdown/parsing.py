@@ -149,12 +149,16 @@ def _draw_link_open(
     return f'<a href="{escape(href)}">'
 
 
+def heading_level(signs: int) -> int:
+    """The first level is the next one below the heading of an answer."""
+    return min(6, signs + TOP_HEADING - 1)
+
+
 def _draw_heading(
     self: RendererProtocol, tokens: list[Token], index: int, options: OptionsDict, env: dict[str, Any]
 ) -> str:
-    """The first level is the next one below the heading of an answer."""
     token = tokens[index]
-    level = min(6, int(token.tag[1]) + TOP_HEADING - 1)
+    level = heading_level(int(token.tag[1]))
     return f"<h{level}>" if token.nesting > 0 else f"</h{level}>\n"
 
 

@@ -1,8 +1,8 @@
-"""Where the open end of a text grows: what was drawn of it, and where in that HTML more would go.
+"""How the last line of a text grows: what has been drawn of it, and what more costs.
 
-Most of what a model adds at a time is a few words to a line. They are drawn alone, and all before them is left as it
-is, from the last blank at which everything that was opened has been closed: no sign after it can pair with one before
-it.
+Most of what a model adds at a time is a few words. They are put in as they are, and a sign that opens something is too
+until the one comes that closes it: only then are the words since the last seam drawn, and never again. A seam is a
+blank before which everything that was opened has been closed, so that no sign after it can pair with one before it.
 """
 
 from __future__ import annotations
@@ -10,38 +10,102 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from html import escape
 
+from markdown_it.common.utils import MD_TRIM_CHARS
 from markdown_it.token import Token
 
 from app.web.markdown.cleaning import clean
-from app.web.markdown.parsing import Links, Reading, parser
+from app.web.markdown.parsing import Reading, parser
 
 Draw = Callable[[str, Reading], tuple[str, list[Token]]]
 LETTER = "\ue000"  # of the private use area: it shows where any other letter would go
-_PLAIN = re.compile(r"(?:[^\W_\ue000]|[ ,.'?])+")
-# What is text wherever it stands in a line, as long as none of these signs came before it.
-_INERT = re.compile(r"[^\x00-\x1f*_`\[\]$<>&\\~^\xa0\ue000]*")
+# Signs that mean nothing as long as nothing is open, and such that mean nothing even then.
+_INERT = r"[^\x00-\x1f*_`\[\]$<>&\\~^\xa0\ue000]"
+_QUIET = r"(?:[^\W_\ue000]|[ ,.'?])"
 _OPENING = re.compile(r"[*`\[$<&\\]|~~|(?<![^\W_])_|_(?![^\W_])")
-# Nothing to clean: text and the plainest of tags.
-_SIMPLE = re.compile(r"(?:[^<>&\xa0]|&(?:amp|lt|gt);|</?(?:strong|em|code)>)*")
+_BRACKETS = re.compile(r"\[[^\[\]]*\]")
+# Runs of signs that are text until another closes what they open; any other sign by itself.
+_SIGNS = re.compile(r"\*+|_+|`+|~+|\[+|\$+|<+|[\x00-\x1f\]>&\\\xa0\ue000]")
+_OPENERS = set("*_`~[$<")
+_OPEN_LINK = re.compile(rf"{_INERT}*\[(?!\d{{1,2}}\]){_INERT}+\](?:\((?:(?![()\"']){_INERT})*)?")
+# A formula is shown as its source until it is whole.
+_OPEN_FORMULA = re.compile(rf"{_INERT}*(?:\${{1,2}}(?![\s\d$])|\\\()(?:[^\n$`*<\[\xa0\ue000\\]|\\[^)\n]){{0,150}}\\?")
+# Behind these, at the end of what was drawn, a full stop or the like changes nothing.
+_ENDS_WELL = re.compile(r".*(?:[^\W_]\*{1,3}|[^\W_]~~|\]|\)|`|[^\W_]\$)", re.DOTALL)
+# Nothing to clean: text, the plainest of tags, and numbers of passages.
+_SIMPLE = re.compile(
+    r"(?:[^<>&\xa0]|&(?:amp|lt|gt|quot);|</?(?:strong|em|s|code)>"
+    r'|<a class="cite" href="/(?:[\w/?=.-]|&amp;)*" data-number="\d{1,2}">\d{1,2}</a>)*',
+    re.ASCII,
+)
 _ENDS = re.compile(r"(?:</(?!pre|code|math)[a-z0-9]+>|\n)*")
 _BLOCK_ENDS = re.compile(r"(?:</(?:p|li|ul|ol|div|blockquote|h[456])>|\n)*")
 
 
-@dataclass(frozen=True)
-class _Cut:
-    """The part of a text that stands for good: how long it is, the HTML before and after its end, and what reading it
-    told.
+def _more(*, is_settled: bool, behind: str) -> re.Pattern[str]:
+    """What may follow a drawn text and be put in as it is, by whether all is closed and how the text ends."""
+    signs = _INERT if is_settled else _QUIET
+    stops = "[.,:;!?]*" if is_settled else "[.,:!?]*"
+    forms = {"letter": f"{signs}*", "end": rf"(?:{stops}(?: {signs}*)?)", "": rf"(?: {signs}*)?"}
+    return re.compile(forms[behind])
+
+
+_MORE = {
+    (is_settled, behind): _more(is_settled=is_settled, behind=behind)
+    for is_settled in (True, False)
+    for behind in ("letter", "end", "")
+}
+_WORDS = _MORE[True, "letter"]
+_MORE_WORDS = (_WORDS, _MORE[False, "letter"])
+_NOTHING = re.compile("")
+
+
+@dataclass(slots=True)
+class Seam:
+    """A drawn text, and how it grows by more on its last line.
+
+    ``head`` is the HTML of ``text[:length]`` and stands for good; ``drawn`` that of what follows up to ``until``; the
+    rest is shown as it is, and ``foot`` closes it. Up to ``seen`` it is known to mean nothing, and so does what matches
+    ``more``. Without ``can_cut`` all is drawn anew where that does not.
     """
 
     length: int
     head: str
     foot: str
     reading: Reading
+    until: int = -1
+    seen: int = -1
+    drawn: str = ""
+    drawn_reading: Reading | None = None
+    more: re.Pattern[str] = _WORDS
+    is_settled: bool = True
+    is_literal: bool = False
+    can_cut: bool = True
+
+    is_heading: bool = False
+
+    def __post_init__(self) -> None:
+        self.until = self.seen = self.length
+        self.is_heading = "</h" in self.foot
 
     @classmethod
-    def in_text(cls, text: str, reading: Reading, draw: Draw) -> _Cut | None:
-        """At the last blank of a line of text."""
+    def of(cls, text: str, reading: Reading, draw: Draw) -> Seam:
+        """By drawing all of the text: of any text."""
+        if seam := cls._at_blank(text, reading, draw):
+            seam.grow(text)
+            return seam
+        if text.removesuffix(" ")[-1:].isalnum() and any(map(str.isalpha, text[text.rfind("\n") + 1 :])):
+            before, *rest = draw(text + LETTER, reading.trial())[0].split(LETTER)
+            if len(rest) == 1 and _ENDS.fullmatch(rest[0]):
+                more = _MORE[False, "letter"]
+                return cls(len(text), before, rest[0], reading, more=more, is_settled=False, can_cut=False)
+        html = draw(text, reading.trial())[0]
+        return cls(len(text), html, "", reading, more=_NOTHING, is_settled=False, can_cut=False)
+
+    @classmethod
+    def _at_blank(cls, text: str, reading: Reading, draw: Draw) -> Seam | None:
+        """At the last blank of a line of text, if everything before it is closed."""
         begin, length = text.rfind("\n") + 1, text.rfind(" ") + 1
         if length < begin + 2 or text[length - 2].isspace() or not any(map(str.isalpha, text[begin:length])):
             return None
@@ -49,87 +113,90 @@ class _Cut:
         html, tokens = draw(text[:length] + LETTER, after)
         inlines = [token for token in tokens if token.type == "inline"]
         head, *rest = html.split(LETTER)
-        if len(rest) != 1 or not inlines or not _is_settled(inlines[-1]) or not _BLOCK_ENDS.fullmatch(rest[0]):
+        if len(rest) != 1 or not inlines or not _is_settled(inlines[-1], after) or not _BLOCK_ENDS.fullmatch(rest[0]):
             return None
         return cls(length, head, rest[0], after)
 
-    def further(self, text: str) -> _Cut:
-        """At the last blank, where that is possible."""
-        length = text.rfind(" ") + 1
-        words = text[self.length : length]
-        if not words or text[length - 2].isspace() or words.count("**") % 2 or words.count("`") % 2:
-            return self
-        after = self.reading.trial()
-        html, token = _draw_inline(words + LETTER, after)
-        if not _is_settled(token) or not html.endswith(LETTER):
-            return self
-        return _Cut(length, self.head + html.removesuffix(LETTER), self.foot, after)
+    def grow(self, text: str, *, is_whole: bool = False) -> bool:
+        """Take note of a text that is longer by something on its last line; False when all of it must be drawn anew.
 
-
-@dataclass(frozen=True)
-class Seam:
-    """A drawn text, and how it grows by more on the same line."""
-
-    links: Links
-    cut: _Cut | None
-    length: int
-    before: str
-    after: str
-    can_grow: bool
-
-    @classmethod
-    def of(cls, text: str, reading: Reading, draw: Draw) -> Seam:
-        if cut := _Cut.in_text(text, reading, draw):
-            return cls._behind(cut, text)
-        if text.removesuffix(" ")[-1:].isalnum() and any(map(str.isalpha, text[text.rfind("\n") + 1 :])):
-            before, *rest = draw(text + LETTER, reading.trial())[0].split(LETTER)
-            if len(rest) == 1 and _ENDS.fullmatch(rest[0]):
-                return cls(reading.links, None, len(text), before, rest[0], can_grow=True)
-        return cls(reading.links, None, len(text), draw(text, reading.trial())[0], "", can_grow=False)
-
-    @classmethod
-    def _behind(cls, cut: _Cut, text: str) -> Seam:
-        rest = text[cut.length :]
-        if not _INERT.fullmatch(rest):
-            cut = cut.further(text)
-            rest = text[cut.length :]
-        links = cut.reading.links
-        if _INERT.fullmatch(rest):
-            return cls(links, cut, cut.length, cut.head, cut.foot, can_grow=True)
-        if rest.removesuffix(" ")[-1:].isalnum():
-            before, *ends = _draw_inline(rest + LETTER, cut.reading.trial())[0].split(LETTER)
-            if len(ends) == 1 and _ENDS.fullmatch(ends[0]):
-                return cls(links, cut, len(text), cut.head + before, ends[0] + cut.foot, can_grow=True)
-        html, _ = _draw_inline(rest.rstrip(), cut.reading.trial())
-        return cls(links, cut, len(text), (cut.head + html).rstrip() + cut.foot, "", can_grow=False)
-
-    def grown(self, text: str, reading: Reading, draw: Draw) -> Seam:
-        """That of a text which is longer by something on its last line."""
-        added = text[self.length :]
-        if not added:
-            return self
-        if self.can_grow:
-            is_settled = self.cut is not None and self.cut.length == self.length
-            if (_INERT if is_settled else _PLAIN).fullmatch(added) and not self._ends_heading(added):
-                return self
-        if self.cut and not self._ends_heading(text[self.cut.length :]):
-            return self._behind(self.cut, text)
-        return self.of(text, reading, draw)
+        ``is_whole``: no more comes on that line.
+        """
+        if self.is_heading and "#" in text[self.seen :]:  # it may end the heading
+            return False
+        if self.more.fullmatch(text, self.seen):
+            if self.more in _MORE_WORDS:
+                self.seen = len(text)
+            elif (blank := text.find(" ", self.seen)) >= 0:
+                self.more, self.seen = _MORE[self.is_settled, "letter"], blank
+            return True
+        if not self.can_cut:
+            return False
+        self._move(text)
+        rest = text[self.length :]
+        self.is_literal = _is_literal(rest, self.reading, is_whole=is_whole)
+        if self.is_literal:
+            self.drawn, self.until, self.seen = "", self.length, self.length
+            self.is_settled = _WORDS.fullmatch(rest) is not None
+            self.more = _WORDS if self.is_settled else _NOTHING
+        else:
+            self._draw(rest)
+        return True
 
     def html(self, text: str) -> str:
-        """Of a text that it was made or grown for. Blanks at the end of a line are not shown."""
-        return (self.before + text[self.length :]).rstrip() + self.after if self.can_grow else self.before
+        return self.words(text) + self.foot
 
-    def _ends_heading(self, added: str) -> bool:
-        return "#" in added and "</h" in self.after + (self.cut.foot if self.cut else "")
+    def words(self, text: str) -> str:
+        """HTML, but for ``foot``, of a text that it was made or grown for. Blanks that end a line are not shown."""
+        if not self.can_cut and self.more is _NOTHING:
+            return self.head
+        rest = text[self.until :]
+        if self.is_literal:
+            rest = escape(rest, quote=False)
+        return f"{self.head}{self.drawn}{rest}".rstrip(MD_TRIM_CHARS)
+
+    def _move(self, text: str) -> None:
+        """To the last blank before the first sign that is new."""
+        if not self.is_settled:
+            return
+        match = self.more.match(text, self.seen)
+        end = text.rfind(" ", self.until, match.end() if match else self.seen) + 1
+        if end > 0:
+            self.head += self.drawn + text[self.until : end]
+            self.length = self.until = self.seen = end
+            self.drawn, self.more = "", _WORDS
+            self.reading = self.drawn_reading or self.reading
+            self.drawn_reading = None
+
+    def _draw(self, rest: str) -> None:
+        words = rest.rstrip(MD_TRIM_CHARS)
+        self.drawn_reading = self.reading.trial() if "[^" in rest else None
+        self.drawn, token = draw_inline(words, self.drawn_reading or self.reading)
+        self.until = self.seen = self.length + len(words)
+        self.is_settled = _is_settled(token, self.reading)
+        behind = "letter" if words[-1:].isalnum() else "end" if _ENDS_WELL.fullmatch(words) else ""
+        self.more = _MORE[self.is_settled, behind]
 
 
-def _is_settled(inline: Token) -> bool:
+def _is_literal(rest: str, reading: Reading, *, is_whole: bool) -> bool:
+    """Whether nothing in it is complete, so that it is shown as it is."""
+    kinds = [match[0][0] for match in _SIGNS.finditer(rest)]
+    if len(set(kinds)) == len(kinds) and _OPENERS.issuperset(kinds):
+        return True
+    if "$" in kinds or "\\" in kinds:
+        return not is_whole and _OPEN_FORMULA.fullmatch(rest) is not None
+    return not reading.references and _OPEN_LINK.fullmatch(rest) is not None
+
+
+def _is_settled(inline: Token, reading: Reading) -> bool:
     """Whether no sign in it still waits for its counterpart."""
-    return not any(child.type == "text" and _OPENING.search(child.content) for child in inline.children or [])
+    texts = [child.content for child in inline.children or [] if child.type == "text"]
+    if not reading.references:
+        texts = [_BRACKETS.sub("", text) for text in texts]
+    return not any(map(_OPENING.search, texts))
 
 
-def _draw_inline(text: str, reading: Reading) -> tuple[str, Token]:
+def draw_inline(text: str, reading: Reading) -> tuple[str, Token]:
     """Words of a line that goes on: without what the parser does for a whole text."""
     env = reading.env()
     token = Token("inline", "", 0, content=text, children=[])
@@ -138,5 +205,5 @@ def _draw_inline(text: str, reading: Reading) -> tuple[str, Token]:
     for child in token.children:
         if child.type == "text_special":
             child.type = "text"
-    html = str(parser.renderer.render([token], parser.options, env)).replace("&quot;", '"')
-    return html if _SIMPLE.fullmatch(html) else clean(html), token
+    html = str(parser.renderer.render([token], parser.options, env))
+    return html.replace("&quot;", '"') if _SIMPLE.fullmatch(html) else clean(html), token
