@@ -8,7 +8,7 @@ from app.web.markdown.cleaning import ATTRIBUTES, ID_PREFIX, TAGS
 from app.web.markdown.formulas import ATTRIBUTES as MATH_ATTRIBUTES
 from app.web.markdown.formulas import ELEMENTS as MATH_ELEMENTS
 
-ACTING = set("script iframe object embed form button style link base meta img svg video".split())
+ACTING = {"script", "iframe", "object", "embed", "form", "button", "style", "link", "base", "meta", "img", "svg"}
 
 
 class _Reader(HTMLParser):

@@ -34,7 +34,8 @@ SIGNS = [
 ]  # fmt: skip
 BEGINNINGS = [
     "", "", "- ", "- ", "- ", "  - ", "    - ", "   - ", "* ", "1. ", "2. ", "   1. ", "10) ", "+ ", "# ", "### ", "> ",
-    ">", "  ", "    ", "- [ ] ", "- [x] ", "  - [ ] ", "| ", "[^1]: ", "[x]: ", "```", "~~~", "$$", "\\[", "---", "- - ",
+    ">", "  ", "    ", "- [ ] ", "- [x] ", "  - [ ] ", "| ", "[^1]: ", "[x]: ", "```", "~~~", "$$", "\\[", "---",
+    "- - ",
 ]  # fmt: skip
 WORDS = st.lists(st.sampled_from([*SIGNS, *[f" {sign}" for sign in SIGNS]]), max_size=6).map("".join)
 LINES = st.tuples(st.sampled_from(BEGINNINGS), st.sampled_from(["", "a", "Word", "**B", "`c"]), WORDS).map("".join)

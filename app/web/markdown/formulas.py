@@ -58,6 +58,7 @@ _KNOWN_AS = {
     "equation": "",
     "equation*": "",
 }
+OPENS_BLOCK = re.compile(r"\$\$|\\\[")
 _CLOSERS = {"$$": "$$", r"\[": r"\]", r"\(": r"\)", "$": "$"}
 _MONEY = re.compile(r"\d[^\\^_={}]*[\s/][A-Za-z]{2,}[^\\^_={}]*")
 

@@ -23,8 +23,8 @@ from markdown_it.token import Token
 
 from app.web.markdown import code, formulas
 from app.web.markdown.cleaning import clean
-from app.web.markdown.lines import Columns, Line, is_undecided
-from app.web.markdown.parsing import Reading, language_of, outliner, parser, render
+from app.web.markdown.lines import Columns, Line, begins_anew, is_undecided
+from app.web.markdown.parsing import Reading, language_of, outliner, parser, refers_to_unknown, render
 from app.web.markdown.seams import LETTER, Seam
 
 _FENCE = re.compile(r"(`{3,}(?=[^`\n]*\n)|~{3,})([^\n]*)\n")
@@ -32,8 +32,9 @@ _OPENS_LIST = re.compile(r"<[uo]l[^>]*>\n")
 _TASKS = ' class="contains-task-list"'
 _ROWS = "<tbody>\n"
 _TABLE_END = "</table></div>\n"
-# Blocks that a blank line ends, and such as end with their line.
+# Blocks that a blank line ends, that words behind a blank line end, and such as end with their line.
 _ENDED_BY_BLANK = {"paragraph_open", "table_open", "blockquote_open"}
+_ENDED_BY_WORDS = {"bullet_list_open", "ordered_list_open", "footnote_reference_open"}
 _ENDED_BY_LINE = {"heading_open", "hr", "formula_block"}
 
 
@@ -150,6 +151,11 @@ class _Fence:
     looked_at: int
     settled: str
     coloured: int = 0
+    text_until: int = 0
+    text: str = ""
+
+    def __post_init__(self) -> None:
+        self.text_until = self.begin
 
     @classmethod
     def of(cls, opening: re.Match[str]) -> _Fence:
@@ -173,11 +179,14 @@ class _Fence:
         if whole - self.begin >= 2 * self.coloured and whole > self.begin:
             self.coloured = whole - self.begin
             self.settled = self.head + clean(code.highlighted(text[self.begin : whole], self.language))
-        rest = text[self.begin + self.coloured :]
-        last = rest[rest.rfind("\n") + 1 :]
-        if last and not last.strip(" `~"):  # the line that ends it, perhaps
-            rest = rest.removesuffix(last)
-        return Parts(self.settled, _as_text(rest), self.foot)
+            self.text_until, self.text = whole, ""
+        if whole > self.text_until:
+            self.text += _as_text(text[self.text_until : whole])
+            self.text_until = whole
+        last = text[max(whole, self.begin) :]
+        if not last.strip(" `~"):  # the line that ends it, perhaps
+            last = ""
+        return Parts(self.settled, self.text + _as_text(last), self.foot)
 
 
 @dataclass
@@ -198,7 +207,9 @@ class Growing:
     _line: Line | None = None
     _is_odd: bool = False  # what the tail begins with is for the parser
     _seam: Seam | None = None
+    _over_at: int = 0  # where a list or a note may be over that a blank line follows
     _open: Parts | None = None
+    _shown: tuple[str, Parts] | None = None
     _has_ended: bool = False
 
     def add(self, text: str) -> str:
@@ -207,7 +218,7 @@ class Growing:
             text = self._with_plain_lines(text)
         self.tail += text
         self._open = None
-        if "\n" not in text and (self._line is None or self._line.end < 0):
+        if "\n" not in text and not self._over_at and (self._line is None or self._line.end < 0):
             return ""
         closed = ""
         while (html := self._go_on()) is not None:
@@ -236,12 +247,17 @@ class Growing:
         self.tail += self._carried
         self._carried, self._open, self._has_ended = "", None, True
         self._forget()
-        if "]:" in text or "[^" in text:
-            whole = render(text, self.links, name=self.name)
-            if whole != html_closed + self.open_html():
-                self.tail, self._stem, self._open = "", None, None
-                return whole
-        return None
+        if "]:" not in text and "[^" not in text:
+            return None
+        after = self._reading.trial()
+        self._draw(self.tail, after)
+        if not after.references and not refers_to_unknown(text, after):
+            return None
+        whole = render(text, self.links, name=self.name)
+        if whole == html_closed + self.open_html():
+            return None
+        self.tail, self._stem, self._open = "", None, None
+        return whole
 
     @property
     def _reading(self) -> Reading:
@@ -271,9 +287,16 @@ class Growing:
             return Parts(head, _as_text(formula), f"\n{foot}")
         if not _has_text(shown):
             return self._in_two(self._draw("", self._reading)[0])
-        if self._seam is None or not self._seam.grow(shown):
-            self._seam = Seam.of(shown, self._reading, self._draw)
-        return self._in_two(self._seam.html(shown))
+        if self._shown is None or self._shown[0] != shown:
+            self._shown = shown, self._in_two(self._html_of(shown))
+        return self._shown[1]
+
+    def _html_of(self, shown: str) -> str:
+        text = shown if formulas.OPENS_BLOCK.search(shown) else shown.rstrip("\n")  # the end of a line is nothing new
+        seam = self._seam
+        if seam is None or (text != shown and not seam.can_cut) or "\n" in text[seam.length :] or not seam.grow(text):
+            self._seam, text = Seam.of(shown, self._reading, self._draw), shown
+        return self._seam.html(text)
 
     def _in_two(self, html: str) -> Parts:
         begin = self._stem.begin if self._stem else ""
@@ -317,16 +340,21 @@ class Growing:
             return self._cross()
         if "\n" not in self.tail or (not self._stem and formulas.open_block(self.tail)):
             return None
-        before = len(self.tail), self._fence
+        if self._over_at and begins_anew(self.tail, self._over_at):
+            return self._cut_off(self._over_at)
+        if "\n" not in self.tail[self._over_at :]:
+            return None
+        before = len(self.tail), self._fence, self._over_at
         closed = self._close()
-        return None if not closed and (len(self.tail), self._fence) == before else closed
+        return None if not closed and (len(self.tail), self._fence, self._over_at) == before else closed
 
     def _take_up(self) -> bool:
         """Whether it is certain what the first line of the tail is."""
         if self._is_odd or self._has_ended or (self._stem and (self._stem.columns or self._stem.is_loose)):
             return False
         if self._stem:
-            self._line = Line.next_item(self.tail, self._stem.source, self._reading)
+            has_tasks = _TASKS in self._stem.begin[: self._stem.begin.index("\n")]
+            self._line = Line.next_item(self.tail, self._stem.source, self._reading, has_tasks=has_tasks)
         else:
             self._line = Line.first(self.tail, self._reading)
         if self._line:
@@ -357,6 +385,9 @@ class Growing:
             else:
                 self._line = following
             return ""
+        if more := line.more_words(self.tail):
+            self._line = more
+            return ""
         if line.waits(self.tail):
             return None
         self._leave_to_parser()
@@ -378,7 +409,8 @@ class Growing:
         self._forget()
 
     def _forget(self) -> None:
-        self._line, self._seam, self._fence, self._is_odd = None, None, None, False
+        self._line = self._seam = self._fence = self._shown = None
+        self._is_odd, self._over_at = False, 0
 
     def _leave_to_parser(self) -> None:
         self._line, self._is_odd = None, True
@@ -390,7 +422,6 @@ class Growing:
 
     def _close(self) -> str:
         """Close what can be closed; return its HTML."""
-        self._seam = None
         whole = self.tail[: self.tail.rfind("\n") + 1]
         if not _has_text(whole) and self._stem is None:
             self._move_to(len(whole))
@@ -399,6 +430,7 @@ class Growing:
         outline = _Outline.of(head + whole)
         if self._stem and not head and _is_loose(outline.tokens) and not self._stem.is_loose:
             self.tail, self._stem = self._stem.source + self.tail, None
+            self._forget()
             return self._close()
         end = outline.closed_until() - len(head)
         is_over = bool(head) and end == 0 and len(outline.tops) > 1
@@ -407,6 +439,10 @@ class Growing:
             self._fence = _Fence.of(opening)
         elif not closed:
             self._settle(outline)
+            tops = outline.tops
+            if len(tops) == 1 and tops[0].type in _ENDED_BY_WORDS and whole.endswith("\n\n"):
+                self._over_at = self.tail.rfind("\n") + 1
+
         return closed
 
     def _cut_off(self, end: int) -> str:
@@ -476,6 +512,7 @@ def _is_row(line: str) -> bool:
 def _draw(text: str, reading: Reading) -> tuple[str, list[Token]]:
     env = reading.env()
     tokens = parser.parse(text, env)
+    reading.notes.update(name.removeprefix(":") for name in env.get("footnotes", {}).get("refs", {}))
     return clean(str(parser.renderer.render(tokens, parser.options, env))), tokens
 
 

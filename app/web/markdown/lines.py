@@ -8,7 +8,7 @@ show them while they are written, nor to close them, nor to set them apart from 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from markdown_it.common.utils import MD_TRIM_CHARS
 
@@ -19,13 +19,17 @@ from app.web.markdown.seams import Seam
 _WORDS = r"(?=(?:\*\*?|`|[\"'(])?[^\W\d_]|\d{1,6} [^\W\d_])"
 _PARAGRAPH = re.compile(_WORDS)
 _HEADING = re.compile(rf"(#{{1,6}}) {{1,3}}{_WORDS}")
-_ITEM = re.compile(rf"( {{0,16}})(?:([-*+])|(\d{{1,9}})([.)])) {{1,3}}{_WORDS}")
+_ITEM = re.compile(rf"( {{0,16}})(?:([-*+])|(\d{{1,9}})([.)])) {{1,3}}(?:\[([ xX])\](?= {_WORDS})|{_WORDS})")
+_QUOTE = re.compile(rf"> {_WORDS}")
+_NO_ITEM = re.compile(r"[^-*+\d\s]")  # what ends a list behind a blank line
+_BOX = '<input class="task-list-item-checkbox"{} disabled="disabled" type="checkbox" aria-label="Task">'
+_TASKS = ' class="contains-task-list"'
 _BLANK = re.compile(r"(?:[ \t]*\n)+")
 _ROW = re.compile(r"\|([^\\\n]*)\n")
 # The beginning of a line that may yet become anything: it is shown once that is known.
 _UNDECIDED = re.compile(
     r"[ \t]*(?:(?:[-+*]|\d{1,9}[.)]?|#{1,6})? {0,3}(?:\*{1,2}|`{1,2}|[\"'(])?|[-=_*]+|`{3,}[^`\n]*|~{1,2}|~{3,}[^\n]*"
-    r"|\${1,2}|\\\[?)\Z"
+    r"|\${1,2}|\\\[?|[-+*] \[[ xX]?\]? ?|\[\^[^\]\s]{0,40}\]?:? ?)\Z"
 )
 
 
@@ -37,6 +41,7 @@ class Level:
     words: int
     sign: str
     tag: str
+    has_tasks: bool = False
 
 
 @dataclass
@@ -46,6 +51,7 @@ class Line:
     seam: Seam
     levels: tuple[Level, ...] = ()
     is_heading: bool = False
+    is_quote: bool = False
     end: int = -1
 
     @classmethod
@@ -59,16 +65,22 @@ class Line:
         if (match := _ITEM.match(text)) and not match[1]:
             level = _level(match)
             start = f' start="{int(match[3])}"' if match[3] and int(match[3]) != 1 else ""
-            return cls(Seam(match.end(), f"<{level.tag}{start}>\n<li>", _feet((level,)), reading), (level,))
+            head = f"<{level.tag}{start}{_TASKS if level.has_tasks else ''}>\n{_item(match)}"
+            return cls(Seam(match.end(), head, _feet((level,)), reading), (level,))
+        if match := _QUOTE.match(text):
+            return cls(Seam(match.end(), "<blockquote>\n<p>", "</p>\n</blockquote>\n", reading), is_quote=True)
         return None
 
     @classmethod
-    def next_item(cls, text: str, list_source: str, reading: Reading) -> Line | None:
+    def next_item(cls, text: str, list_source: str, reading: Reading, *, has_tasks: bool) -> Line | None:
         """That of another item, behind what is finished of its list."""
         match, other = _ITEM.match(text), _ITEM.match(list_source)
         if not match or not other or match[1] or other[1] or _level(match).sign != _level(other).sign:
             return None
-        return cls(Seam(match.end(), "<li>", _feet((_level(match),)), reading), (_level(match),))
+        if match[5] and not has_tasks:
+            return None
+        level = replace(_level(match), has_tasks=has_tasks)
+        return cls(Seam(match.end(), _item(match), _feet((level,)), reading), (level,))
 
     def words(self, text: str) -> str:
         """Its HTML but for the end."""
@@ -83,12 +95,13 @@ class Line:
         if self.is_heading or _HEADING.match(text, begin):
             return begin
         blank = _BLANK.match(text, begin)
-        if not self.levels:
-            match = _ITEM.match(text, begin)
-            begins_list = match and not match[1] and match[3] in (None, "1")
-            return blank.end() if blank else begin if begins_list else 0
-        is_over = blank and (_PARAGRAPH.match(text, blank.end()) or _HEADING.match(text, blank.end()))
-        return blank.end() if blank and is_over else 0
+        if blank and (not self.levels or _NO_ITEM.match(text, blank.end()) or _PARAGRAPH.match(text, blank.end())):
+            return blank.end()
+        match = _ITEM.match(text, begin if blank is None else blank.end())
+        if match is None or match[1]:
+            return 0
+        is_other = self.levels[0].sign != _level(match).sign if self.levels else match[3] in (None, "1")
+        return match.start() if is_other else 0
 
     def waits(self, text: str) -> bool:
         """Whether what follows the end of the line is not enough to know what it is."""
@@ -104,13 +117,32 @@ class Line:
         innermost = self.levels[-1]
         if innermost.words <= level.indent <= innermost.words + 3 and match[3] in (None, "1"):
             levels = (*self.levels, level)
-            return Line(self._seam(match, f"{head}\n<{level.tag}>\n<li>", levels), levels)
+            tasks = _TASKS if level.has_tasks else ""
+            return Line(self._seam(match, f"{head}\n<{level.tag}{tasks}>\n{_item(match)}", levels), levels)
         for depth in reversed(range(count)):
             other = self.levels[depth]
-            if other.indent == level.indent and other.sign == level.sign:
-                levels = (*self.levels[:depth], level)
-                return Line(self._seam(match, f"{head}{_feet(self.levels[depth + 1 :])}</li>\n<li>", levels), levels)
+            if other.indent == level.indent and other.sign == level.sign and other.has_tasks >= level.has_tasks:
+                levels = (*self.levels[:depth], replace(level, has_tasks=other.has_tasks))
+                head += f"{_feet(self.levels[depth + 1 :])}</li>\n{_item(match)}"
+                return Line(self._seam(match, head, levels), levels)
         return None
+
+    def more_words(self, text: str) -> Line | None:
+        """The next line, if it goes on with the words of this one."""
+        begin = self.end + 1
+        if self.is_heading or not self.seam.is_settled or text[self.end - 2 : self.end] == "  ":
+            return None
+        if self.levels:
+            begin += self.levels[-1].words
+            if text[self.end + 1 : begin].strip(" "):
+                return None
+        elif self.is_quote:
+            begin += 2
+            if text[self.end + 1 : begin] != "> ":
+                return None
+        if not _PARAGRAPH.match(text, begin):
+            return None
+        return replace(self, seam=Seam(begin, self.words(text) + "\n", self.seam.foot, self.seam.reading), end=-1)
 
     def _seam(self, match: re.Match[str], head: str, levels: tuple[Level, ...]) -> Seam:
         return Seam(match.end(), head, _feet(levels), self.seam.reading)
@@ -145,14 +177,27 @@ class Columns:
         return seam.html(words)
 
 
+def begins_anew(text: str, begin: int) -> bool:
+    """Whether what begins there, behind a blank line, belongs to no list or note above it."""
+    return _NO_ITEM.match(text, begin) is not None
+
+
 def is_undecided(text: str, begin: int) -> bool:
     """Whether what begins there, to the end of the text, may yet be anything."""
     return _UNDECIDED.match(text, begin) is not None
 
 
 def _level(match: re.Match[str]) -> Level:
-    indent, words = len(match[1]), match.end() - match.start()
-    return Level(indent, words, match[2], "ul") if match[2] else Level(indent, words, match[4], "ol")
+    end = match.end() - 3 if match[5] else match.end()
+    sign, tag = (match[2], "ul") if match[2] else (match[4], "ol")
+    return Level(len(match[1]), end - match.start(), sign, tag, has_tasks=bool(match[5]))
+
+
+def _item(match: re.Match[str]) -> str:
+    """How the item begins."""
+    if not match[5]:
+        return "<li>"
+    return '<li class="task-list-item">' + _BOX.format("" if match[5] == " " else ' checked="checked"')
 
 
 def _feet(levels: tuple[Level, ...]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html import escape
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -38,14 +38,15 @@ class Reading:
     """What a text is read with.
 
     ``links``: the address of each numbered citation ``[n]``. ``name``: of this text, unlike all others on a page, for
-    the ids of its notes; without one they have none. ``references``: the definitions of links known so far.
-    ``noted``: which notes were referred to already. ``expects_notes``: whether a note that is not defined may still
-    be, further on.
+    the ids of its notes; without one they have none. ``references``: the definitions of links known so far; ``notes``:
+    the names of notes that are. ``noted``: which notes were referred to already. ``expects_notes``: whether a note that
+    is not defined may still be, further on. ``is_cut``: whether the text goes on behind its end.
     """
 
     links: Links = field(default_factory=dict)
     name: str = ""
     references: dict[str, Any] = field(default_factory=dict)
+    notes: set[str] = field(default_factory=set)
     noted: set[str] = field(default_factory=set)
     expects_notes: bool = False
     is_cut: bool = False
@@ -55,7 +56,9 @@ class Reading:
 
     def trial(self) -> Reading:
         """One that may be thrown away, for the end of a text."""
-        return Reading(self.links, self.name, dict(self.references), set(self.noted), self.expects_notes)
+        return replace(
+            self, references=dict(self.references), notes=set(self.notes), noted=set(self.noted), is_cut=False
+        )
 
 
 def render(text: str, links: Links | None = None, *, name: str = "") -> str:
@@ -95,6 +98,11 @@ def _note(state: StateInline, silent: bool) -> bool:
     return True
 
 
+def refers_to_unknown(text: str, reading: Reading) -> bool:
+    """Whether a note is named in it that is not defined."""
+    return any(name not in reading.notes for name in _NOTE.findall(text))
+
+
 def _reading(env: Mapping[str, Any]) -> Reading:
     reading: Reading = env["reading"]
     return reading
@@ -125,11 +133,15 @@ def _draw_note_open(
     return f'<div class="note" id="{ID_PREFIX}{name}-{sign}">{back}<div>\n'
 
 
+def citation(number: str, href: str) -> str:
+    """The numeral of a passage."""
+    return f'<a class="cite" href="{escape(href)}" data-number="{number}">{number}</a>'
+
+
 def _draw_citation(
     self: RendererProtocol, tokens: list[Token], index: int, options: OptionsDict, env: dict[str, Any]
 ) -> str:
-    number, href = tokens[index].content, tokens[index].meta["href"]
-    return f'<a class="cite" href="{escape(href)}" data-number="{number}">{number}</a>'
+    return citation(tokens[index].content, tokens[index].meta["href"])
 
 
 def _draw_image(

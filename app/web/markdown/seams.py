@@ -16,7 +16,7 @@ from markdown_it.common.utils import MD_TRIM_CHARS
 from markdown_it.token import Token
 
 from app.web.markdown.cleaning import clean
-from app.web.markdown.parsing import Reading, parser
+from app.web.markdown.parsing import Reading, citation, parser
 
 Draw = Callable[[str, Reading], tuple[str, list[Token]]]
 LETTER = "\ue000"  # of the private use area: it shows where any other letter would go
@@ -33,6 +33,10 @@ _OPEN_LINK = re.compile(rf"{_INERT}*\[(?!\d{{1,2}}\]){_INERT}+\](?:\((?:(?![()\"
 _OPEN_FORMULA = re.compile(rf"{_INERT}*(?:\${{1,2}}(?![\s\d$])|\\\()(?:[^\n$`*<\[\xa0\ue000\\]|\\[^)\n]){{0,150}}\\?")
 # Behind these, at the end of what was drawn, a full stop or the like changes nothing.
 _ENDS_WELL = re.compile(r".*(?:[^\W_]\*{1,3}|[^\W_]~~|\]|\)|`|[^\W_]\$)", re.DOTALL)
+_PLAIN_PART = re.compile(
+    rf"({_INERT}+)|(?:(?:(?<=[ (])|(?<![\s\S]))(?:(\*\*?)([^\W_](?:{_INERT}*[^\W_])?)\2|`([^\W_](?:{_INERT}*[^\W_])?)`)"
+    r"|\[(\d{1,2})\](?!\())(?=[ .,:;!?)\[]|\Z)"
+)
 # Nothing to clean: text, the plainest of tags, and numbers of passages.
 _SIMPLE = re.compile(
     r"(?:[^<>&\xa0]|&(?:amp|lt|gt|quot);|</?(?:strong|em|s|code)>"
@@ -40,6 +44,7 @@ _SIMPLE = re.compile(
     re.ASCII,
 )
 _ENDS = re.compile(r"(?:</(?!pre|code|math)[a-z0-9]+>|\n)*")
+_LAST_WORD = re.compile(r"(?<![^\s])[^\W\d_][^\W_]*\Z")
 _BLOCK_ENDS = re.compile(r"(?:</(?:p|li|ul|ol|div|blockquote|h[456])>|\n)*")
 
 
@@ -92,30 +97,30 @@ class Seam:
     @classmethod
     def of(cls, text: str, reading: Reading, draw: Draw) -> Seam:
         """By drawing all of the text: of any text."""
-        if seam := cls._at_blank(text, reading, draw):
-            seam.grow(text)
-            return seam
-        if text.removesuffix(" ")[-1:].isalnum() and any(map(str.isalpha, text[text.rfind("\n") + 1 :])):
-            before, *rest = draw(text + LETTER, reading.trial())[0].split(LETTER)
-            if len(rest) == 1 and _ENDS.fullmatch(rest[0]):
+        word = _LAST_WORD.search(text)
+        length = word.start() if word else text.rfind(" ") + 1
+        if word or cls._may_cut(text, length):
+            after = reading.trial()
+            html, tokens = draw((text if word else text[:length]) + LETTER, after)
+            before, *rest = html.split(LETTER)
+            inlines = [token for token in tokens if token.type == "inline"]
+            if rest and "</h" in rest[-1] and "#" in text[text.rfind("\n") + 1 :].lstrip("# >"):
+                rest = []  # that may end the heading
+            if len(rest) == 1 and inlines and _is_settled(inlines[-1], after) and _BLOCK_ENDS.fullmatch(rest[0]):
+                seam = cls(length, before.removesuffix(word[0]) if word else before, rest[0], after)
+                if seam.grow(text):
+                    return seam
+            elif word and len(rest) == 1 and _ENDS.fullmatch(rest[0]):
                 more = _MORE[False, "letter"]
                 return cls(len(text), before, rest[0], reading, more=more, is_settled=False, can_cut=False)
         html = draw(text, reading.trial())[0]
         return cls(len(text), html, "", reading, more=_NOTHING, is_settled=False, can_cut=False)
 
     @classmethod
-    def _at_blank(cls, text: str, reading: Reading, draw: Draw) -> Seam | None:
-        """At the last blank of a line of text, if everything before it is closed."""
-        begin, length = text.rfind("\n") + 1, text.rfind(" ") + 1
-        if length < begin + 2 or text[length - 2].isspace() or not any(map(str.isalpha, text[begin:length])):
-            return None
-        after = reading.trial()
-        html, tokens = draw(text[:length] + LETTER, after)
-        inlines = [token for token in tokens if token.type == "inline"]
-        head, *rest = html.split(LETTER)
-        if len(rest) != 1 or not inlines or not _is_settled(inlines[-1], after) or not _BLOCK_ENDS.fullmatch(rest[0]):
-            return None
-        return cls(length, head, rest[0], after)
+    def _may_cut(cls, text: str, length: int) -> bool:
+        """Whether the last blank stands in a line of text."""
+        begin = text.rfind("\n") + 1
+        return length >= begin + 2 and not text[length - 2].isspace() and any(map(str.isalpha, text[begin:length]))
 
     def grow(self, text: str, *, is_whole: bool = False) -> bool:
         """Take note of a text that is longer by something on its last line; False when all of it must be drawn anew.
@@ -138,7 +143,7 @@ class Seam:
         if self.is_literal:
             self.drawn, self.until, self.seen = "", self.length, self.length
             self.is_settled = _WORDS.fullmatch(rest) is not None
-            self.more = _WORDS if self.is_settled else _NOTHING
+            self.more = _WORDS if self.is_settled or _opens_only(rest) else _NOTHING
         else:
             self._draw(rest)
         return True
@@ -170,22 +175,57 @@ class Seam:
 
     def _draw(self, rest: str) -> None:
         words = rest.rstrip(MD_TRIM_CHARS)
-        self.drawn_reading = self.reading.trial() if "[^" in rest else None
-        self.drawn, token = draw_inline(words, self.drawn_reading or self.reading)
         self.until = self.seen = self.length + len(words)
-        self.is_settled = _is_settled(token, self.reading)
+        self.drawn_reading = None
+        plain = _plainly(words, self.reading)
+        if plain is None:
+            if "[^" in words:
+                self.drawn_reading = self.reading.trial()
+            self.drawn, token = draw_inline(words, self.drawn_reading or self.reading)
+            self.is_settled = _is_settled(token, self.reading)
+        else:
+            self.drawn, self.is_settled = plain, True
         behind = "letter" if words[-1:].isalnum() else "end" if _ENDS_WELL.fullmatch(words) else ""
         self.more = _MORE[self.is_settled, behind]
 
 
+def _opens_only(rest: str) -> bool:
+    """Whether each sign in it opens something else, and nothing is closed."""
+    kinds = [match[0][0] for match in _SIGNS.finditer(rest)]
+    return _OPENERS.issuperset(kinds) and len(set(kinds)) == len(kinds)
+
+
 def _is_literal(rest: str, reading: Reading, *, is_whole: bool) -> bool:
     """Whether nothing in it is complete, so that it is shown as it is."""
-    kinds = [match[0][0] for match in _SIGNS.finditer(rest)]
-    if len(set(kinds)) == len(kinds) and _OPENERS.issuperset(kinds):
+    if _opens_only(rest):
         return True
-    if "$" in kinds or "\\" in kinds:
+    if "$" in rest or "\\" in rest:
         return not is_whole and _OPEN_FORMULA.fullmatch(rest) is not None
     return not reading.references and _OPEN_LINK.fullmatch(rest) is not None
+
+
+def _plainly(words: str, reading: Reading) -> str | None:
+    """HTML of words among which some are bold, leaning or code, or numbers of passages, and nothing else; None when the
+    parser has to look at them.
+    """
+    parts, at = [], 0
+    while at < len(words):
+        match = _PLAIN_PART.match(words, at)
+        if match is None:
+            return None
+        inert, mark, inside, code, number = match.groups()
+        if inert:
+            parts.append(inert)
+        elif mark:
+            parts.append(f"<strong>{inside}</strong>" if mark == "**" else f"<em>{inside}</em>")
+        elif code:
+            parts.append(f"<code>{code}</code>")
+        elif href := reading.links.get(int(number)):
+            parts.append(citation(number, href))
+        else:
+            return None
+        at = match.end()
+    return "".join(parts)
 
 
 def _is_settled(inline: Token, reading: Reading) -> bool:
