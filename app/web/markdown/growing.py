@@ -288,19 +288,20 @@ class Growing:
         if not _has_text(shown):
             return self._in_two(self._draw("", self._reading)[0])
         if self._shown is None or self._shown[0] != shown:
-            self._shown = shown, self._in_two(self._html_of(shown))
+            self._shown = shown, self._grown(shown)
         return self._shown[1]
 
-    def _html_of(self, shown: str) -> str:
+    def _grown(self, shown: str) -> Parts:
         text = shown if formulas.OPENS_BLOCK.search(shown) else shown.rstrip("\n")  # the end of a line is nothing new
         seam = self._seam
         if seam is None or (text != shown and not seam.can_cut) or "\n" in text[seam.length :] or not seam.grow(text):
-            self._seam, text = Seam.of(shown, self._reading, self._draw), shown
-        return self._seam.html(text)
+            self._seam = seam = Seam.of(shown, self._reading, self._draw)
+            text = shown
+        return self._in_two(seam.words(text), seam.foot)
 
-    def _in_two(self, html: str) -> Parts:
+    def _in_two(self, html: str, foot: str = "") -> Parts:
         begin = self._stem.begin if self._stem else ""
-        return Parts(begin, html[len(begin) :]) if html.startswith(begin) else Parts("", html)
+        return Parts(begin, html[len(begin) :], foot) if html.startswith(begin) else Parts("", html, foot)
 
     def _decided(self) -> str:
         """The tail without a row of a table that is being written, and without its names while the rule is missing; and

@@ -174,7 +174,7 @@ class Columns:
         seam = Seam(0, tag, "</td>\n", reading)
         words = words.strip(MD_TRIM_CHARS)
         seam.grow(words, is_whole=True)
-        return seam.html(words)
+        return seam.words(words) + seam.foot
 
 
 def begins_anew(text: str, begin: int) -> bool:

@@ -148,9 +148,6 @@ class Seam:
             self._draw(rest)
         return True
 
-    def html(self, text: str) -> str:
-        return self.words(text) + self.foot
-
     def words(self, text: str) -> str:
         """HTML, but for ``foot``, of a text that it was made or grown for. Blanks that end a line are not shown."""
         if not self.can_cut and self.more is _NOTHING:
