@@ -17,8 +17,9 @@ _CLOSING = re.compile(r"</([a-z0-9]+)>\n*")
 _ENDS = re.compile(r"(?:</[a-z0-9]+>\n*)*\Z")
 _TAG = re.compile(r"<(/?)([a-z0-9]+)[^>]*>")
 _VOID = {"br", "hr", "input"}
-# Parts of tables cannot stand alone in a fragment.
+# Parts of tables cannot stand alone in a fragment, but whole rows can in a template.
 _NOT_ALONE = {"tr", "td", "th", "thead", "tbody"}
+_ROW = "<tr>"
 
 
 class Insertion(NamedTuple):
@@ -26,6 +27,10 @@ class Insertion(NamedTuple):
 
     path: str
     html: str
+
+    @property
+    def is_rows(self) -> bool:
+        return self.html.startswith(_ROW)
 
 
 def insertion(before: Parts, after: Parts) -> Insertion | None:
@@ -70,9 +75,10 @@ def _stands_alone(html: str) -> bool:
     if html.rfind("<") > html.rfind(">"):
         return False
     opened: list[str] = []
+    is_rows = html.startswith(_ROW)
     for match in _TAG.finditer(html):
         name = match[2]
-        if name in _NOT_ALONE:
+        if name in _NOT_ALONE and not (is_rows and (opened or name == "tr")):
             return False
         if match[1]:
             if not opened or opened.pop() != name:

@@ -139,6 +139,9 @@ class HtmlRendering:
         """The open block's new end, when it only became longer; else the whole of it."""
         if added := insertion(before, view.open_parts) if before.words else None:
             place = f"beforeend:#open-{view.id}{added.path}"
+            if added.is_rows:
+                rows = f'<tbody hx-swap-oob="{place}">{added.html}</tbody>'
+                return f'<template id="rows-{view.id}" data-seq="{view.seq}">{rows}</template>'
             return f'<div hx-swap-oob="{place}" data-seq="{view.seq}">{added.html}</div>'
         return self._redraw(view)
 

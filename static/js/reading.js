@@ -2,47 +2,40 @@
 import { sentencesOf } from "./sentences.js";
 
 const messages = document.getElementById("messages");
-const announcer = document.getElementById("announcer");
 const UNDER_WAY = new Set(["queued", "searching", "waiting", "writing", "running"]);
 const PAUSE_MS = 700;
 const KEPT = 12;
-const said = new Map(); // of each answer, how many of its sentences
+const heard = new Map(); // of each answer, how many of its sentences, and after which event
 const region = document.createElement("div");
 let timer = null;
 
-function isWritten(answer) {
-  return !UNDER_WAY.has(answer.dataset.state);
-}
-
-/* Whether the last sentence is whole is certain only when another follows. */
+/* What an answer says that was not heard yet. Whether its last sentence is whole is certain only when another follows. */
 function newSentences(answer) {
+  const before = heard.get(answer.id);
   const body = document.getElementById(`body-${answer.id.slice(2)}`);
-  if (!body) return [];
+  if (!body || before?.seq === answer.dataset.seq) return [];
   const all = sentencesOf(body);
-  const whole = isWritten(answer) ? all.length : Math.max(all.length - 1, 0);
-  const before = said.get(answer.id) ?? 0;
-  said.set(answer.id, Math.max(whole, before));
-  return all.slice(before, whole);
+  const whole = UNDER_WAY.has(answer.dataset.state) ? Math.max(all.length - 1, 0) : all.length;
+  const count = Math.max(whole, before?.count ?? 0);
+  heard.set(answer.id, { count, seq: answer.dataset.seq });
+  return all.slice(before?.count ?? 0, count);
 }
 
 function read() {
   timer = null;
-  for (const answer of messages.querySelectorAll("article.answer")) {
-    if (isWritten(answer) && said.get(answer.id) === Infinity) continue;
-    const words = newSentences(answer).join(" ");
-    if (isWritten(answer)) said.set(answer.id, Infinity);
-    if (!words) continue;
-    const line = document.createElement("p");
-    line.textContent = words;
-    region.append(line);
-    while (region.children.length > KEPT) region.firstElementChild.remove();
-  }
+  const words = [...messages.querySelectorAll("article.answer")].flatMap(newSentences).join(" ");
+  if (!words) return;
+  const line = document.createElement("p");
+  line.textContent = words;
+  region.append(line);
+  while (region.children.length > KEPT) region.firstElementChild.remove();
 }
 
-/* What was heard already is not told once more at the end. */
-function shortenEnd() {
-  const [end] = announcer?.textContent.match(/^Answer complete\.(?=\s*\S)/) ?? [];
-  if (end) announcer.textContent = end;
+/* What came with a page, and not while it was written, is there to be read at will. */
+function passOver() {
+  for (const answer of messages.querySelectorAll("article.answer")) {
+    if (!heard.has(answer.id)) newSentences(answer);
+  }
 }
 
 if (messages) {
@@ -51,12 +44,8 @@ if (messages) {
   region.setAttribute("aria-live", "polite");
   region.setAttribute("aria-relevant", "additions");
   messages.after(region);
-  for (const answer of messages.querySelectorAll("article.answer")) {
-    if (isWritten(answer)) said.set(answer.id, Infinity);
-    else newSentences(answer);
-  }
-  document.addEventListener("parley:frame", () => {
-    shortenEnd();
-    timer ??= setTimeout(read, PAUSE_MS);
-  });
+  passOver();
+  document.addEventListener("parley:frame", () => { timer ??= setTimeout(read, PAUSE_MS); });
+  document.addEventListener("parley:turned", passOver);
+  document.addEventListener("htmx:afterSwap", (event) => event.detail.xhr && messages.contains(event.target) && passOver());
 }

@@ -42,6 +42,11 @@ def page_after(frames: list[str], message_id: str) -> str:
             ends = "".join(rf"</{name}>\n*" for name in reversed(path)) + r"\Z"
             at = re.search(ends, opened).start()
             opened = opened[:at] + match[2] + opened[at:]
+        if match := re.search(
+            r'<tbody hx-swap-oob="beforeend:#open-[^"]*tbody:last-child">(.*)</tbody></template>$', frame, re.S
+        ):
+            at = opened.rindex("</tbody>")
+            opened = opened[:at] + match[1] + opened[at:]
         if match := re.search(r'id="closed-[^"]*" hx-swap-oob="innerHTML"[^>]*>(.*?)</div>(?=<div|\s*$)', frame, re.S):
             closed = match[1]
         if match := re.search(r'id="open-[^"]*" hx-swap-oob="innerHTML"[^>]*>(.*?)</div>(?=<div|\s*$)', frame, re.S):
@@ -63,6 +68,14 @@ async def test_words_and_items_are_put_in_where_they_belong(answered):
     assert re.search(r'beforeend:#open-[^"]* > p:last-child"[^>]*>rs<', frames)
     assert re.search(r'beforeend:#open-[^"]* > ul:last-child"[^>]*><li>', frames)
     assert re.search(r'beforeend:#open-[^"]* > ul:last-child > li:last-child"', frames)
+
+
+async def test_a_row_of_a_table_is_put_in_alone(answered):
+    frames = await frames_of(answered, 1)
+    (row,) = [frame for frame in frames if frame.startswith("<template")]
+    place = r'"beforeend:#open-[^"]* > div:last-child > table:last-child > tbody:last-child"'
+    assert re.search(place + r"><tr>\n<td>d</td>\n<td>e</td>\n</tr>\n</tbody></template>$", row)
+    assert f'id="rows-{answered.id}" data-seq="' in row
 
 
 @pytest.mark.parametrize("cut", [1, 3, 7, 1000])

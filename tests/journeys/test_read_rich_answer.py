@@ -118,6 +118,14 @@ def test_code_says_its_language_and_is_copied(answer: Locator) -> None:
     assert copied.startswith("def leave(hours: float) -> float:\n    return 27")
 
 
+def test_it_is_copied_as_markdown(answer: Locator) -> None:
+    page = answer.page
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    answer.get_by_role("button", name="Copy as Markdown").click()
+    expect(page.locator(".toast")).to_contain_text("Copied.")
+    assert page.evaluate("() => navigator.clipboard.readText()").rstrip() == ANSWER.rstrip()
+
+
 def test_it_is_read_aloud_without_code_and_signs_of_notes(answer: Locator) -> None:
     page = answer.page
     page.evaluate(SILENT_VOICE)
@@ -155,3 +163,62 @@ def test_a_screen_reader_hears_each_sentence_once_and_whole(window: OpenWindow, 
     assert " ".join(lines).endswith(" ".join(f"This is sentence {n} of a few." for n in range(6)))
     assert " ".join(lines).count("sentence 0") == 1
     expect(page.locator("#announcer")).to_have_text("Answer complete.")
+
+
+def test_earlier_messages_that_come_in_are_not_read_out(window: OpenWindow, house: House) -> None:
+    page = window("alice").open("/?assistant=writer")
+    house.model.script(tokens=["The first thing that was said. "] * 3, pace=0)
+    ends(ask(page, "Good day."))
+    page.reload()
+    house.model.script(tokens=["Only this is new. "], pace=0)
+    ends(ask(page, "And now?"))
+    expect(page.locator("#reader")).to_contain_text("Only this is new.")
+    assert "The first thing" not in page.locator("#reader").inner_text()
+
+
+LONG = [
+    f"{word} " for n in range(90) for word in f"This is sentence {n} of a very long answer.{chr(10) * 2}".split(" ")
+]
+AT_END = "() => scrollY + innerHeight > document.documentElement.scrollHeight - 120"
+GROWS = "(height) => document.documentElement.scrollHeight > height + 60"
+
+
+def test_the_page_follows_whoever_reads_at_its_end_and_nobody_else(window: OpenWindow, house: House) -> None:
+    page = window("alice", viewport={"width": 900, "height": 500}).open("/?assistant=writer")
+    ends(ask(page, "Good day."))
+    house.model.script(tokens=LONG, pace=0.012)
+    answer = ask(page, "Tell me everything.")
+    page.wait_for_function("() => document.documentElement.scrollHeight > innerHeight + 1100")
+    question = page.locator("article.question").last
+    expect(question).to_be_in_viewport()  # it stands still for whoever reads from the beginning
+
+    page.evaluate("() => { window.first = document.querySelectorAll('article.answer')[1].querySelector('.prose p'); }")
+    page.evaluate("() => scrollTo({ top: document.documentElement.scrollHeight, behavior: 'instant' })")
+    page.wait_for_function(GROWS, arg=page.evaluate("() => document.documentElement.scrollHeight"))
+    page.wait_for_function(AT_END)
+
+    page.evaluate("() => scrollBy({ top: -400, behavior: 'instant' })")
+    top = page.evaluate("() => scrollY")
+    page.wait_for_function(GROWS, arg=page.evaluate("() => document.documentElement.scrollHeight"))
+    expect(answer).to_have_attribute("data-state", "writing")
+    assert page.evaluate("() => scrollY") == top
+    ends(answer)
+    assert page.evaluate("() => scrollY") == top
+    assert page.evaluate("() => window.first.isConnected"), "a finished block was drawn anew"
+
+
+def test_a_wide_table_keeps_its_place_while_rows_come_in(window: OpenWindow, house: House) -> None:
+    page = window("alice", viewport={"width": 500, "height": 700}).open("/?assistant=writer")
+    ends(ask(page, "Good day."))
+    wide = " | ".join(["averyveryverylongword"] * 8)
+    rows = ["| " + " | ".join("abcdefgh") + " |\n", "|---" * 8 + "|\n", *[f"| {wide} |\n" for _ in range(24)]]
+    house.model.script(tokens=rows, pace=0.2)
+    answer = ask(page, "A table, please.")
+    expect(answer.locator("tbody tr").nth(1)).to_be_attached()
+    table = answer.locator(".scrolls").element_handle()
+    table.evaluate("one => { one.scrollLeft = 150; }")
+    expect(answer.locator("tbody tr").nth(12)).to_be_attached()
+    assert answer.get_attribute("data-state") == "writing"
+    assert table.evaluate("one => one.isConnected && one.scrollLeft") == 150
+    ends(answer)
+    expect(answer.locator("tbody tr")).to_have_count(24)
