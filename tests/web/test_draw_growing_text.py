@@ -69,6 +69,8 @@ TABLES = ROWS.map("".join).map("| a | b |\n|---|--:|\n".__add__)
 
 @settings(max_examples=500, deadline=None)
 @given(text=st.one_of(TEXTS, LISTS, TABLES), size=st.integers(1, 9))
+@example(text="1. a\n\n2. b\n\n3. c\n4. d\n   - e\n\n5. f\n\nWord\n", size=1)
+@example(text="- a\n\n- b\n\n- [ ] c\n- d\n\n  e\n- f\n\n* g\n", size=2)
 @example(text="- a\n- b\n\nWord **b**\n- c\n", size=1)
 @example(text="- a\n  - b\n    - c\n- d\n\n# e\n", size=1)
 @example(text="| a | b |\n|---|--:|\n| **c** [1] | d |\n- e\n", size=2)

@@ -23,7 +23,7 @@ from markdown_it.token import Token
 
 from app.web.markdown import code, formulas
 from app.web.markdown.cleaning import clean
-from app.web.markdown.lines import Columns, Line, begins_anew, is_undecided
+from app.web.markdown.lines import Columns, Line, begins_anew, is_undecided, next_line
 from app.web.markdown.parsing import Reading, language_of, outliner, parser, refers_to_unknown, render
 from app.web.markdown.seams import LETTER, Seam
 
@@ -351,11 +351,14 @@ class Growing:
 
     def _take_up(self) -> bool:
         """Whether it is certain what the first line of the tail is."""
-        if self._is_odd or self._has_ended or (self._stem and (self._stem.columns or self._stem.is_loose)):
+        if self._is_odd or self._has_ended or (self._stem and self._stem.columns):
             return False
         if self._stem:
             has_tasks = _TASKS in self._stem.begin[: self._stem.begin.index("\n")]
-            self._line = Line.next_item(self.tail, self._stem.source, self._reading, has_tasks=has_tasks)
+            is_loose = self._stem.is_loose
+            self._line = Line.next_item(
+                self.tail, self._stem.source, self._reading, has_tasks=has_tasks, is_loose=is_loose
+            )
         else:
             self._line = Line.first(self.tail, self._reading)
         if self._line:
@@ -396,14 +399,14 @@ class Growing:
 
     def _take_into_stem(self, line: Line) -> None:
         """The item that the line ends: another one begins."""
-        part = self.tail[: line.end + 1]
-        html = line.html(self.tail)
+        begin = next_line(self.tail, line.end + 1)
+        part, html = self.tail[:begin], line.html(self.tail)
         html = html[: html.rindex("</")]
         if self._stem:
             self._stem = self._stem.longer(part, html)
         else:
             self._stem = _Stem(part, html, f"</{line.levels[0].tag}>\n")
-        self._move_to(line.end + 1)
+        self._move_to(begin)
 
     def _move_to(self, begin: int) -> None:
         self.tail = self.tail[begin:]

@@ -29,7 +29,7 @@ _ROW = re.compile(r"\|([^\\\n]*)\n")
 # The beginning of a line that may yet become anything: it is shown once that is known.
 _UNDECIDED = re.compile(
     r"[ \t]*(?:(?:[-+*]|\d{1,9}[.)]?|#{1,6})? {0,3}(?:\*{1,2}|`{1,2}|[\"'(])?|[-=_*]+|`{3,}[^`\n]*|~{1,2}|~{3,}[^\n]*"
-    r"|\${1,2}|\\\[?|[-+*] \[[ xX]?\]? ?|\[\^[^\]\s]{0,40}\]?:? ?)\Z"
+    r"|\${1,2}|\\\[?|[-+*] \[[ xX]?\]? ?|\[\^[^\]\s]{0,40}\]?:? ?|> ?)\Z"
 )
 
 
@@ -52,6 +52,7 @@ class Line:
     levels: tuple[Level, ...] = ()
     is_heading: bool = False
     is_quote: bool = False
+    is_loose: bool = False
     end: int = -1
 
     @classmethod
@@ -72,14 +73,19 @@ class Line:
         return None
 
     @classmethod
-    def next_item(cls, text: str, list_source: str, reading: Reading, *, has_tasks: bool) -> Line | None:
+    def next_item(
+        cls, text: str, list_source: str, reading: Reading, *, has_tasks: bool, is_loose: bool
+    ) -> Line | None:
         """That of another item, behind what is finished of its list."""
         match, other = _ITEM.match(text), _ITEM.match(list_source)
         if not match or not other or match[1] or other[1] or _level(match).sign != _level(other).sign:
             return None
-        if match[5] and not has_tasks:
+        if match[5] and (is_loose or not has_tasks):
             return None
         level = replace(_level(match), has_tasks=has_tasks)
+        if is_loose:
+            seam = Seam(match.end(), "<li>\n<p>", f"</p>\n{_feet((level,))}", reading)
+            return cls(seam, (level,), is_loose=True)
         return cls(Seam(match.end(), _item(match), _feet((level,)), reading), (level,))
 
     def words(self, text: str) -> str:
@@ -110,9 +116,12 @@ class Line:
 
     def item_behind(self, text: str) -> Line | None:
         """The next line, if it is an item of a list that is open, or of one within its last item."""
-        match = _ITEM.match(text, self.end + 1) if self.levels else None
+        blank = _BLANK.match(text, self.end + 1) if self.is_loose else None
+        match = _ITEM.match(text, blank.end() if blank else self.end + 1) if self.levels else None
         if match is None:
             return None
+        if self.is_loose:
+            return Line.next_item(text[match.start() :], text, self.seam.reading, has_tasks=False, is_loose=True)
         level, head, count = _level(match), self.words(text), len(self.levels)
         innermost = self.levels[-1]
         if innermost.words <= level.indent <= innermost.words + 3 and match[3] in (None, "1"):
@@ -175,6 +184,12 @@ class Columns:
         words = words.strip(MD_TRIM_CHARS)
         seam.grow(words, is_whole=True)
         return seam.words(words) + seam.foot
+
+
+def next_line(text: str, begin: int) -> int:
+    """Where the first line begins that is not blank."""
+    blank = _BLANK.match(text, begin)
+    return blank.end() if blank else begin
 
 
 def begins_anew(text: str, begin: int) -> bool:
