@@ -30,8 +30,9 @@ BENCHMARKS = {
     "find": "finding a message among a million, by who owns few of them and by who owns nearly all",
     "lighthouse": "what Lighthouse says of the pages an employee sees first",
     "page": "what the first chat page weighs and how long it takes to make",
+    "rendering": "drawing an answer of 20 KB while it grows, against drawing it once",
 }
-WITHOUT_HOUSE = ("routing",)
+WITHOUT_HOUSE = ("routing", "rendering")
 MODULES = {"find": "finding_messages"}  # whose name is not the benchmark's
 
 

@@ -24,15 +24,18 @@ _BEFORE = re.compile(r"(?:\|\s*)?(?:\[[ xX]\]\s+)?[*_~\"'“‘(]*")
 _BEHIND = re.compile(r"(?:\s*\[\d{1,2}\]|[*_~)\"'”’\s|])+\Z")
 
 
-def render_marked(text: str, spans: Sequence[Span], note: str, links: Links | None = None) -> str:
+def render_marked(text: str, spans: Sequence[Span], note: str, links: Links | None = None, *, name: str = "") -> str:
     """As ``render``, with each span in ``<mark class="unsupported">`` that can have the focus, and behind its words
     ``note`` for those who hear the page.
     """
-    plain = render(text, links)
+    plain = render(text, links, name=name)
     if not spans or _SIGNS.search(text):
         return plain
-    for tried in (spans, [span for span in spans if _unsigned(render(_signed(text, [span]), links)) == plain]):
-        html = render(_signed(text, tried), links)
+    for tried in (
+        spans,
+        [span for span in spans if _unsigned(render(_signed(text, [span]), links, name=name)) == plain],
+    ):
+        html = render(_signed(text, tried), links, name=name)
         if _unsigned(html) == plain:
             return "".join(_wrapped(html, note))
     return plain

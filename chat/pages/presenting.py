@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from app.web.markdown import Growing
+from app.web.markdown import Growing, Parts
 from app.web.marking import render_marked
 from chat.attached import Attachment
 from chat.composing.branches import Versions
@@ -51,6 +51,7 @@ class AnswerView:
     continues: bool = False
     text: str = ""
     html_closed: str = ""
+    is_redrawn: bool = False
     seq: int = 0
     error: str = ""
     error_code: str = ""
@@ -70,7 +71,6 @@ class AnswerView:
     complaints: ClassVar[list[tuple[str, str]]] = Feedback.Reason.choices
     praises: ClassVar[list[tuple[str, str]]] = Feedback.Praise.choices
     growing: Growing = field(default_factory=Growing)
-    _closed_at: list[int] = field(default_factory=list)
     _marked_open: str | None = None
 
     @property
@@ -93,6 +93,10 @@ class AnswerView:
     @property
     def is_decided_twice(self) -> bool:
         return self.holds > 1 and self.state in (Message.State.REJECTED, Message.State.EDITED, Message.State.RELEASED)
+
+    @property
+    def open_parts(self) -> Parts:
+        return self.growing.open_parts()
 
     @property
     def passage_count(self) -> int:
@@ -161,35 +165,31 @@ class AnswerView:
             self.error = self.error or data["reason"]
             self.unsupported = data.get("unsupported", [])
             self.finished_at = self.finished_at or timezone.now()
+            self._finish()
         return ""
+
+    def _finish(self) -> None:
+        """Draw all blocks anew where what came last changes closed ones."""
+        whole = self.growing.finish(self.text, self.html_closed)
+        if whole is not None:
+            self.html_closed, self.is_redrawn = whole, True
 
     def _grow(self, text: str) -> str:
         if self.state in ("queued", "reading", "searching", "waiting"):
             self.state = "writing"
         self.text += text
         closed = self.growing.add(text)
-        if closed:
-            self._closed_at.append(len(self.text) - len(self.growing.tail))
         self.html_closed += closed
         return closed
 
     def mark_unsupported(self) -> bool:
-        """Draw the sentences that no passage supports as such; whether there are any. Block by block as they were drawn
-        while it was written, so that nothing else changes.
-        """
+        """Draw the sentences that no passage supports as such; whether there are any. All else stays as it is drawn."""
         if not self.unsupported:
             return False
-        note, links = _("No passage supports this."), self.growing.links
         spans = [(one["start"], one["end"]) for one in self.unsupported]
-        begins, ends = [0, *self._closed_at], [*self._closed_at, len(self.text)]
-        pieces = [
-            render_marked(self.text[begin:end], _within(spans, begin, end), note, links)
-            for begin, end in zip(begins, ends, strict=True)
-        ]
-        self.html_closed, self._marked_open = (
-            "".join(pieces[:-1]),
-            pieces[-1] if self.text[begins[-1] :].strip() else "",
-        )
+        note, growing = _("No passage supports this."), self.growing
+        self.html_closed = render_marked(self.text, spans, note, growing.links, name=growing.name)
+        self._marked_open = ""
         return True
 
     def _show(self, passages: list[dict[str, Any]]) -> None:
@@ -205,11 +205,6 @@ class AnswerView:
         cited = {citation["number"] for citation in self.citations}
         for passage in self.evidence:
             passage["is_cited"] = passage["number"] in cited
-
-
-def _within(spans: list[tuple[int, int]], begin: int, end: int) -> list[tuple[int, int]]:
-    """The spans that stand between two places, counted from the first."""
-    return [(start - begin, stop - begin) for start, stop in spans if begin <= start and stop <= end]
 
 
 @dataclass(frozen=True)
@@ -253,6 +248,7 @@ def empty_view(message: Message, assistant: Assistant, versions: Versions | None
         is_demonstration=bool(model and model.is_demonstration),
         created_at=message.created_at,
         continues=message.continues_id is not None,
+        growing=Growing(name=str(message.id)),
     )
 
 

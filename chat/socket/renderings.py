@@ -13,11 +13,13 @@ import orjson
 from django.template.loader import render_to_string
 
 from app.errors import ParleyError
+from app.web.markdown import Parts
 from app.web.threads import in_thread
 from chat.composing.branches import versions_of
 from chat.models import Conversation, Message, Reply
 from chat.pages.grounding import grounds_views
 from chat.pages.presenting import AnswerView, QuestionView, add_feedback, empty_view, question_view, view_of
+from chat.socket.insertions import insertion
 from chat.streaming import telling
 from chat.streaming.events import MAX_FRAME_BYTES, Event
 
@@ -104,7 +106,7 @@ class HtmlRendering:
         batch = [event for event in batch if event.seq > view.seq]  # a late wake follows an ended answer once more
         if not batch:
             return []
-        state_before, open_before = view.state, view.html_open
+        state_before, open_before = view.state, view.open_parts
         closed = "".join([view.apply(event) for event in batch])
         is_judged = batch[-1].type == "done" and batch[-1].data.get("claims") is not None
         if is_judged:
@@ -117,8 +119,13 @@ class HtmlRendering:
             return self._whole(view, question)
         types: set[str] = {event.type for event in batch}
         parts = self._state(view, state_before, types)
+        anew: list[str] = []
         if closed or "done" in types:
-            parts += [self._append(view, closed)] if closed else []
+            if view.is_redrawn:
+                *anew, last = self._anew(view)
+                parts.append(last)
+            elif closed:
+                parts.append(self._append(view, closed))
             parts.append(self._redraw(view))
         elif "delta" in types:
             parts.append(self._grow(view, open_before))
@@ -130,16 +137,12 @@ class HtmlRendering:
             parts.append(render_to_string("chat/_grounds.html", {"m": view, "oob": True}))
         if "done" in types:
             parts.append(render_to_string("chat/_actions.html", {"m": view, "oob": True}))
-        frames = ["".join(parts)] if parts else []
+        frames = [*anew, "".join(parts)] if parts else []
         return [*frames, *self._marked(view)] if is_judged else frames
 
     def _marked(self, view: AnswerView) -> list[str]:
         """The text once more, with the marks that it gets at its end."""
-        if not view.mark_unsupported():
-            return []
-        first, *more = _split_blocks(view.html_closed)
-        begin = f'<div id="closed-{view.id}" hx-swap-oob="innerHTML" data-seq="{view.seq}">{first}</div>'
-        return [begin, *(self._append(view, piece) for piece in more), self._redraw(view)]
+        return [*self._anew(view), self._redraw(view)] if view.mark_unsupported() else []
 
     async def title(self, conversation_id: UUID) -> str:
         conversation = await in_thread(Conversation.objects.get, pk=conversation_id)
@@ -174,20 +177,24 @@ class HtmlRendering:
             return []
         return [render_to_string("chat/_state.html", {"m": view, "oob": True})]
 
-    def _grow(self, view: AnswerView, before: str) -> str:
+    def _grow(self, view: AnswerView, before: Parts) -> str:
         """The open block's new end, when it only became longer; else the whole of it."""
-        end = "</p>\n"
-        after = view.html_open
-        begin = before.removesuffix(end)
-        if begin and before.startswith("<p>") and after.startswith(begin) and after.endswith(end):
-            added = after.removeprefix(begin).removesuffix(end)
-            if "<" not in added:
-                place = f"beforeend:#open-{view.id} > p:last-child"
-                return f'<div hx-swap-oob="{place}" data-seq="{view.seq}">{added}</div>'
+        if added := insertion(before, view.open_parts) if before.words else None:
+            place = f"beforeend:#open-{view.id}{added.path}"
+            if added.is_rows:
+                rows = f'<tbody hx-swap-oob="{place}">{added.html}</tbody>'
+                return f'<template id="rows-{view.id}" data-seq="{view.seq}">{rows}</template>'
+            return f'<div hx-swap-oob="{place}" data-seq="{view.seq}">{added.html}</div>'
         return self._redraw(view)
 
     def _redraw(self, view: AnswerView) -> str:
         return f'<div id="open-{view.id}" hx-swap-oob="innerHTML" data-seq="{view.seq}">{view.html_open}</div>'
+
+    def _anew(self, view: AnswerView) -> list[str]:
+        """All blocks in place of those that are shown, in pieces that frames can hold."""
+        first, *rest = _split_blocks(view.html_closed)
+        begin = f'<div id="closed-{view.id}" hx-swap-oob="innerHTML">{first}</div>'
+        return [begin, *(self._append(view, piece) for piece in rest)]
 
     def _append(self, view: AnswerView, html: str) -> str:
         return f'<div hx-swap-oob="beforeend:#closed-{view.id}">{html}</div>'

@@ -1,4 +1,4 @@
-/* Copying: a whole answer as Markdown with its sources, or one block of code. */
+/* Copying: a whole answer as Markdown with its sources, or one block of code; and whether long lines of code are wrapped. */
 import { toast } from "./toasts.js";
 
 const messages = document.getElementById("messages");
@@ -41,19 +41,53 @@ async function copyBy(button, promise) {
   setTimeout(() => use.setAttribute("href", before), 1600);
 }
 
-/* Finished code gets a button; what is still being written is redrawn too often to hold one. */
-function addButtons() {
-  for (const pre of messages.querySelectorAll("pre.code:not([data-framed])")) {
-    const open = pre.closest("[id^='open-']");
-    if (open && open.closest("article")?.querySelector(".state[data-moves]")) continue;
-    const frame = document.createElement("div");
-    frame.className = "code-frame";
-    pre.dataset.framed = "";
-    pre.tabIndex = 0;
-    pre.replaceWith(frame);
-    const button = document.getElementById("copy-button").content.firstElementChild.cloneNode(true);
-    frame.append(pre, button);
+/* Whether long lines of code are wrapped holds for all code, and is remembered. */
+const WRAP = "parley:wrap-code";
+
+function wraps() {
+  try {
+    return localStorage.getItem(WRAP) !== null;
+  } catch {
+    return "wrapCode" in document.documentElement.dataset;
   }
+}
+
+function showWrap(isWrapped) {
+  document.documentElement.toggleAttribute("data-wrap-code", isWrapped);
+  for (const one of document.querySelectorAll(".wrap-code")) one.setAttribute("aria-pressed", String(isWrapped));
+}
+
+function turnWrap() {
+  const isWrapped = !("wrapCode" in document.documentElement.dataset);
+  try {
+    if (isWrapped) localStorage.setItem(WRAP, "1");
+    else localStorage.removeItem(WRAP);
+  } catch {
+    /* Without storage it holds as long as the page. */
+  }
+  showWrap(isWrapped);
+}
+
+function wrapButton(like) {
+  const button = like.cloneNode(true);
+  button.classList.replace("copy-code", "wrap-code");
+  button.title = "Wrap long lines";
+  button.setAttribute("aria-label", "Wrap long lines of code");
+  const use = button.querySelector("use");
+  use.setAttribute("href", use.getAttribute("href").replace(/#.*/, "#wrap"));
+  return button;
+}
+
+/* Finished code gets buttons; what is still being written is redrawn too often to hold any. */
+function addButtons() {
+  for (const head of messages.querySelectorAll(".code-head:not([data-has-buttons])")) {
+    const open = head.closest("[id^='open-']");
+    if (open && open.closest("article")?.querySelector(".state[data-moves]")) continue;
+    head.dataset.hasButtons = "";
+    const copies = document.getElementById("copy-button").content.firstElementChild.cloneNode(true);
+    head.append(wrapButton(copies), copies);
+  }
+  showWrap("wrapCode" in document.documentElement.dataset);
 }
 
 if (messages) {
@@ -61,8 +95,11 @@ if (messages) {
     const whole = event.target.closest("[data-copies]");
     if (whole) copyBy(whole, markdownOf(whole.dataset.copies));
     const block = event.target.closest(".copy-code");
-    if (block) copyBy(block, block.parentElement.querySelector("code").textContent);
+    if (block) copyBy(block, block.closest(".code-block").querySelector("code").textContent);
+    if (event.target.closest(".wrap-code")) turnWrap();
   });
   document.addEventListener("parley:frame", addButtons);
+  addEventListener("storage", (event) => event.key === WRAP && showWrap(wraps()));
+  showWrap(wraps());
   addButtons();
 }

@@ -12,7 +12,7 @@ const connection = document.getElementById("connection");
 const address = conversation?.dataset.socket;
 const FINAL_CLOSES = new Set([4401, 4403, 4404]);
 const LONGEST_WAIT_MS = 10_000;
-const PART = /^(?:m|state|review|evidence|body|closed|open|grounds|actions|replies)-([0-9a-f-]{36})$/;
+const PART = /^(?:m|state|review|evidence|body|closed|open|rows|grounds|actions|replies)-([0-9a-f-]{36})$/;
 const ENDED = "● ";
 
 let socket = null;
@@ -83,7 +83,7 @@ async function catchUp(id) {
   if (lookedFor.has(id)) return;
   lookedFor.add(id);
   await window.htmx.ajax("GET", messages.dataset.turns, { target: messages, swap: "innerHTML" });
-  reopen();
+  document.dispatchEvent(new CustomEvent("parley:turned"));
   scrollToEnd();
 }
 
@@ -101,7 +101,7 @@ function hasPlace(page) {
 
 /* The answers whose parts a fragment draws: their ids stand in its own, or in the place it goes to. */
 function subjectsOf(page) {
-  const parts = [...page.querySelectorAll("[hx-swap-oob]")];
+  const parts = [...page.querySelectorAll("[hx-swap-oob], template[id]")];
   const names = parts.map((part) => part.id || (part.getAttribute("hx-swap-oob").match(/#([\w-]+)/)?.[1] ?? ""));
   return names.map((name) => name.match(PART)?.[1]).filter(Boolean);
 }
@@ -138,18 +138,13 @@ function focusOn(id) {
   answer.focus({ preventScroll: true });
 }
 
-/* Screen readers hear the end of an answer and what happens to it, not every token. */
+/* Screen readers hear what happens to an answer, and its end; its words are read to them in whole sentences (reading.js). */
 function announce(page) {
   const state = page.querySelector(".state[data-state]");
   if (!state || state.dataset.state === announce.last) return;
   announce.last = state.dataset.state;
   if (document.hidden && !("moves" in state.dataset) && !document.title.startsWith(ENDED)) document.title = ENDED + document.title;
-  if (state.dataset.state === "done") {
-    const body = document.getElementById(`closed-${state.dataset.message}`)?.parentElement;
-    say(`Answer complete. ${body ? body.innerText : ""}`);
-  } else {
-    say(state.innerText.trim());
-  }
+  say(state.dataset.state === "done" ? "Answer complete." : state.innerText.trim());
 }
 
 function isAtEnd() {

@@ -28,6 +28,16 @@ MARKDOWN = (
     '[1]: https://outside.example/reference "onmouseover=window.harmed=10"',
     "`<script>window.harmed=11</script>`",
 )
+# What only an answer may hold: formulas, notes and heads of code that try the same.
+RICH = (
+    r"$\href{javascript:window.harmed=13}{x}$ and $\text{<img src=x onerror=window.harmed=14>}$",
+    r"$$\text{</math><script>window.harmed=15</script>}$$",
+    "\\[\n\\href{https://outside.example/formula}{y} \\style{position:fixed}{z}\n\\]",
+    '[^"><script>window.harmed=16</script>] and [^composer]',
+    "[^composer]: <script>window.harmed=17</script>",
+    '```"><script>window.harmed=18</script>\n<script>window.harmed=19</script>\n```',
+    "~~~onclick=window.harmed=20\n</code></pre><img src=https://outside.example/code.png>\n~~~",
+)
 # The lighthouse's words are in no other document, so that a question with them finds this one.
 DOCUMENT = "\n".join(
     (
@@ -45,4 +55,4 @@ DOCUMENT = "\n".join(
     )
 )
 QUESTION = "When does the lighthouse keeper trim the Fresnel lamp? " + " ".join(MARKUP[:5])
-ANSWER = "The keeper trims it at dusk [1].\n\n" + "\n\n".join((*MARKUP, *MARKDOWN)) + "\n\nThat is all."
+ANSWER = "The keeper trims it at dusk [1].\n\n" + "\n\n".join((*MARKUP, *MARKDOWN, *RICH)) + "\n\nThat is all."

@@ -89,7 +89,8 @@ def test_the_parts_make_up_the_whole_text(long: list[Passage]) -> None:
 
 def test_code_and_tables_go_on_as_what_they_are(long: list[Passage]) -> None:
     code = of_code(long)
-    assert excerpt(code, code.start, code.end).html.lstrip().startswith('<pre class="code" data-language="python">')
+    shown = excerpt(code, code.start, code.end).html.lstrip()
+    assert shown.startswith('<div class="code-block"><div class="code-head" data-language="Python">')
     row = next(one for one in long if "ledger-120 " in one.text)
     shown = excerpt(row, row.start, row.end).html
     assert "<th>Service</th>" in shown
@@ -190,7 +191,7 @@ def test_an_e_mail_keeps_its_lines_and_its_head(handbook: Source, publish: Publi
     assert shown.kind == "lines"
     assert "From: Olivia" in shown.html
     assert "Subject" not in shown.html
-    assert "<h1>Canteen</h1>" in shown.html
+    assert "<h4>Canteen</h4>" in shown.html
 
 
 def test_a_text_of_eight_million_characters_is_shown_in_part(handbook: Source) -> None:
