@@ -16,6 +16,7 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.cache import never_cache
@@ -233,7 +234,7 @@ def _row(request: HttpRequest, one: Share) -> dict[str, Any]:
         "state": state,
         "path": path,
         "link": request.build_absolute_uri(path) if path else "",
-        "named": [*one.groups.all(), *one.people.all()],
+        "names": format_html_join(", ", "<bdi>{}</bdi>", ((name,) for name in [*one.groups.all(), *one.people.all()])),
     }
 
 
