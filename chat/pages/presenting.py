@@ -162,7 +162,7 @@ class AnswerView:
             self.error_code, self.error = data["code"], data["message"]
         elif event.type == "done":
             self.state, self.usage, self.timings = data["state"], data["usage"], data["timings"]
-            self.error = self.error or data["reason"]
+            self.error = self.error or data.get("reason", "")
             self.unsupported = data.get("unsupported", [])
             self.finished_at = self.finished_at or timezone.now()
             self._finish()
