@@ -11,6 +11,7 @@ from deploy.words.catalogues import PLACEHOLDER, Catalogue, Entry
 
 # Names stand in a sentence of the other direction: each is isolated, so that nothing around it turns.
 RIGHT_TO_LEFT = {"ar"}
+SCRIPT = re.compile(r"\{\w+\}")
 ISOLATED = re.compile("\u2068%\\(\\w+\\)s\u2069")
 
 
@@ -70,6 +71,8 @@ def _problems(name: str, catalogue: Catalogue, language: str) -> Iterator[str]:
             may_lack = message.plural and (number < 3 if forms == 6 else number == 0)
             if has - wanted or (wanted - has and not may_lack):
                 yield f"{name}: {message.text!r} has {sorted(wanted)}, its translation {sorted(has)}"
+            if sorted(SCRIPT.findall(form)) != sorted(SCRIPT.findall(message.text)):
+                yield f"{name}: {message.text!r} and its translation have different values in braces"
             if wanted and re.sub(r"%%|%\(\w+\)s", "", form).count("%"):
                 yield f"{name}: {message.text!r}: a percent sign beside placeholders is written twice"
             if sorted(re.findall(r"</?\w+", form)) != sorted(re.findall(r"</?\w+", message.text)) and not may_lack:
