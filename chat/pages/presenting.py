@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -12,8 +13,10 @@ from uuid import UUID
 from django.conf import settings
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from app.web.markdown import Growing
+from app.web.saying import written
 from chat.composing.branches import Versions
 from chat.models import Assistant, Feedback, Message
 from chat.streaming import telling
@@ -55,7 +58,7 @@ class AnswerView:
     timings: dict[str, Any] = field(default_factory=dict)
     rating: int | None = None
     rating_reason: str = ""
-    reasons: ClassVar[list[tuple[str, str]]] = Feedback.Reason.choices
+    reasons: ClassVar[Sequence[tuple[str, object]]] = Feedback.Reason.choices
     growing: Growing = field(default_factory=Growing)
 
     @property
@@ -76,7 +79,9 @@ class AnswerView:
         """How long the wait may be, in words; empty while nobody knows."""
         if not self.wait_seconds:
             return ""
-        return f"{self.wait_seconds:.0f} s" if self.wait_seconds < 90 else f"{self.wait_seconds / 60:.0f} min"
+        if self.wait_seconds < 90:
+            return _("%(seconds)s s") % {"seconds": f"{self.wait_seconds:.0f}"}
+        return _("%(minutes)s min") % {"minutes": f"{self.wait_seconds / 60:.0f}"}
 
     @property
     def may_continue(self) -> bool:
@@ -104,7 +109,7 @@ class AnswerView:
         """What it cost, with as many digits as a small sum needs; empty when that is not known, or was nothing."""
         amount = Decimal(str(self.usage.get("cost") or 0))
         digits = 2 if amount >= SMALL_SUM else 6
-        return f"{amount:.{digits}f} {settings.CURRENCY}" if amount else ""
+        return f"{written(amount, digits)} {settings.CURRENCY}" if amount else ""
 
     def apply(self, event: Event) -> str:
         """Take an event in; return the HTML of the blocks it closed."""
