@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export DJANGO_SETTINGS_MODULE := app.settings
 
-.PHONY: run test check bench lock clean embedded dev
+.PHONY: run test check messages bench lock clean embedded dev
 .DEFAULT_GOAL := run
 
 run: embedded  ## Start Parley with everything it needs; Ctrl-C stops it
@@ -16,14 +16,18 @@ test: dev  ## Run the tests; ARGS='…' goes to pytest
 	@deploy/chromium.sh $(BIN)/python > $(VENV)/chromium.path
 	@PARLEY_CHROMIUM="$$(cat $(VENV)/chromium.path)" deploy/test.sh $(BIN)/python $(ARGS)
 
-check: dev  ## Lint, format, types, direction of imports, missing migrations, templates
+check: dev  ## Lint, format, types, direction of imports, missing migrations, templates, translated words
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/djlint templates --lint --check --quiet
+	$(BIN)/python -m deploy.words --check
 	PARLEY_DATA_DIR=$(VENV)/check-data $(BIN)/python manage.py check
 	PARLEY_DATA_DIR=$(VENV)/check-data $(BIN)/python deploy/missing_migrations.py
+
+messages: dev  ## Bring the catalogues of translations up to date and compile them; see docs/languages.md
+	@$(BIN)/python -m deploy.words
 
 bench: dev  ## Run the benchmarks; ONLY=name runs one of them
 	@exec $(BIN)/python -m bench $(ONLY)

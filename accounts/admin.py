@@ -14,6 +14,7 @@ from django.contrib.auth.models import Group as PermissionGroup
 from django.db import models, transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from accounts import audit
 from accounts.callers import reader
@@ -120,12 +121,12 @@ class PersonAdmin(AuditedAdmin, UserAdmin):  # type: ignore[type-arg]
             tell_access_ended(obj)
         super().save_model(request, obj, form, change)
 
-    @admin.action(description="Suspend selected people")
+    @admin.action(description=_("Suspend selected people"))
     def suspend(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         for user in queryset:
             suspend_person(actor=reader(request), user=user)
 
-    @admin.action(description="Reinstate selected people")
+    @admin.action(description=_("Reinstate selected people"))
     def reinstate(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         for user in queryset:
             reinstate_person(actor=reader(request), user=user)
@@ -147,7 +148,7 @@ class ApiKeyAdmin(ReadOnlyAdmin):
     search_fields = ("name", "user__email")
     actions = ("revoke",)
 
-    @admin.action(description="Revoke selected keys")
+    @admin.action(description=_("Revoke selected keys"))
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
         for key in queryset.select_related("user"):
             revoke_key(actor=reader(request), key=key)

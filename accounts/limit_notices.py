@@ -8,7 +8,7 @@ while sending sends none; when the mail server refuses the mark is taken back, a
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -22,9 +22,11 @@ from django.core.mail import EmailMessage
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import NullIf
 from django.template.loader import render_to_string
-from django.utils import timezone
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
 
 from accounts.counting import holder_of, limits_on
+from accounts.languages import language_of
 from accounts.limit_words import limit_in_words, near, whose
 from accounts.models import Limit, LimitCount, Role, User
 from accounts.periods import begin_of, end_of
@@ -164,7 +166,8 @@ def _warn(count: LimitCount, now: datetime) -> bool:
         return False
     standing = _standing(count.limit, count, now)
     try:
-        _message(standing).send()
+        for message in _messages(standing):
+            message.send()
     except (SMTPException, OSError) as error:
         LimitCount.objects.filter(pk=count.pk).update(warned_at=None)
         log.warning("the warning of a limit could not be sent, trying again with the next run: %r", error)
@@ -172,9 +175,8 @@ def _warn(count: LimitCount, now: datetime) -> bool:
     return True
 
 
-def _message(standing: Standing) -> EmailMessage:
+def _message(standing: Standing, addresses: Sequence[str]) -> EmailMessage:
     limit = standing.limit
-    admins = User.objects.filter(is_active=True, roles__contains=[Role.ADMIN], wants_reminders=True).order_by("pk")
     context = {
         "standing": standing,
         "whose": whose(limit),
@@ -182,10 +184,21 @@ def _message(standing: Standing) -> EmailMessage:
         "url": settings.PUBLIC_URL.rstrip("/"),
     }
     return EmailMessage(
-        subject=f"{whose(limit)}: {standing.percent} % of {limit_in_words(limit)} used",
+        subject=_("%(whose)s: %(percent)s %% of %(limit)s used") % {**context, "percent": standing.percent},
         body=render_to_string("accounts/mail/limit_near.txt", context),
-        bcc=[admin.email for admin in admins],
+        bcc=addresses,
     )
+
+
+def _messages(standing: Standing) -> Iterator[EmailMessage]:
+    """One for all administrators of a language, each in theirs."""
+    admins = User.objects.filter(is_active=True, roles__contains=[Role.ADMIN], wants_reminders=True).order_by("pk")
+    by_language: dict[str, list[str]] = {}
+    for admin in admins:
+        by_language.setdefault(language_of(admin), []).append(admin.email)
+    for language, addresses in by_language.items():
+        with translation.override(language):
+            yield _message(standing, addresses)
 
 
 def forget_old_counts(now: datetime | None = None) -> int:

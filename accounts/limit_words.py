@@ -6,9 +6,12 @@ from datetime import datetime
 from decimal import Decimal
 
 from django.conf import settings
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext, pgettext
 
 from accounts.models import Limit
 from accounts.periods import turn_in_words
+from app.web.saying import written
 
 Subject, Measure = Limit.Subject, Limit.Measure
 
@@ -17,18 +20,21 @@ def money(amount: Decimal | float) -> str:
     """``"12.50 EUR"``; small sums with up to four decimals, and what is smaller still as less than that."""
     amount = Decimal(amount)
     if 0 < amount < Decimal("0.0001"):
-        return f"less than 0.0001 {settings.CURRENCY}"
-    text = f"{amount:,.4f}" if abs(amount) < 1 else f"{amount:,.2f}"
-    whole, _, decimals = text.partition(".")
-    return f"{whole}.{decimals.rstrip('0').ljust(2, '0')} {settings.CURRENCY}"
+        return _("less than %(amount)s") % {"amount": f"{written(0.0001, 4)} {settings.CURRENCY}"}
+    text = f"{amount:.4f}" if abs(amount) < 1 else f"{amount:.2f}"
+    decimals = len(text.partition(".")[2].rstrip("0").ljust(2, "0"))
+    return f"{written(amount, decimals)} {settings.CURRENCY}"
 
 
 def amount_in_words(measure: str, amount: Decimal) -> str:
     """``"100 questions"``, ``"1 question"``, ``"20,000 tokens"``, ``"50.00 EUR"``."""
     if measure == Measure.MONEY:
         return money(amount)
-    word = measure.removesuffix("s") if amount == 1 else measure
-    return f"{amount:,.0f} {word}"
+    count = round(amount)
+    number = {"number": written(amount)}
+    if measure == Measure.QUESTIONS:
+        return ngettext("%(number)s question", "%(number)s questions", count) % number
+    return ngettext("%(number)s token", "%(number)s tokens", count) % number
 
 
 def limit_in_words(limit: Limit) -> str:
@@ -39,42 +45,48 @@ def limit_in_words(limit: Limit) -> str:
 def whose(limit: Limit) -> str:
     """Whom it holds for, as a table says it."""
     if limit.subject in (Subject.EACH, Subject.ALL):
-        return limit.get_subject_display().capitalize()
+        words = limit.get_subject_display()
+        return words[:1].upper() + words[1:]
     return limit.subject_name
 
 
-def _owner(limit: Limit) -> tuple[str, str]:
-    """Who has used it up, and the word for theirs."""
-    return {
-        Subject.GROUP: (f"Your group {limit.subject_name} has", "its"),
-        Subject.KEY: (f"The API key {limit.subject_name} has", "its"),
-        Subject.ASSISTANT: (f"The assistant {limit.subject_name} has", "its"),
-        Subject.ALL: ("Everybody together has", "the"),
-    }.get(Subject(limit.subject), ("You have", "your"))
+def _said(limit: Limit, now: datetime) -> dict[str, str]:
+    """The parts of every sentence: who has used it up, the word for theirs, when it turns, whom to ask."""
+    name = {"name": limit.subject_name}
+    its = pgettext("limit", "its")
+    who, their = {
+        Subject.GROUP: (_("Your group %(name)s has") % name, its),
+        Subject.KEY: (_("The API key %(name)s has") % name, its),
+        Subject.ASSISTANT: (_("The assistant %(name)s has") % name, its),
+        Subject.ALL: (_("Everybody together has"), pgettext("limit", "the")),
+    }.get(Subject(limit.subject), (_("You have"), pgettext("limit", "your")))
+    ask = _("If you need more, ask %(whom)s.") % {"whom": limit.created_by or _("an administrator")}
+    turn = turn_in_words(limit.period, now)
+    return {"who": who, "their": their, "limit": limit_in_words(limit), "turn": turn, "ask": ask}
 
 
 def reached(limit: Limit, *, need: Decimal, used: Decimal, now: datetime) -> str:
     """Why something was refused, when it goes again, and whom to ask. ``need`` is what it could have used up."""
-    who, their = _owner(limit)
-    turn = turn_in_words(limit.period, now)
-    ask = f"If you need more, ask {limit.created_by or 'an administrator'}."
+    said = _said(limit, now)
     if need > limit.amount > 0 and limit.measure != Measure.QUESTIONS:
-        needed = amount_in_words(limit.measure, need)
-        return f"One answer may need {needed}, and {their} limit is {limit_in_words(limit)}. {ask}"
+        said["needed"] = amount_in_words(limit.measure, need)
+        return _("One answer may need %(needed)s, and %(their)s limit is %(limit)s. %(ask)s") % said
     if limit.measure != Measure.QUESTIONS and used + need <= limit.amount:
-        return f"The rest of {their} {limit_in_words(limit)} is set aside for answers under way. Try again in a moment."
+        words = _("The rest of %(their)s %(limit)s is set aside for answers under way. Try again in a moment.")
+        return words % said
     if limit.measure != Measure.QUESTIONS and used < limit.amount:
-        left = amount_in_words(limit.measure, limit.amount - used)
-        rest = f"{left} left of {their} {limit_in_words(limit)}, too little for an answer"
-        return f"{who} {rest}. It begins anew {turn}. {ask}"
-    return f"{who} used up {their} {limit_in_words(limit)}. It begins anew {turn}. {ask}"
+        said["left"] = amount_in_words(limit.measure, limit.amount - used)
+        words = _(
+            "%(who)s %(left)s left of %(their)s %(limit)s, too little for an answer. It begins anew %(turn)s. %(ask)s"
+        )
+        return words % said
+    return _("%(who)s used up %(their)s %(limit)s. It begins anew %(turn)s. %(ask)s") % said
 
 
 def near(limit: Limit, *, used: Decimal, now: datetime) -> str:
     """What somebody is told who comes near to it."""
-    who, their = _owner(limit)
-    turn = turn_in_words(limit.period, now)
+    said = _said(limit, now)
     if used >= limit.amount:
-        return f"{who} used up {their} {limit_in_words(limit)}. It begins anew {turn}."
-    percent = int(100 * used / limit.amount)
-    return f"{who} used {percent} % of {their} {limit_in_words(limit)}. It begins anew {turn}."
+        return _("%(who)s used up %(their)s %(limit)s. It begins anew %(turn)s.") % said
+    said["percent"] = str(int(100 * used / limit.amount))
+    return _("%(who)s used %(percent)s %% of %(their)s %(limit)s. It begins anew %(turn)s.") % said

@@ -19,16 +19,17 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext_lazy as _
 
 from app.web.ids import new_id
 
 
 class Role(models.TextChoices):
-    EMPLOYEE = "employee", "Employee"
-    OWNER = "owner", "Content owner"
-    MODERATOR = "moderator", "Moderator"
-    AUDITOR = "auditor", "Auditor"
-    ADMIN = "admin", "Administrator"
+    EMPLOYEE = "employee", _("Employee")
+    OWNER = "owner", _("Content owner")
+    MODERATOR = "moderator", _("Moderator")
+    AUDITOR = "auditor", _("Auditor")
+    ADMIN = "admin", _("Administrator")
 
 
 class UserManager(BaseUserManager["User"]):
@@ -55,6 +56,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     roles = ArrayField(models.CharField(max_length=20, choices=Role.choices), default=list, blank=True)
     is_active = models.BooleanField("active", default=True)
     is_staff = models.BooleanField("may use the admin site", default=False)
+    language = models.CharField(max_length=12, blank=True, default="", db_default="", help_text="Empty: the browser's.")
     wants_reminders = models.BooleanField("is reminded by e-mail of what waits", default=True, db_default=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
@@ -196,23 +198,23 @@ class Limit(models.Model):
     """
 
     class Subject(models.TextChoices):
-        EACH = "each", "each person"
-        PERSON = "person", "one person"
-        GROUP = "group", "a group together"
-        KEY = "key", "an API key"
-        ASSISTANT = "assistant", "an assistant"
-        ALL = "all", "everybody together"
+        EACH = "each", _("each person")
+        PERSON = "person", _("one person")
+        GROUP = "group", _("a group together")
+        KEY = "key", _("an API key")
+        ASSISTANT = "assistant", _("an assistant")
+        ALL = "all", _("everybody together")
 
     class Measure(models.TextChoices):
-        QUESTIONS = "questions", "questions"
-        TOKENS = "tokens", "tokens"
-        MONEY = "money", "money"
+        QUESTIONS = "questions", _("questions")
+        TOKENS = "tokens", _("tokens")
+        MONEY = "money", _("money")
 
     class Period(models.TextChoices):
-        MINUTE = "minute", "a minute"
-        HOUR = "hour", "an hour"
-        DAY = "day", "a day"
-        MONTH = "month", "a month"
+        MINUTE = "minute", _("a minute")
+        HOUR = "hour", _("an hour")
+        DAY = "day", _("a day")
+        MONTH = "month", _("a month")
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     subject = models.CharField(max_length=10, choices=Subject.choices)

@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import partial
 
+from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
 
 from accounts import audit, rights
 from accounts.models import Group, Role, User
@@ -74,6 +76,19 @@ def choose_reminders(*, actor: User, wanted: bool) -> None:
         User.objects.filter(pk=actor.pk).update(wants_reminders=wanted)
         audit.record(actor=actor, action="account.choose_reminders", obj=actor, payload={"wanted": wanted})
     actor.wants_reminders = wanted
+
+
+def choose_language(*, actor: User, language: str) -> None:
+    """The language one is spoken to in, on every device and by e-mail; "" leaves it to the browser.
+
+    Raises BadInputError for one that Parley does not speak.
+    """
+    if language and language not in dict(settings.LANGUAGES):
+        raise BadInputError(_("Parley does not speak this language. Choose one of the list."))
+    with transaction.atomic():
+        User.objects.filter(pk=actor.pk).update(language=language)
+        audit.record(actor=actor, action="account.choose_language", obj=actor, payload={"language": language})
+    actor.language = language
 
 
 def tell_access_ended(user: User) -> None:

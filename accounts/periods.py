@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
 from accounts.models import Limit
 
 Period = Limit.Period
@@ -43,5 +46,5 @@ def turn_in_words(period: str, now: datetime) -> str:
     """When it turns, as said to people: ``"at 14:05 UTC"``, ``"on 1 December at 00:00 UTC"``."""
     end = end_of(period, now)
     if period in (Period.MINUTE, Period.HOUR):
-        return f"at {end:%H:%M} UTC"
-    return f"on {end.day} {end:%B} at 00:00 UTC"
+        return _("at %(time)s UTC") % {"time": f"{end:%H:%M}"}
+    return _("on %(day)s at 00:00 UTC") % {"day": date_format(end, "j F")}

@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
 
 from accounts.admin import ReadOnlyAdmin
 from app.inference.models import Model, Worker
@@ -18,13 +19,13 @@ class WorkerAdmin(ReadOnlyAdmin):
     list_filter = ("state", "kind")
     list_select_related = ("model",)
 
-    @admin.display(boolean=True, description="API key")
+    @admin.display(boolean=True, description=_("API key"))
     def has_api_key(self, worker: Worker) -> bool:
         return worker.has_api_key()
 
-    @admin.display(description="In the pool")
+    @admin.display(description=_("In the pool"))
     def steer(self, worker: Worker) -> SafeString:
-        return format_html('<a href="{}">Steer it</a>', reverse("pool:server", args=[worker.pk]))
+        return format_html('<a href="{}">{}</a>', reverse("pool:server", args=[worker.pk]), _("Steer it"))
 
 
 @admin.register(Model)
@@ -34,6 +35,6 @@ class ModelAdmin(ReadOnlyAdmin):
     list_filter = ("role",)
     search_fields = ("name",)
 
-    @admin.display(description="In the pool")
+    @admin.display(description=_("In the pool"))
     def steer(self, model: Model) -> SafeString:
-        return format_html('<a href="{}">Change it</a>', reverse("pool:model", args=[model.pk]))
+        return format_html('<a href="{}">Change it</a>', reverse("pool:model", args=[model.pk]), _("Change it"))

@@ -64,6 +64,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "accounts.middleware.Language",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -82,10 +83,13 @@ TEMPLATES = [
         "OPTIONS": {
             "context_processors": [
                 "django.template.context_processors.request",
+                "django.template.context_processors.i18n",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "app.web.context.shell",
             ],
+            # Every template has words and numbers, so none has to load the tags that translate them.
+            "builtins": ["django.templatetags.i18n", "django.templatetags.l10n", "app.web.templatetags.saying"],
         },
     }
 ]
@@ -242,7 +246,16 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
+# What Parley speaks; see accounts.languages for whom it speaks which to. Catalogues lie in each package's locale/.
 LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("de", "Deutsch"), ("ar", "العربية")]
+LANGUAGE_COOKIE_NAME = "parley_language"
+LANGUAGE_COOKIE_AGE = 365 * 24 * 3600
+LANGUAGE_COOKIE_HTTPONLY = True
+LANGUAGE_COOKIE_SAMESITE = "Lax"
+LANGUAGE_COOKIE_SECURE = BEHIND_TLS
+# How each language writes days and times: app/formats/de/formats.py and so on.
+FORMAT_MODULE_PATH = ["app.formats"]
 TIME_ZONE = "UTC"
 # What the registry's prices are in, and what budgets are counted in.
 CURRENCY = environment.text("CURRENCY", "EUR")

@@ -8,6 +8,7 @@ from django import forms
 from django.contrib import admin
 from django.forms.models import ModelForm
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from accounts.admin import AuditedAdmin, ReadOnlyAdmin
 from accounts.callers import reader
@@ -23,7 +24,7 @@ class AssistantForm(ModelForm):  # type: ignore[type-arg]
     instructions = forms.CharField(
         required=False,
         widget=forms.Textarea(attrs={"rows": 8, "cols": 100}),
-        help_text="What the model is told first; {assistant} becomes the name above. Empty: Parley's own wording.",
+        help_text=_("What the model is told first; {assistant} becomes the name above. Empty: Parley's own wording."),
     )
 
     class Meta:
@@ -43,10 +44,10 @@ class AssistantForm(ModelForm):  # type: ignore[type-arg]
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
         if cleaned.get("mode") == Assistant.Mode.GENERATE and not cleaned.get("model"):
-            self.add_error("model", "An assistant that writes needs a model; choose one or let it quote.")
+            self.add_error("model", _("An assistant that writes needs a model; choose one or let it quote."))
         if cleaned.get("mode") == Assistant.Mode.QUOTE and cleaned.get("offers_models"):
             self.add_error(
-                "offers_models", "An assistant that quotes has no models to offer; let it write or offer none."
+                "offers_models", _("An assistant that quotes has no models to offer; let it write or offer none.")
             )
         chain = [one.model for one in self.instance.fallbacks.select_related("model")] if self.instance.pk else []
         try:

@@ -16,6 +16,8 @@ from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Lower
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Group, Role, User
 from app.inference.models import Model
@@ -38,8 +40,8 @@ class Assistant(models.Model):
     """A governed use: how it answers, from what, with which model, under which policy, and for whom."""
 
     class Mode(models.TextChoices):
-        QUOTE = "quote", "Quotes passages word for word"
-        GENERATE = "generate", "Writes with a model"
+        QUOTE = "quote", _("Quotes passages word for word")
+        GENERATE = "generate", _("Writes with a model")
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     slug = models.SlugField(unique=True)
@@ -249,7 +251,7 @@ class Conversation(models.Model):
     class TitledBy(models.TextChoices):
         """Who gave it its title; a person's stays."""
 
-        WORDS = "words", "the first words of the first question"
+        WORDS = "words", _("the first words of the first question")
         MODEL = "model"
         PERSON = "person"
 
@@ -312,7 +314,7 @@ class Conversation(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.title or "New conversation"
+        return self.title or gettext("New conversation")
 
 
 class MessageQuerySet(models.QuerySet["Message"]):
@@ -411,7 +413,7 @@ class Generation(models.Model):
         GOOD = "good"
         WEAK = "weak"
         NONE = "none"
-        DOUBTED = "doubted", "a reader said it was wrong or lacked something"
+        DOUBTED = "doubted", _("a reader said it was wrong or lacked something")
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="generations")
@@ -512,10 +514,10 @@ class Feedback(models.Model):
     """
 
     class Reason(models.TextChoices):
-        WRONG = "wrong", "It is wrong"
-        MISSING = "missing", "Something is missing"
-        OUTDATED = "outdated", "It is out of date"
-        UNCLEAR = "unclear", "It is hard to understand"
+        WRONG = "wrong", _("It is wrong")
+        MISSING = "missing", _("Something is missing")
+        OUTDATED = "outdated", _("It is out of date")
+        UNCLEAR = "unclear", _("It is hard to understand")
 
     class Praise(models.TextChoices):
         RIGHT = "right", "It is right"

@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.http import QueryDict
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from app.errors import BadInputError
@@ -36,10 +37,14 @@ class SourceForm(forms.Form):
     With ``source`` it is a change of that one, else a new one.
     """
 
-    name = forms.CharField(max_length=120, help_text="People see it beside every answer that rests on it.")
+    name = forms.CharField(max_length=120, help_text=_("People see it beside every answer that rests on it."))
     readers = forms.ChoiceField(
-        label="Who may read it",
-        choices=[(EVERYONE, "Everyone"), (GROUPS, "The groups ticked below"), (NOBODY, "Only its keeper, for now")],
+        label=_("Who may read it"),
+        choices=[
+            (EVERYONE, _("Everyone")),
+            (GROUPS, _("The groups ticked below")),
+            (NOBODY, _("Only its keeper, for now")),
+        ],
         widget=forms.RadioSelect,
         initial=EVERYONE,
     )
@@ -47,7 +52,7 @@ class SourceForm(forms.Form):
     review_by = forms.DateField(
         required=False,
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
-        help_text="When its content should be looked at again. Until somebody has, answers that rest on it say so.",
+        help_text=_("When its content should be looked at again. Until somebody has, answers that rest on it say so."),
     )
 
     def __init__(
@@ -69,9 +74,9 @@ class SourceForm(forms.Form):
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean()
         if cleaned and cleaned.get("readers") == GROUPS and not cleaned.get("groups"):
-            self.add_error("groups", "Tick at least one group.")
+            self.add_error("groups", _("Tick at least one group."))
         if cleaned and cleaned.get("schedule") == OTHER and not cleaned.get("schedule_other"):
-            self.add_error("schedule_other", "Write when, or choose another rhythm.")
+            self.add_error("schedule_other", _("Write when, or choose another rhythm."))
         return cleaned
 
     def clean_schedule_other(self) -> str:
@@ -117,32 +122,32 @@ def _freshness(connector: type[Connector], *, has_credential: bool) -> dict[str,
     found: dict[str, forms.Field] = {}
     if connector.credential_label:
         found["credential"] = forms.CharField(
-            label=connector.credential_label,
+            label=_(connector.credential_label),
             required=False,
             max_length=2000,
             widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
-            help_text="One is kept, and is never shown again. Write here only to replace it."
+            help_text=_("One is kept, and is never shown again. Write here only to replace it.")
             if has_credential
-            else "Kept encrypted, and never shown again. Leave it empty where everybody may read.",
+            else _("Kept encrypted, and never shown again. Leave it empty where everybody may read."),
         )
     if has_credential:
-        found["forget_credential"] = forms.BooleanField(label="Forget the one that is kept", required=False)
+        found["forget_credential"] = forms.BooleanField(label=_("Forget the one that is kept"), required=False)
     found["include"] = Lines(
-        label="Take only",
+        label=_("Take only"),
         required=False,
-        help_text="Patterns as in .gitignore files, one a line: *.md, handbook/**. Empty: everything.",
+        help_text=_("Patterns as in .gitignore files, one a line: *.md, handbook/**. Empty: everything."),
     )
-    found["exclude"] = Lines(label="Leave out", required=False, help_text="Likewise: drafts/, *.tmp.")
+    found["exclude"] = Lines(label=_("Leave out"), required=False, help_text=_("Likewise: drafts/, *.tmp."))
     found["schedule"] = forms.ChoiceField(
-        label="Look through it",
+        label=_("Look through it"),
         required=False,
-        choices=[*((words, scheduling.describe(words)) for words in scheduling.CHOICES), (OTHER, "Another rhythm")],
+        choices=[*((words, scheduling.describe(words)) for words in scheduling.CHOICES), (OTHER, _("Another rhythm"))],
     )
     found["schedule_other"] = forms.CharField(
-        label="Another rhythm",
+        label=_("Another rhythm"),
         required=False,
         max_length=60,
-        help_text='Such as "every 90 minutes", "daily at 06:30", "weekly on friday at 18:00", or a cron line.',
+        help_text=_('Such as "every 90 minutes", "daily at 06:30", "weekly on friday at 18:00", or a cron line.'),
     )
     return found
 

@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 
 from django.db.models import Count, IntegerField, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce, Lower
+from django.utils.translation import gettext_noop as _
 
 from accounts.models import User
 from app.web.paging import Order, Page, ordered
@@ -23,15 +24,15 @@ LONGEST_WORDS = 200
 _State = Document.State
 # What the filters are called in addresses -> what people read, and the states it means.
 FILTERS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "": ("All", tuple(_State.values)),
-    "published": ("Published", (_State.PUBLISHED,)),
-    "waiting": ("Being read", (_State.QUEUED, _State.PROCESSING)),
-    "held": ("Held", (_State.HELD,)),
-    "refused": ("Not taken", (_State.REJECTED,)),
-    "withdrawn": ("Withdrawn", (_State.WITHDRAWN,)),
+    "": (_("All"), tuple(_State.values)),
+    "published": (_("Published"), (_State.PUBLISHED,)),
+    "waiting": (_("Being read"), (_State.QUEUED, _State.PROCESSING)),
+    "held": (_("Held"), (_State.HELD,)),
+    "refused": (_("Not taken"), (_State.REJECTED,)),
+    "withdrawn": (_("Withdrawn"), (_State.WITHDRAWN,)),
 }
 # What the orders are called in addresses -> what people read.
-ORDERS = {"": "Newest first", "changed": "Changed last", "title": "By title", "passages": "Most passages"}
+ORDERS = {"": _("Newest first"), "changed": _("Changed last"), "title": _("By title"), "passages": _("Most passages")}
 _ORDERS = {
     "": Order("created_at", descending=True),
     "changed": Order("updated_at", descending=True),

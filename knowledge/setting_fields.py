@@ -7,6 +7,7 @@ from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
 from django import forms
+from django.utils.translation import gettext as _
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
@@ -73,13 +74,13 @@ def initial_lines(lines: Mapping[str, float | None]) -> dict[str, str]:
 
 
 def _line_field(name: str, check: Check, lines: Mapping[str, float | None]) -> forms.Field:
-    usual = "only in its report" if check.line is None else "holds it when serious"
-    choices = [("", f"As usual: {usual}"), (NEVER, "Never holds it"), (SERIOUS, "Holds it when serious")]
-    choices.append((ALWAYS, "Holds it whenever found"))
+    usual = _("As usual: only in its report") if check.line is None else _("As usual: holds it when serious")
+    choices = [("", usual), (NEVER, _("Never holds it")), (SERIOUS, _("Holds it when serious"))]
+    choices.append((ALWAYS, _("Holds it whenever found")))
     value = _line_value(lines[name]) if name in lines else ""
     if value not in dict(choices):
-        choices.append((value, f"Holds it from severity {value} on"))
-    return forms.ChoiceField(label=check.label, help_text=check.summary, choices=choices, required=False)
+        choices.append((value, _("Holds it from severity %(value)s on") % {"value": value}))
+    return forms.ChoiceField(label=_(check.label), help_text=_(check.summary), choices=choices, required=False)
 
 
 def _line_value(line: float | None) -> str:
@@ -89,8 +90,8 @@ def _line_value(line: float | None) -> str:
 def _field(name: str, about: FieldInfo) -> forms.Field:
     kind, is_optional = _plain_type(about.annotation)
     words: dict[str, Any] = {
-        "label": about.title or name.replace("_", " ").capitalize(),
-        "help_text": about.description or "",
+        "label": _(about.title) if about.title else name.replace("_", " ").capitalize(),
+        "help_text": _(about.description) if about.description else "",
         "required": about.is_required() and not is_optional,
     }
     if get_origin(kind) is Literal:

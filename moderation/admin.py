@@ -9,6 +9,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.forms.models import ModelForm
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from accounts.admin import AuditedAdmin, ReadOnlyAdmin
 from accounts.callers import reader
@@ -22,7 +23,7 @@ class PolicyForm(ModelForm):  # type: ignore[type-arg]
     """A policy with the rules of its current version, as JSON."""
 
     rules = forms.JSONField(widget=forms.Textarea(attrs={"rows": 24, "cols": 100}), initial=list, required=False)
-    on_failure = forms.ChoiceField(choices=[("hold", "hold"), ("block", "block")], label="When a check fails")
+    on_failure = forms.ChoiceField(choices=[("hold", "hold"), ("block", "block")], label=_("When a check fails"))
 
     class Meta:
         model = Policy

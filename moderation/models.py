@@ -13,6 +13,7 @@ from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Role, User
 from app.web.ids import new_id
@@ -204,16 +205,16 @@ class CaseEvent(models.Model):
     """One step of a case; its state is the fold of its events. Ids rise in the order of the steps."""
 
     class Kind(models.TextChoices):
-        OPENED = "opened", "Began to wait for a person"
-        CLAIMED = "claimed", "Claimed"
-        RELEASED = "released", "Given back"
-        EXPIRED = "expired", "Claim ran out"
-        APPROVED = "approved", "Approved"
-        EDITED = "edited", "Edited and approved"
-        REJECTED = "rejected", "Rejected"
-        ESCALATED = "escalated", "Passed on"
-        APPEALED = "appealed", "Appealed by whoever asked"
-        SUPERSEDED = "superseded", "Superseded, because the answer changed"
+        OPENED = "opened", _("Began to wait for a person")
+        CLAIMED = "claimed", _("Claimed")
+        RELEASED = "released", _("Given back")
+        EXPIRED = "expired", _("Claim ran out")
+        APPROVED = "approved", _("Approved")
+        EDITED = "edited", _("Edited and approved")
+        REJECTED = "rejected", _("Rejected")
+        ESCALATED = "escalated", _("Passed on")
+        APPEALED = "appealed", _("Appealed by whoever asked")
+        SUPERSEDED = "superseded", _("Superseded, because the answer changed")
 
     case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="events")
     kind = models.CharField(max_length=12, choices=Kind.choices)

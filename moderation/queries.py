@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.db.models import Count, Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext_noop as _
 
 from accounts.models import User
 from app.web import markdown
@@ -17,7 +18,7 @@ from app.web.paging import Page, earliest_first, newest_first
 from moderation.models import Case, CaseEvent, CaseQuerySet
 
 ROWS = 50
-FILTERS = {"open": "Waiting", "mine": "Mine", "overdue": "Overdue", "final": "Decided"}
+FILTERS = {"open": _("Waiting"), "mine": _("Mine"), "overdue": _("Overdue"), "final": _("Decided")}
 
 
 @dataclass(frozen=True)

@@ -7,17 +7,18 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from app.inference.sealing import seal, unseal
 from app.web.ids import new_id
 
 
 class Role(models.TextChoices):
-    GENERATE = "generate", "writes answers"
-    EMBED = "embed", "embeds text"
-    RERANK = "rerank", "orders passages"
-    EXPAND = "expand", "widens searches"
-    GUARD = "guard", "judges content"
+    GENERATE = "generate", _("writes answers")
+    EMBED = "embed", _("embeds text")
+    RERANK = "rerank", _("orders passages")
+    EXPAND = "expand", _("widens searches")
+    GUARD = "guard", _("judges content")
 
 
 def _price(help_text: str) -> "models.DecimalField[Decimal | float | str, Decimal]":
@@ -83,16 +84,16 @@ class Model(models.Model):
 
 
 class WorkerState(models.TextChoices):
-    HEALTHY = "healthy", "takes requests"
-    SICK = "sick", "does not answer"
-    DRAINING = "draining", "ends what it has, takes nothing new"
-    OFF = "off", "switched off"
+    HEALTHY = "healthy", _("takes requests")
+    SICK = "sick", _("does not answer")
+    DRAINING = "draining", _("ends what it has, takes nothing new")
+    OFF = "off", _("switched off")
 
 
 class WorkerKind(models.TextChoices):
-    OPENAI = "openai", "any OpenAI-compatible server"
-    VLLM = "vllm", "vLLM"
-    LLAMA = "llama", "llama.cpp"
+    OPENAI = "openai", _("any OpenAI-compatible server")
+    VLLM = "vllm", _("vLLM")
+    LLAMA = "llama", _("llama.cpp")
 
 
 def check_address(address: str) -> None:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from app.web.saying import written
+
 LAMP_WATTS, LAPTOP_WATTS, KETTLE_WATT_HOURS = 8, 30, 110
 
 
@@ -10,15 +15,26 @@ def in_words(watt_hours: float) -> str:
     if watt_hours <= 0:
         return ""
     if watt_hours < LAMP_WATTS:
-        return f"as much as an LED lamp of {LAMP_WATTS} watts needs in {_for_how_long(watt_hours / LAMP_WATTS)}"
+        return _("as much as an LED lamp of %(watts)s watts needs in %(time)s") % {
+            "watts": LAMP_WATTS,
+            "time": _for_how_long(watt_hours / LAMP_WATTS),
+        }
     if watt_hours < KETTLE_WATT_HOURS:
-        return f"as much as a laptop needs in {_for_how_long(watt_hours / LAPTOP_WATTS)}"
+        return _("as much as a laptop needs in %(time)s") % {"time": _for_how_long(watt_hours / LAPTOP_WATTS)}
     times = watt_hours / KETTLE_WATT_HOURS
-    return f"as much as boiling a litre of water takes, {times:,.0f} time{'' if round(times) == 1 else 's'}"
+    return ngettext(
+        "as much as boiling a litre of water takes, %(times)s time",
+        "as much as boiling a litre of water takes, %(times)s times",
+        round(times),
+    ) % {"times": written(times)}
 
 
 def _for_how_long(hours: float) -> str:
     seconds = hours * 3600
     if seconds < 90:
-        return "a second" if seconds < 1.5 else f"{seconds:.0f} seconds"
-    return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{hours:.0f} hours"
+        count = max(1, round(seconds))
+        return ngettext("a second", "%(count)s seconds", count) % {"count": count}
+    if seconds < 5400:
+        count = round(seconds / 60)
+        return ngettext("%(count)s minute", "%(count)s minutes", count) % {"count": count}
+    return ngettext("%(count)s hour", "%(count)s hours", round(hours)) % {"count": round(hours)}

@@ -6,13 +6,21 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
+from django.utils.translation import gettext_lazy as _
 
 from accounts.limits import LARGEST, Terms
 from accounts.models import ApiKey, Group, Limit
 from chat.models import Assistant
 
 Subject = Limit.Subject
-NAMED: dict[str, str] = {Subject.GROUP: "Group", Subject.KEY: "API key", Subject.ASSISTANT: "Assistant"}
+NAMED = {Subject.GROUP: _("Group"), Subject.KEY: _("API key"), Subject.ASSISTANT: _("Assistant")}
+
+PERIODS = [
+    (Limit.Period.MINUTE, _("minute")),
+    (Limit.Period.HOUR, _("hour")),
+    (Limit.Period.DAY, _("day")),
+    (Limit.Period.MONTH, _("month")),
+]
 
 
 class AmountForm(forms.Form):
@@ -20,32 +28,32 @@ class AmountForm(forms.Form):
 
     amount = forms.DecimalField(min_value=0, max_value=LARGEST, max_digits=18, decimal_places=6)
     warn_percent = forms.IntegerField(
-        label="Warn at", min_value=1, max_value=100, initial=80, help_text="Percent of the amount."
+        label=_("Warn at"), min_value=1, max_value=100, initial=80, help_text=_("Percent of the amount.")
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["amount"].help_text = f"Money is in {settings.CURRENCY}."
+        self.fields["amount"].help_text = _("Money is in %(currency)s.") % {"currency": settings.CURRENCY}
 
 
 class LimitForm(AmountForm):
     """A new limit for a kind of subject, which the page's address says."""
 
-    measure = forms.ChoiceField(label="Of what", choices=Limit.Measure.choices)
+    measure = forms.ChoiceField(label=_("Of what"), choices=Limit.Measure.choices)
     period = forms.ChoiceField(
-        label="Per",
-        choices=[(period, period) for period in Limit.Period.values],
+        label=_("Per"),
+        choices=PERIODS,
         initial=Limit.Period.DAY,
-        help_text="Of the calendar, in UTC: a month begins on its first day at 00:00.",
+        help_text=_("Of the calendar, in UTC: a month begins on its first day at 00:00."),
     )
 
     def __init__(self, subject: str, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.subject = subject
         if subject == Subject.PERSON:
-            self.fields["who"] = forms.EmailField(label="Person", help_text="Their e-mail address.")
+            self.fields["who"] = forms.EmailField(label=_("Person"), help_text=_("Their e-mail address."))
         elif subject not in (Subject.EACH, Subject.ALL):
-            self.fields["which"] = forms.ChoiceField(label=NAMED[subject], choices=_which(subject))
+            self.fields["which"] = forms.ChoiceField(label=NAMED[Subject(subject)], choices=_which(subject))
         self.order_fields(["who", "which", "amount", "measure", "period", "warn_percent"])
 
     def terms(self) -> Terms:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from uuid import UUID
 
+from django.utils.translation import gettext, gettext_noop
+
 from accounts.limits import Terms
 from accounts.models import Limit, User
 from accounts.usage import Line
@@ -13,7 +15,12 @@ from app.errors import BadInputError
 from chat.models import Assistant
 
 # What counts in the ledger without an assistant or a key, in words.
-NONE = {"assistant": "Searches and embeddings", "key": "In the browser", "user": "People who are gone", "model": "None"}
+NONE = {
+    "assistant": gettext_noop("Searches and embeddings"),
+    "key": gettext_noop("In the browser"),
+    "user": gettext_noop("People who are gone"),
+    "model": gettext_noop("None"),
+}
 
 
 def named(by: str, lines: Sequence[Line]) -> list[Line]:
@@ -21,7 +28,10 @@ def named(by: str, lines: Sequence[Line]) -> list[Line]:
     names: dict[UUID, str] = {}
     if by == "assistant":
         names = dict(Assistant.objects.filter(pk__in=[line.key for line in lines]).values_list("pk", "name"))
-    return [replace(line, name=names.get(line.key) or line.name or NONE.get(by, "")) for line in lines]
+    return [
+        replace(line, name=names.get(line.key) or line.name or (gettext(NONE[by]) if by in NONE else ""))
+        for line in lines
+    ]
 
 
 def with_subject_named(terms: Terms, *, who: str = "") -> Terms:

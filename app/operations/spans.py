@@ -6,16 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
+from django.utils.translation import gettext_noop as _
+
 from accounts.usage import check_span
 from app.errors import BadInputError
 
 PERIODS = {
-    "today": "Today",
-    "week": "7 days",
-    "days": "30 days",
-    "month": "This month",
-    "last-month": "Last month",
-    "year": "12 months",
+    "today": _("Today"),
+    "week": _("7 days"),
+    "days": _("30 days"),
+    "month": _("This month"),
+    "last-month": _("Last month"),
+    "year": _("12 months"),
 }
 DEFAULT = "days"
 

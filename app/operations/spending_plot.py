@@ -8,15 +8,20 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
+from django.utils.formats import date_format
+from django.utils.translation import gettext, gettext_noop
+
 from accounts.limit_words import money
 from accounts.usage import Sums
+from app.web.saying import written
 
 WIDTH, HEIGHT = 720, 200
 LEFT, RIGHT, TOP, BOTTOM = 58, 8, 12, 24
 Amounts = dict[tuple[date, str], Decimal]
 
 MOST_SERIES = 5
-OTHERS = "Others"
+OTHERS = gettext_noop("Others")
+NO_MODEL = gettext_noop("No model")
 GAP = 0.2
 
 
@@ -29,13 +34,21 @@ class Measure:
     of: Callable[[Sums], Decimal]
     say: Callable[[Decimal], str]
 
+    @property
+    def is_counted(self) -> bool:
+        """Whether it has a unit to say after its number."""
+        return bool(self.unit)
+
 
 MEASURES = {
-    "cost": Measure("Cost", "", lambda sums: sums.cost, money),
-    "tokens": Measure("Tokens", "tokens", lambda sums: Decimal(sums.tokens), lambda number: f"{number:,.0f}"),
-    "answers": Measure("Answers", "answers", lambda sums: Decimal(sums.answers), lambda number: f"{number:,.0f}"),
+    "cost": Measure(gettext_noop("Cost"), "", lambda sums: sums.cost, money),
+    "tokens": Measure(gettext_noop("Tokens"), gettext_noop("tokens"), lambda sums: Decimal(sums.tokens), written),
+    "answers": Measure(gettext_noop("Answers"), gettext_noop("answers"), lambda sums: Decimal(sums.answers), written),
     "energy": Measure(
-        "Energy", "Wh", lambda sums: Decimal(str(round(sums.watt_hours, 3))), lambda number: f"{number:,.2f} Wh"
+        gettext_noop("Energy"),
+        "",
+        lambda sums: Decimal(str(round(sums.watt_hours, 3))),
+        lambda number: f"{written(number, 2)} Wh",
     ),
 }
 
@@ -105,7 +118,7 @@ def stacked_plot(sums: Sequence[tuple[date, str, Sums]], *, begin: date, end: da
     totals = {name: sum((amounts[day, name] for day in days), Decimal(0)) for name in names}
     return StackedPlot(
         measure=measure,
-        series=[Series(number, name, measure.say(totals[name])) for number, name in enumerate(names, 1)],
+        series=[Series(number, _shown(name), measure.say(totals[name])) for number, name in enumerate(names, 1)],
         pieces=_pieces(days, names, amounts, top, measure),
         x_marks=_x_marks(days),
         y_marks=[
@@ -128,8 +141,8 @@ def _gather(sums: Sequence[tuple[date, str, Sums]], measure: Measure) -> tuple[A
     for day, name, one in sums:
         amount = measure.of(one)
         if amount:
-            amounts[day, name or "No model"] += amount
-            by_name[name or "No model"] += amount
+            amounts[day, name or NO_MODEL] += amount
+            by_name[name or NO_MODEL] += amount
     return amounts, by_name
 
 
@@ -156,7 +169,7 @@ def _pieces(
                 floor -= height
                 width = round(step * (1 - GAP), 2)
                 pieces.append(
-                    Piece(number, x, round(floor, 2), width, round(height, 2), day, name, measure.say(amount))
+                    Piece(number, x, round(floor, 2), width, round(height, 2), day, _shown(name), measure.say(amount))
                 )
     return pieces
 
@@ -174,7 +187,12 @@ def _x_marks(days: Sequence[date]) -> list[Mark]:
 
 
 def _day(day: date) -> str:
-    return f"{day.day} {day:%b}"
+    return date_format(day, "j M")
+
+
+def _shown(name: str) -> str:
+    """A model's own name, or what stands where there is none."""
+    return gettext(name) if name in (OTHERS, NO_MODEL) else name
 
 
 def _short(number: Decimal) -> str:

@@ -8,6 +8,7 @@ from django import template
 
 from accounts import limit_words
 from accounts.models import Limit
+from app.web.saying import written
 
 register = template.Library()
 
@@ -22,8 +23,10 @@ def money(amount: Decimal | float) -> str:
 def energy(watt_hours: float) -> str:
     """``0.8 Wh``, ``1.25 kWh``."""
     if watt_hours >= 1000:
-        return f"{watt_hours / 1000:,.2f} kWh"
-    return f"{watt_hours:,.1f} Wh" if watt_hours >= 1 or not watt_hours else f"{watt_hours:.3g} Wh"
+        return f"{written(watt_hours / 1000, 2)} kWh"
+    if watt_hours >= 1 or not watt_hours:
+        return f"{written(watt_hours, 1)} Wh"
+    return f"{written(float(f'{watt_hours:.3g}'), None)} Wh"
 
 
 @register.filter

@@ -12,6 +12,7 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
+from django.utils.translation import gettext_noop as _
 
 Counter = Callable[[Any], int]
 _counters: dict[str, Counter] = {}
@@ -19,7 +20,7 @@ _counters: dict[str, Counter] = {}
 
 @dataclass(frozen=True)
 class Area:
-    """One entry of the top bar. ``count`` is what waits there for this person."""
+    """One entry of the top bar, its name in English. ``count`` is what waits there for this person."""
 
     name: str
     url: str
@@ -37,12 +38,12 @@ class Shell:
 
 # name, address, icon, the roles of which it takes one (empty: anybody signed in)
 AREAS = [
-    ("Chat", "/", "chat", ""),
-    ("Knowledge", "/knowledge/", "book", ""),
-    ("Review", "/review/", "review", "moderator"),
-    ("Pool", "/operations/pool/", "server", "admin"),
-    ("Usage", "/operations/usage/", "chart", "admin auditor"),
-    ("Admin", "/admin/", "settings", "admin"),
+    (_("Chat"), "/", "chat", ""),
+    (_("Knowledge"), "/knowledge/", "book", ""),
+    (_("Review"), "/review/", "review", "moderator"),
+    (_("Pool"), "/operations/pool/", "server", "admin"),
+    (_("Usage"), "/operations/usage/", "chart", "admin auditor"),
+    (_("Admin"), "/admin/", "settings", "admin"),
 ]
 
 
@@ -78,7 +79,7 @@ def _shell_of(request: HttpRequest) -> Shell:
 
 def _area_of(path: str) -> str:
     """The address of the area a page belongs to; account pages belong to none."""
-    for _, url, _, _ in AREAS[1:]:
+    for _name, url, _icon, _roles in AREAS[1:]:
         if path.startswith(url):
             return url
     for beginning, url in ALSO.items():

@@ -10,6 +10,8 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.templatetags.static import static
+from django.utils.translation import get_language, get_language_bidi
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 # The page's ground in light (--n1 of static/css/tokens.css), which browsers draw around the app and while it starts.
@@ -32,15 +34,16 @@ def manifest(request: HttpRequest) -> HttpResponse:
         "id": "/",
         "name": settings.APP_NAME,
         "short_name": settings.APP_NAME,
-        "description": "Answers from your organisation’s own documents, with the passage beside them.",
-        "lang": settings.LANGUAGE_CODE,
+        "description": _("Answers from your organisation’s own documents, with the passage beside them."),
+        "lang": get_language() or settings.LANGUAGE_CODE,
+        "dir": "rtl" if get_language_bidi() else "ltr",
         "start_url": "/",
         "scope": "/",
         "display": "standalone",
         "background_color": GROUND,
         "theme_color": GROUND,
         "icons": icons,
-        "shortcuts": [{"name": "New conversation", "url": "/"}, {"name": "Knowledge", "url": "/knowledge/"}],
+        "shortcuts": [{"name": _("New conversation"), "url": "/"}, {"name": _("Knowledge"), "url": "/knowledge/"}],
     }
     return JsonResponse(body, content_type="application/manifest+json")
 

@@ -10,13 +10,15 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
 from app.errors import NotSignedInError, ParleyError
+from app.web.saying import said
 
 
-def error_body(error: ParleyError) -> dict[str, object]:
-    """The JSON form of an error: ``{"error": {"code", "message", "retry"}}``, with what is now where that helps, and
+def error_body(error: ParleyError, message: str | None = None) -> dict[str, object]:
+    """The JSON form of an error: ``{"error": {"code", "message", "retry"}}``, in English unless it says a page's
+    ``message``; with what is now where that helps, and
     ``retry_after``, in seconds, where it is known.
     """
-    body: dict[str, object] = {"code": error.code, "message": error.message, "retry": error.retry}
+    body: dict[str, object] = {"code": error.code, "message": message or error.message, "retry": error.retry}
     if error.retry_after is not None:
         body["retry_after"] = error.retry_after
     if current := getattr(error, "current", None):
@@ -49,10 +51,10 @@ class ErrorPages:
 
     def _answer(self, request: HttpRequest, exception: ParleyError) -> HttpResponse:
         if request.headers.get("Accept", "").startswith("application/json"):
-            return JsonResponse(error_body(exception), status=exception.status)
+            return JsonResponse(error_body(exception, said(exception.message)), status=exception.status)
         if request.headers.get("HX-Request"):
             response = HttpResponse(status=exception.status)
-            response["X-Parley-Message"] = quote(exception.message)
+            response["X-Parley-Message"] = quote(said(exception.message))
             response["HX-Reswap"] = "none"
             return response
         if isinstance(exception, NotSignedInError):

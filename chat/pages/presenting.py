@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 
 from app.web.markdown import Growing, Parts
 from app.web.marking import render_marked
+from app.web.saying import written
 from chat.attached import Attachment
 from chat.composing.branches import Versions
 from chat.models import Assistant, Feedback, Message, Reply
@@ -68,8 +69,8 @@ class AnswerView:
     unsupported: list[dict[str, int]] = field(default_factory=list)
     standing: WaitView | None = None
     holds: int = 0
-    complaints: ClassVar[list[tuple[str, str]]] = Feedback.Reason.choices
-    praises: ClassVar[list[tuple[str, str]]] = Feedback.Praise.choices
+    complaints: ClassVar[Sequence[tuple[str, object]]] = Feedback.Reason.choices
+    praises: ClassVar[Sequence[tuple[str, object]]] = Feedback.Praise.choices
     growing: Growing = field(default_factory=Growing)
     _marked_open: str | None = None
 
@@ -78,7 +79,7 @@ class AnswerView:
         return self.growing.open_html() if self._marked_open is None else self._marked_open
 
     @property
-    def reasons(self) -> list[tuple[str, str]]:
+    def reasons(self) -> Sequence[tuple[str, object]]:
         return self.praises if self.rating == 1 else self.complaints
 
     @property
@@ -112,7 +113,9 @@ class AnswerView:
         """How long the wait may be, in words; empty while nobody knows."""
         if not self.wait_seconds:
             return ""
-        return f"{self.wait_seconds:.0f} s" if self.wait_seconds < 90 else f"{self.wait_seconds / 60:.0f} min"
+        if self.wait_seconds < 90:
+            return _("%(seconds)s s") % {"seconds": f"{self.wait_seconds:.0f}"}
+        return _("%(minutes)s min") % {"minutes": f"{self.wait_seconds / 60:.0f}"}
 
     @property
     def may_continue(self) -> bool:
@@ -140,7 +143,7 @@ class AnswerView:
         """What it cost, with as many digits as a small sum needs; empty when that is not known, or was nothing."""
         amount = Decimal(str(self.usage.get("cost") or 0))
         digits = 2 if amount >= SMALL_SUM else 6
-        return f"{amount:.{digits}f} {settings.CURRENCY}" if amount else ""
+        return f"{written(amount, digits)} {settings.CURRENCY}" if amount else ""
 
     def apply(self, event: Event) -> str:
         """Take an event in; return the HTML of the blocks it closed."""

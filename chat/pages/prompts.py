@@ -13,6 +13,8 @@ from django.db.models.functions import Lower
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.callers import reader
@@ -25,21 +27,23 @@ from chat.verbs import prompting
 
 ROWS = 30
 MENU_ROWS = 30
-FILTERS = {"all": "All", "own": "Yours", "shared": "Shared by others"}
+FILTERS = {"all": gettext_noop("All"), "own": gettext_noop("Yours"), "shared": gettext_noop("Shared by others")}
 
 
 class PromptForm(forms.Form):
     """A saved prompt; with ``prompt`` a change of that one."""
 
-    name = forms.CharField(max_length=prompting.MAX_NAME, help_text="What you look for it by.")
+    name = forms.CharField(max_length=prompting.MAX_NAME, help_text=_("What you look for it by."))
     text = forms.CharField(
         widget=forms.Textarea(attrs={"rows": 8}),
         help_text=(
-            "A place to fill in is written <code>{{name}}</code>, or <code>{{name=what it says else}}</code>. "
-            "You are asked for each when you use the prompt."
+            _(
+                "A place to fill in is written <code>{{name}}</code>, or <code>{{name=what it says else}}</code>. "
+                "You are asked for each when you use the prompt."
+            )
         ),
     )
-    group = forms.ChoiceField(label="Who may use it", required=False)
+    group = forms.ChoiceField(label=_("Who may use it"), required=False)
 
     def __init__(self, *args: Any, user: User, prompt: SavedPrompt | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -47,10 +51,12 @@ class PromptForm(forms.Form):
         if prompt and prompt.group:
             groups[str(prompt.group_id)] = prompt.group
         self._groups = groups
-        choices = [(key, f"Everybody in {group}") for key, group in groups.items()]
+        choices = [(key, _("Everybody in %(group)s") % {"group": group}) for key, group in groups.items()]
         field = self.fields["group"]
         assert isinstance(field, forms.ChoiceField)
-        nobody_else = f"Only {prompt.owner}" if prompt and prompt.owner != user else "Only you"
+        nobody_else = str(_("Only you"))
+        if prompt and prompt.owner != user:
+            nobody_else = _("Only %(owner)s") % {"owner": prompt.owner}
         field.choices = [("", nobody_else), *choices]
 
     def columns(self) -> dict[str, Any]:
@@ -110,7 +116,7 @@ def create(request: HttpRequest) -> HttpResponse:
         except BadInputError as error:
             form.add_error(None, error.message)
         else:
-            messages.success(request, f"{prompt.name} is saved. Type / in the composer to use it.")
+            messages.success(request, _("%(name)s is saved. Type / in the composer to use it.") % {"name": prompt.name})
             return redirect("chat:prompts")
     return render(request, "chat/prompt.html", {"form": form}, status=422 if form.errors else 200)
 
@@ -129,7 +135,7 @@ def change(request: HttpRequest, prompt_id: UUID) -> HttpResponse:
         except BadInputError as error:
             form.add_error(None, error.message)
         else:
-            messages.success(request, f"{prompt.name} is saved.")
+            messages.success(request, _("%(name)s is saved.") % {"name": prompt.name})
             return redirect("chat:prompts")
     context = {"form": form, "prompt": prompt}
     return render(request, "chat/prompt.html", context, status=422 if form.errors else 200)
@@ -142,7 +148,7 @@ def copy(request: HttpRequest, prompt_id: UUID) -> HttpResponse:
     user = reader(request)
     found = get_object_or_404(SavedPrompt.objects.visible_to(user), pk=prompt_id)
     made = prompting.copy_prompt(user, prompt=found)
-    messages.success(request, "This is a copy of your own. Nobody else sees it unless you share it.")
+    messages.success(request, _("This is a copy of your own. Nobody else sees it unless you share it."))
     return redirect("chat:change_prompt", made.pk)
 
 

@@ -10,6 +10,8 @@ from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Prefetch
 from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
 
 from accounts.models import User
 from app.web.paging import Page, newest_first
@@ -84,12 +86,12 @@ def _day_label(conversation: Conversation) -> str:
     today = timezone.localdate()
     day = timezone.localtime(conversation.active_at).date()
     if day >= today:
-        return "Today"
+        return _("Today")
     if day == today - timedelta(days=1):
-        return "Yesterday"
+        return _("Yesterday")
     if day > today - timedelta(days=7):
-        return "Last 7 days"
-    return day.strftime("%B %Y")
+        return _("Last 7 days")
+    return date_format(day, "F Y")
 
 
 def waiting_files(user: User, conversation: Conversation | None) -> list[Attachment]:

@@ -10,6 +10,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET
 
 from accounts.callers import reader
@@ -28,13 +29,13 @@ SHORTEST_SUGGESTED = 2
 class SearchForm(forms.Form):
     """What to find, and among what. Everything is in the address, so that a search can be kept and sent."""
 
-    q = forms.CharField(max_length=finding.LONGEST, required=False, label="Words")
-    since = forms.DateField(required=False, label="From", widget=forms.DateInput(attrs={"type": "date"}))
-    until = forms.DateField(required=False, label="To", widget=forms.DateInput(attrs={"type": "date"}))
+    q = forms.CharField(max_length=finding.LONGEST, required=False, label=_("Words"))
+    since = forms.DateField(required=False, label=_("From"), widget=forms.DateInput(attrs={"type": "date"}))
+    until = forms.DateField(required=False, label=_("To"), widget=forms.DateInput(attrs={"type": "date"}))
     assistant = forms.ModelChoiceField(
-        Assistant.objects.none(), required=False, to_field_name="slug", empty_label="Any assistant"
+        Assistant.objects.none(), required=False, to_field_name="slug", empty_label=_("Any assistant")
     )
-    sources = forms.BooleanField(required=False, label="With sources")
+    sources = forms.BooleanField(required=False, label=_("With sources"))
 
     def __init__(self, asked: QueryDict, *, user: User) -> None:
         super().__init__(asked, auto_id="search-%s")
@@ -54,7 +55,7 @@ class SearchForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
         if data.get("since") and data.get("until") and data["since"] > data["until"]:
-            self.add_error("until", "This day is before the first one. Choose a later one.")
+            self.add_error("until", _("This day is before the first one. Choose a later one."))
         return data
 
     def wanted(self) -> Wanted:

@@ -11,7 +11,9 @@ from uuid import UUID
 import orjson
 from channels.consumer import get_handler_name
 from channels.generic.websocket import AsyncWebsocketConsumer
+from django.utils import translation
 
+from accounts.languages import language_of_socket
 from accounts.models import User
 from app.errors import BadInputError, ParleyError
 from app.web.threads import in_thread
@@ -41,6 +43,8 @@ class ConversationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self._wakes: dict[UUID, asyncio.Event] = {}
         self._seen: dict[UUID, int] = {}
         wants_json = SUBPROTOCOL in self.scope.get("subprotocols", [])
+        if not wants_json:  # holds for all that this line does: its tasks and threads take it with them
+            translation.activate(language_of_socket(self.scope))
         self.rendering = JsonRendering() if wants_json else HtmlRendering()
         await self.accept(SUBPROTOCOL if wants_json else None)
         if self.scope["user"] is None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.utils.translation import gettext_noop as _
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from accounts.models import Role, User
@@ -30,7 +31,7 @@ class FolderSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    path: str = Field(title="Folder", description="An absolute path on the machine Parley runs on.")
+    path: str = Field(title=_("Folder"), description=_("An absolute path on the machine Parley runs on."))
 
     @field_validator("path")
     @classmethod
@@ -42,8 +43,8 @@ class FolderSettings(BaseModel):
 
 class FolderConnector(Connector):
     kind = "folder"
-    label = "Folder"
-    summary = "A folder of the machine Parley runs on, with all folders in it."
+    label = _("Folder")
+    summary = _("A folder of the machine Parley runs on, with all folders in it.")
     settings_schema = FolderSettings
     is_listed_first = True
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from django.utils.translation import gettext_noop as _
 from pydantic import BaseModel, ConfigDict
 
 from knowledge.connectors.base import Connector, Item, ItemError, LeftOut
@@ -17,8 +18,8 @@ class UploadSettings(BaseModel):
 
 class UploadConnector(Connector):
     kind = "upload"
-    label = "Uploads"
-    summary = "Files that you bring here yourself."
+    label = _("Uploads")
+    summary = _("Files that you bring here yourself.")
     settings_schema = UploadSettings
 
     def items(self, known: Mapping[str, str]) -> Iterator[Item | LeftOut]:

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from django.db import connection
 from django.db.models import Count, Q
+from django.utils.translation import gettext as _
 from pgvector.django import CosineDistance
 
 from accounts.models import User
@@ -52,11 +53,11 @@ class GenerationState:
         if self.seconds_left is None:
             return ""
         if self.seconds_left < 60:
-            return "less than a minute left"
+            return _("less than a minute left")
         minutes = round(self.seconds_left / 60)
         if minutes < 90:
-            return f"about {minutes} min left"
-        return f"about {round(minutes / 60)} h left"
+            return _("about %(minutes)s min left") % {"minutes": minutes}
+        return _("about %(hours)s h left") % {"hours": round(minutes / 60)}
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from uuid import UUID
 from django.db.models import Count, Exists, OuterRef, QuerySet, Window
 from django.db.models.functions import TruncDate
 from django.utils import timezone
+from django.utils.translation import gettext, gettext_noop
 
 from accounts.models import User
 from app.errors import NotFoundError
@@ -28,12 +29,12 @@ LONG_DAYS = 90
 LONG = timedelta(days=LONG_DAYS)
 ROWS = 10
 STATES: dict[str, str] = {
-    Document.State.PUBLISHED: "published",
-    Document.State.HELD: "held for you",
-    Document.State.REJECTED: "refused",
-    Document.State.QUEUED: "waiting to be read",
-    Document.State.PROCESSING: "being read",
-    Document.State.WITHDRAWN: "withdrawn",
+    Document.State.PUBLISHED: gettext_noop("published"),
+    Document.State.HELD: gettext_noop("held for you"),
+    Document.State.REJECTED: gettext_noop("refused"),
+    Document.State.QUEUED: gettext_noop("waiting to be read"),
+    Document.State.PROCESSING: gettext_noop("being read"),
+    Document.State.WITHDRAWN: gettext_noop("withdrawn"),
 }
 
 
@@ -126,8 +127,8 @@ def _questions_plot(user: User, source: Source | None) -> DayPlot:
     days = questions.annotate(day=TruncDate("asked_at")).order_by().values_list("day").annotate(count=Count("pk"))
     return day_plot(
         dict(days),
-        title="Questions without an answer, by day",
-        unit="questions",
+        title=gettext("Questions without an answer, by day"),
+        unit=gettext("questions"),
         last=timezone.localdate(),
         days=RECENT_DAYS,
     )
@@ -146,8 +147,8 @@ def _use_of(user: User, sources: Sequence[Source]) -> Use:
     return Use(
         plot=day_plot(
             uses().cited_by_day(ids, recently),
-            title="Citations, by day",
-            unit="citations",
+            title=gettext("Citations, by day"),
+            unit=gettext("citations"),
             last=timezone.localdate(),
             days=RECENT_DAYS,
         ),

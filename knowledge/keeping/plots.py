@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from django.utils.formats import date_format
+
 WIDTH, HEIGHT = 360, 110
 LEFT, RIGHT, TOP, BOTTOM = 30, 6, 8, 20
 GAP = 0.25
@@ -78,7 +80,7 @@ def day_plot(counts: Mapping[date, int], *, title: str, unit: str, last: date, d
 
 
 def _day(day: date) -> str:
-    return f"{day.day} {day:%b}"
+    return date_format(day, "j M")
 
 
 def _ceiling(most: int) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.db.models import QuerySet
+from django.utils.translation import gettext_noop as _
 from pgvector.django import CosineDistance
 
 from accounts.models import User
@@ -16,7 +17,7 @@ from knowledge.models import Document, Gap, GapQuestion
 
 SHOWN = 100
 ALIKE = 6
-FILTERS = {"waiting": "Open", "mine": "Given to you", "closed": "Closed", "dismissed": "Not for us"}
+FILTERS = {"waiting": _("Open"), "mine": _("Given to you"), "closed": _("Closed"), "dismissed": _("Not for us")}
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,10 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.db.models import Q, QuerySet
 from django.template.loader import render_to_string
-from django.utils import timezone
+from django.utils import timezone, translation
+from django.utils.translation import ngettext
 
+from accounts.languages import language_of
 from accounts.models import Role, User
 from knowledge.keeping.needs import Needs, needs_of
 from knowledge.models import Gap, Reminder, Source
@@ -58,7 +60,9 @@ def remind(person: User, day: date) -> bool:
     if digest.count == 0 or not _claim(person, day):
         return False
     try:
-        _message(digest).send()
+        with translation.override(language_of(person)):
+            message = _message(digest)
+        message.send()
     except (SMTPException, OSError) as error:
         Reminder.objects.filter(person=person, day=day).delete()
         log.warning("the reminder for %s could not be sent, trying again with the next run: %r", person.pk, error)
@@ -111,7 +115,8 @@ def _message(digest: Digest) -> EmailMultiAlternatives:
     context = {"digest": digest, "needs": digest.needs, "url": settings.PUBLIC_URL.rstrip("/")}
     count = digest.count
     message = EmailMultiAlternatives(
-        subject=f"{count} {'thing waits' if count == 1 else 'things wait'} for you in Parley",
+        subject=ngettext("%(count)s thing waits for you in Parley", "%(count)s things wait for you in Parley", count)
+        % {"count": count},
         body=render_to_string("knowledge/mail/reminder.txt", context),
         to=[digest.person.email],
     )

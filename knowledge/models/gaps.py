@@ -7,6 +7,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 from pgvector.django import HalfVectorField
 
 from accounts.models import Role, User
@@ -36,7 +37,7 @@ class Gap(models.Model):
         OPEN = "open"
         ASSIGNED = "assigned"
         CLOSED = "closed"
-        DISMISSED = "dismissed", "not for us"
+        DISMISSED = "dismissed", _("not for us")
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     title = models.CharField(max_length=300)
@@ -99,9 +100,9 @@ class GapQuestion(models.Model):
     """
 
     class Support(models.TextChoices):
-        NONE = "none", "nothing was found"
-        WEAK = "weak", "what was found supports it weakly"
-        DOUBTED = "doubted", "a reader said the answer was wrong or lacked something"
+        NONE = "none", _("nothing was found")
+        WEAK = "weak", _("what was found supports it weakly")
+        DOUBTED = "doubted", _("a reader said the answer was wrong or lacked something")
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     gap = models.ForeignKey(Gap, on_delete=models.CASCADE, related_name="questions")

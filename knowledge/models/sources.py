@@ -7,6 +7,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Group, Role, User
 from app.web.ids import new_id
@@ -97,9 +98,9 @@ class Sync(models.Model):
         FAILED = "failed"
 
     class Cause(models.TextChoices):
-        HAND = "hand", "somebody asked for it"
-        SCHEDULE = "schedule", "it was due"
-        COMMAND = "command", "manage.py ingest"
+        HAND = "hand", _("somebody asked for it")
+        SCHEDULE = "schedule", _("it was due")
+        COMMAND = "command", _("manage.py ingest")
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="syncs")

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext_noop as _
+
 from app.errors import BadInputError
 from knowledge.quality.findings import Finding
 
@@ -24,18 +26,20 @@ class Check:
 
 
 CHECKS: dict[str, Check] = {
-    "secrets": Check("Secrets", "Passwords, access keys and private keys.", 0.8),
-    "personal_data": Check("Personal data", "Cards, bank accounts, numbers and addresses of many people.", 0.8),
-    "instructions": Check("Orders to models", "Text that tells language models what to do, above all hidden.", 0.9),
-    "garbled": Check("Garbled text", "Wrong encodings, lost characters, letters that make no words.", 0.7),
-    "little_text": Check("Too little text", "Almost no text for the size of the file.", 0.8),
-    "ocr": Check("Unsure recognition", "Scanned pages whose words are guesses.", 0.8),
-    "unread_pages": Check("Unread pages", "Scanned pages that could not be read.", None),
-    "hidden_text": Check("Hidden text", "Text that nobody sees who opens the file.", None),
-    "duplicate": Check("Duplicate", "Another document says the very same.", None),
-    "near_duplicate": Check("Near-duplicate", "Another document says nearly the same.", None),
-    "boilerplate": Check("Boilerplate", "Mostly navigation, heads and feet.", None),
-    "repetition": Check("Repeated lines", "The same lines again and again.", None),
+    "secrets": Check(_("Secrets"), _("Passwords, access keys and private keys."), 0.8),
+    "personal_data": Check(_("Personal data"), _("Cards, bank accounts, numbers and addresses of many people."), 0.8),
+    "instructions": Check(
+        _("Orders to models"), _("Text that tells language models what to do, above all hidden."), 0.9
+    ),
+    "garbled": Check(_("Garbled text"), _("Wrong encodings, lost characters, letters that make no words."), 0.7),
+    "little_text": Check(_("Too little text"), _("Almost no text for the size of the file."), 0.8),
+    "ocr": Check(_("Unsure recognition"), _("Scanned pages whose words are guesses."), 0.8),
+    "unread_pages": Check(_("Unread pages"), _("Scanned pages that could not be read."), None),
+    "hidden_text": Check(_("Hidden text"), _("Text that nobody sees who opens the file."), None),
+    "duplicate": Check(_("Duplicate"), _("Another document says the very same."), None),
+    "near_duplicate": Check(_("Near-duplicate"), _("Another document says nearly the same."), None),
+    "boilerplate": Check(_("Boilerplate"), _("Mostly navigation, heads and feet."), None),
+    "repetition": Check(_("Repeated lines"), _("The same lines again and again."), None),
 }
 
 

@@ -16,6 +16,8 @@ from celery.schedules import ParseException, crontab
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
+from django.utils.dates import WEEKDAYS
+from django.utils.translation import gettext as _
 
 from app.errors import BadInputError
 from knowledge.models import Source, Sync
@@ -78,7 +80,7 @@ def next_time(schedule: str, after: datetime | None = None) -> datetime | None:
 def describe(schedule: str) -> str:
     """The schedule in words for people, as part of a sentence or alone."""
     rhythm = _read(schedule)
-    return rhythm.words if rhythm else "Only when somebody asks for it"
+    return rhythm.words if rhythm else _("Only when somebody asks for it")
 
 
 def start_due() -> list[UUID]:
@@ -104,23 +106,31 @@ def _read(text: str) -> Rhythm | None:
     if not text:
         return None
     if text == "hourly":
-        return Rhythm("Every hour", "0 * * * *")
+        return Rhythm(_("Every hour"), "0 * * * *")
     if found := _EVERY.fullmatch(text):
         return _every(int(found[1]))
     if found := _DAILY.fullmatch(text):
         hour, minute = _time_of_day(found[1], found[2])
-        return Rhythm(f"Every day at {hour:02}:{minute:02}", f"{minute} {hour} * * *")
+        return Rhythm(_("Every day at %(time)s") % {"time": f"{hour:02}:{minute:02}"}, f"{minute} {hour} * * *")
     if found := _WEEKLY.fullmatch(text):
         day = found[1] or "monday"
         hour, minute = _time_of_day(found[2], found[3])
-        return Rhythm(f"Every {day.capitalize()} at {hour:02}:{minute:02}", f"{minute} {hour} * * {DAYS.index(day)}")
+        return Rhythm(
+            _("Every %(day)s at %(time)s") % {"day": _weekday(day), "time": f"{hour:02}:{minute:02}"},
+            f"{minute} {hour} * * {DAYS.index(day)}",
+        )
     return _cron(text)
+
+
+def _weekday(day: str) -> str:
+    """Its name in the reader's language, by Django's catalogue."""
+    return str(WEEKDAYS[(DAYS.index(day) - 1) % 7])
 
 
 def _every(minutes: int) -> Rhythm:
     if not 1 <= minutes <= 1440:
         raise ValueError("between a minute and a day")
-    words = "Every minute" if minutes == 1 else f"Every {minutes} minutes"
+    words = _("Every minute") if minutes == 1 else _("Every %(minutes)s minutes") % {"minutes": minutes}
     return Rhythm(words, f"*/{minutes} * * * *") if 60 % minutes == 0 and minutes < 60 else Rhythm(words, "", minutes)
 
 
@@ -139,4 +149,4 @@ def _cron(text: str) -> Rhythm:
         crontab(minute=minute, hour=hour, day_of_month=day, month_of_year=month, day_of_week=weekday)
     except (ParseException, KeyError) as error:
         raise ValueError("no cron line") from error
-    return Rhythm(f"By the cron line {text}", text)
+    return Rhythm(_("By the cron line %(line)s") % {"line": text}, text)

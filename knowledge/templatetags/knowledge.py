@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from django import template
 from django.utils import timezone
 from django.utils.timesince import timesince
+from django.utils.translation import gettext as _
 
 register = template.Library()
 
@@ -14,7 +15,9 @@ register = template.Library()
 @register.filter
 def ago(at: datetime) -> str:
     """``just now``, ``3 minutes ago``, ``2 days ago``: the largest unit alone."""
-    return "just now" if timezone.now() - at < timedelta(minutes=1) else f"{timesince(at, depth=1)} ago"
+    if timezone.now() - at < timedelta(minutes=1):
+        return _("just now")
+    return _("%(time)s ago") % {"time": timesince(at, depth=1)}
 
 
 @register.filter
@@ -23,5 +26,7 @@ def lasted(begun: datetime, ended: datetime) -> str:
     seconds = max(0, round((ended - begun).total_seconds()))
     hours, minutes = divmod(seconds // 60, 60)
     if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {seconds % 60} s" if minutes else f"{seconds} s"
+        return _("%(hours)s h %(minutes)s min") % {"hours": hours, "minutes": minutes}
+    if minutes:
+        return _("%(minutes)s min %(seconds)s s") % {"minutes": minutes, "seconds": seconds % 60}
+    return _("%(seconds)s s") % {"seconds": seconds}

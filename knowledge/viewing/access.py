@@ -14,11 +14,14 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Count, Prefetch, Q, QuerySet
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
 
 from accounts.audit import record
 from accounts.models import Group, Role, User
 from accounts.rights import can
 from app.errors import NotFoundError
+from app.web.saying import said
 from knowledge.models import Document, Passage, Source, Version
 
 SHOWN_MEMBERS = 100
@@ -175,7 +178,7 @@ def _ways(source: Source) -> Iterator[Way]:
     """In a fixed number of statements, however many groups there are."""
     if source.is_for_everyone:
         everyone = User.objects.aggregate(active=Count("pk", filter=Q(is_active=True)), every=Count("pk"))
-        yield Way("everyone", "Everyone", [], everyone["active"], everyone["every"] - everyone["active"])
+        yield Way("everyone", _("Everyone"), [], everyone["active"], everyone["every"] - everyone["active"])
     is_active = source.owner.is_active
     yield Way("owner", str(source.owner), [source.owner], int(is_active), int(not is_active))
     shown = Prefetch("members", User.objects.order_by("-is_active", "name", "email")[:SHOWN_MEMBERS], to_attr="shown")
@@ -190,25 +193,25 @@ def _because(source: Source, person: User) -> Iterator[str]:
     if source.deleted_at or not person.is_active:
         return
     if source.is_for_everyone:
-        yield "Everyone may read this source."
+        yield _("Everyone may read this source.")
     if source.owner_id == person.pk:
-        yield "They own this source."
+        yield _("They own this source.")
     for group in source.groups.filter(members=person):
-        yield f"They are in the group {group.name}."
+        yield _("They are in the group %(group)s.") % {"group": group.name}
 
 
 def _reasons(document: Document, person: User, passage: Passage | None) -> Iterator[Reason]:
     if not person.is_active:
         yield Reason(
             "suspended",
-            f"{person} is suspended, and whoever is suspended reads nothing.",
-            "An administrator can open the account again.",
+            _("%(person)s is suspended, and whoever is suspended reads nothing.") % {"person": person},
+            _("An administrator can open the account again."),
         )
     if not (can(person, "knowledge.search") or not person.is_active):
         yield Reason(
             "no_role",
-            f"{person} has no role that searches or asks.",
-            "An administrator can give them the role Employee.",
+            _("%(person)s has no role that searches or asks.") % {"person": person},
+            _("An administrator can give them the role Employee."),
         )
     by_document = list(_reasons_of_document(document, passage))
     yield from (reason for reason in by_document if reason.kind == "source_deleted")
@@ -222,14 +225,19 @@ def _reasons(document: Document, person: User, passage: Passage | None) -> Itera
 def _not_a_reader(source: Source, person: User) -> Reason:
     names = list(source.groups.values_list("name", flat=True))
     if not names:
-        text = f"{source} is shared with no group: only {source.owner} reads it."
-        return Reason("no_group", text, "Whoever keeps the source can share it with a group, or with everyone.")
-    which = names[0] if len(names) == 1 else f"any of the groups {', '.join(names[:-1])} and {names[-1]}"
+        text = _("%(source)s is shared with no group: only %(owner)s reads it.") % {
+            "source": source,
+            "owner": source.owner,
+        }
+        return Reason("no_group", text, _("Whoever keeps the source can share it with a group, or with everyone."))
+    text = _("%(person)s is not in %(group)s.") % {"person": person, "group": names[0]}
+    if len(names) > 1:
+        text = _("%(person)s is in none of these groups: %(groups)s.") % {"person": person, "groups": ", ".join(names)}
     return Reason(
         "no_group",
-        f"{person} is not in {which}.",
-        f"Add them to {' or '.join(names)}: an administrator can. Or share the source with a group they are in: "
-        f"{source.owner} can.",
+        text,
+        _("Add them to %(groups)s: an administrator can. Or share the source with a group they are in: %(owner)s can.")
+        % {"groups": _(" or ").join(names), "owner": source.owner},
     )
 
 
@@ -239,41 +247,46 @@ def _reasons_of_document(document: Document, passage: Passage | None) -> Iterato
     if source.deleted_at:
         yield Reason(
             "source_deleted",
-            f"The source {source} was deleted on {source.deleted_at:%-d %B %Y}.",
-            "Make a new source and bring the document in again.",
+            _("The source %(source)s was deleted on %(day)s.")
+            % {"source": source, "day": date_format(source.deleted_at, "j F Y")},
+            _("Make a new source and bring the document in again."),
         )
     if not document.versions.in_force().exists():
         yield _not_in_force(document)
     elif passage is not None and passage.version.withdrawn_at:
         yield Reason(
             "replaced",
-            "The passage is of a version that was replaced.",
-            "What was cited of it opens still. New answers rest on the version in force.",
+            _("The passage is of a version that was replaced."),
+            _("What was cited of it opens still. New answers rest on the version in force."),
         )
     if passage is not None and passage.disabled_at:
         yield Reason(
             "passage_disabled",
-            f"The passage was taken out of answers: {passage.disabled_reason}",
-            "Whoever keeps the source can put it back.",
+            _("The passage was taken out of answers: %(reason)s") % {"reason": passage.disabled_reason},
+            _("Whoever keeps the source can put it back."),
         )
     elif document.versions.in_force().exists() and not _found(Passage.objects.all(), document, None).exists():
         yield Reason(
             "passage_disabled",
-            "Every passage of it was taken out of answers.",
-            "Whoever keeps the source can put them back, one by one.",
+            _("Every passage of it was taken out of answers."),
+            _("Whoever keeps the source can put them back, one by one."),
         )
 
 
 def _not_in_force(document: Document) -> Reason:
-    state, why = document.state, f": {document.reason}" if document.reason else "."
+    state, why = document.state, {"why": f": {said(document.reason)}" if document.reason else "."}
     if state == Document.State.WITHDRAWN:
         return Reason(
             "withdrawn",
-            "The document was withdrawn. What was cited of it opens still, and says so.",
-            "Whoever keeps the source can bring it back.",
+            _("The document was withdrawn. What was cited of it opens still, and says so."),
+            _("Whoever keeps the source can bring it back."),
         )
     if state == Document.State.HELD:
-        return Reason("not_published", f"The document is held{why}", "Whoever keeps the source can release it.")
+        return Reason(
+            "not_published", _("The document is held%(why)s") % why, _("Whoever keeps the source can release it.")
+        )
     if state == Document.State.REJECTED:
-        return Reason("not_published", f"The document was not taken{why}", "Bring in a file that can be read.")
-    return Reason("not_published", "The document has not been read yet.", "It will be, in a moment.")
+        return Reason(
+            "not_published", _("The document was not taken%(why)s") % why, _("Bring in a file that can be read.")
+        )
+    return Reason("not_published", _("The document has not been read yet."), _("It will be, in a moment."))

@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
+from django.utils.translation import gettext
 
 from accounts.models import User
 from app.errors import NotFoundError
@@ -136,7 +137,7 @@ def _shown(finding: dict[str, Any], text: str | None, holds: bool, others: dict[
     check, places, detail = finding["check"], finding["places"], finding["detail"]
     return Shown(
         check=check,
-        label=CHECKS[check].label,
+        label=gettext(CHECKS[check].label),
         level=level(finding["severity"]),
         message=finding["message"],
         holds=holds,

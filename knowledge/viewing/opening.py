@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from django.utils.translation import gettext as _
+
 from knowledge.viewing import parts
 from knowledge.viewing.parts import Part, Stretch, Text
 from knowledge.viewing.rendering import Span, as_rows, as_written, rendered
@@ -70,7 +72,8 @@ def page_name(version: Text, page: int | None) -> str:
     """What readers call a page: "Slide 3" of a presentation, else "Page 3"; "" without one."""
     if not page:
         return ""
-    return f"Slide {page}" if version.media_type == _SLIDE_TYPE else f"Page {page}"
+    words = _("Slide %(page)s") if version.media_type == _SLIDE_TYPE else _("Page %(page)s")
+    return words % {"page": page}
 
 
 def _excerpt(version: Text, part: Part, span: Span | None) -> Excerpt:

@@ -10,6 +10,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.callers import reader
@@ -88,7 +89,9 @@ def withdraw(request: HttpRequest, document_id: UUID) -> HttpResponse:
     user = reader(request)
     found = ingestion.withdraw_document(actor=user, document=queries.get_document_kept(user, document_id))
     undo = reverse("knowledge:restore", args=[found.pk])
-    return _after(request, found, f"Withdrawn: {found.title}. No search finds it any more.", undo)
+    return _after(
+        request, found, _("Withdrawn: %(title)s. No search finds it any more.") % {"title": found.title}, undo
+    )
 
 
 @login_required
@@ -96,7 +99,7 @@ def withdraw(request: HttpRequest, document_id: UUID) -> HttpResponse:
 def restore(request: HttpRequest, document_id: UUID) -> HttpResponse:
     user = reader(request)
     found = ingestion.restore_document(actor=user, document=queries.get_document_kept(user, document_id))
-    return _after(request, found, f"Back again: {found.title}.")
+    return _after(request, found, _("Back again: %(title)s.") % {"title": found.title})
 
 
 @login_required
@@ -104,7 +107,7 @@ def restore(request: HttpRequest, document_id: UUID) -> HttpResponse:
 def retry(request: HttpRequest, document_id: UUID) -> HttpResponse:
     user = reader(request)
     found = ingestion.retry_document(actor=user, document=queries.get_document_kept(user, document_id))
-    return _after(request, found, f"Reading {found.title} once more.")
+    return _after(request, found, _("Reading %(title)s once more.") % {"title": found.title})
 
 
 @login_required
@@ -116,7 +119,7 @@ def release(request: HttpRequest, document_id: UUID) -> HttpResponse:
         versions.release_document(actor=user, document=found)
     except ConflictError as error:
         return _told(request, found, error.message)
-    return _after(request, found, f"Publishing {found.title}. It is found in a moment.")
+    return _after(request, found, _("Publishing %(title)s. It is found in a moment.") % {"title": found.title})
 
 
 @login_required
@@ -128,7 +131,7 @@ def refuse(request: HttpRequest, document_id: UUID) -> HttpResponse:
         versions.refuse_document(actor=user, document=found, reason=request.POST.get("reason", ""))
     except (ConflictError, BadInputError) as error:
         return _told(request, found, error.message)
-    return _after(request, found, f"Refused: {found.title}. What readers find stays as it was.")
+    return _after(request, found, _("Refused: %(title)s. What readers find stays as it was.") % {"title": found.title})
 
 
 @login_required
@@ -143,7 +146,11 @@ def roll_back(request: HttpRequest, document_id: UUID) -> HttpResponse:
         found = versions.roll_back(actor=user, document=found, number=int(wanted))
     except ConflictError as error:
         return _told(request, found, error.message)
-    return _after(request, found, f"Version {wanted} of {found.title} is in force again.")
+    return _after(
+        request,
+        found,
+        _("Version %(wanted)s of %(title)s is in force again.") % {"wanted": wanted, "title": found.title},
+    )
 
 
 def _after(request: HttpRequest, found: Document, text: str, undo_url: str = "") -> HttpResponse:

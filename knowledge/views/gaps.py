@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.callers import reader
@@ -50,7 +51,7 @@ def assign(request: HttpRequest, gap_id: UUID) -> HttpResponse:
     found = get_gap(user, gap_id)
     person = verbs.find_keeper(request.POST.get("person", ""))
     verbs.assign_gap(actor=user, gap=found, person=person)
-    messages.success(request, f"Given to {person}." if person else "Given to nobody.")
+    messages.success(request, _("Given to %(person)s.") % {"person": person} if person else _("Given to nobody."))
     return _back(request, found)
 
 
@@ -59,7 +60,7 @@ def assign(request: HttpRequest, gap_id: UUID) -> HttpResponse:
 def close(request: HttpRequest, gap_id: UUID) -> HttpResponse:
     user = reader(request)
     found = verbs.close_gap(actor=user, gap=get_gap(user, gap_id), reason=request.POST.get("reason", ""))
-    messages.success(request, "Closed.")
+    messages.success(request, _("Closed."))
     return _back(request, found)
 
 
@@ -68,7 +69,7 @@ def close(request: HttpRequest, gap_id: UUID) -> HttpResponse:
 def dismiss(request: HttpRequest, gap_id: UUID) -> HttpResponse:
     user = reader(request)
     found = verbs.dismiss_gap(actor=user, gap=get_gap(user, gap_id))
-    messages.success(request, "Not for us. Questions like it will not come up again.")
+    messages.success(request, _("Not for us. Questions like it will not come up again."))
     return _back(request, found)
 
 
@@ -77,7 +78,7 @@ def dismiss(request: HttpRequest, gap_id: UUID) -> HttpResponse:
 def reopen(request: HttpRequest, gap_id: UUID) -> HttpResponse:
     user = reader(request)
     found = verbs.reopen_gap(actor=user, gap=get_gap(user, gap_id))
-    messages.success(request, "Open again.")
+    messages.success(request, _("Open again."))
     return _back(request, found)
 
 
@@ -89,7 +90,7 @@ def merge(request: HttpRequest, gap_id: UUID) -> HttpResponse:
     found = get_gap(user, gap_id)
     other = get_gap(user, id_in(request.POST.get("other", "")))
     verbs.merge_gaps(actor=user, gap=found, other=other)
-    messages.success(request, "Joined.")
+    messages.success(request, _("Joined."))
     return _back(request, found)
 
 
@@ -109,7 +110,7 @@ def take_out(request: HttpRequest, question_id: UUID) -> HttpResponse:
     user = reader(request)
     question = get_question(user, question_id)
     verbs.take_out(actor=user, question=question)
-    messages.success(request, "Taken out. It is a topic of its own now.")
+    messages.success(request, _("Taken out. It is a topic of its own now."))
     return redirect("knowledge:gap", question.gap_id)
 
 

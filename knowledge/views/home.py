@@ -10,6 +10,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.callers import reader
@@ -41,7 +42,11 @@ def reviewed(request: HttpRequest, source_id: UUID) -> HttpResponse:
     if months is None:
         raise BadInputError("Choose in how many months it should be looked at again: 6 or 12.")
     source = mark_reviewed(actor=user, source=source, next_review_by=_in_months(timezone.localdate(), months))
-    messages.success(request, f"Reviewed: {source.name}. Next by {source.review_by:%-d %B %Y}.")
+    messages.success(
+        request,
+        _("Reviewed: %(name)s. Next by %(review_by)s.")
+        % {"name": source.name, "review_by": f"{source.review_by:%-d %B %Y}"},
+    )
     return redirect("knowledge:home")
 
 
@@ -52,7 +57,7 @@ def reminders(request: HttpRequest) -> HttpResponse:
     require(user, "knowledge.edit_source")
     wanted = request.POST.get("wanted") == "yes"
     choose_reminders(actor=user, wanted=wanted)
-    messages.success(request, "You are reminded by e-mail." if wanted else "You get no more reminders by e-mail.")
+    messages.success(request, _("You are reminded by e-mail.") if wanted else _("You get no more reminders by e-mail."))
     return redirect("knowledge:home")
 
 

@@ -9,6 +9,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.callers import reader
@@ -70,7 +71,7 @@ def start(request: HttpRequest) -> HttpResponse:
     def deed() -> str:
         model = chosen_model(request.POST.get("model", ""))
         generation = rebuilding.start_generation(actor=user, model=model)
-        return f"Building the index of {generation.embedding_name}. Searches go on as before."
+        return _("Building the index of %(model)s. Searches go on as before.") % {"model": generation.embedding_name}
 
     return _done(request, deed)
 
@@ -83,7 +84,9 @@ def serve(request: HttpRequest, generation_id: str) -> HttpResponse:
 
     def deed() -> str:
         rebuilding.serve_generation(actor=user, generation=generation)
-        return f"Searches use {generation.embedding_name} now. The index before it is kept, to swap back to."
+        return _("Searches use %(model)s now. The index before it is kept, to swap back to.") % {
+            "model": generation.embedding_name
+        }
 
     return _done(request, deed)
 
@@ -96,7 +99,7 @@ def retry(request: HttpRequest, generation_id: str) -> HttpResponse:
 
     def deed() -> str:
         rebuilding.retry_generation(actor=user, generation=generation)
-        return f"Building the index of {generation.embedding_name} goes on where it stopped."
+        return _("Building the index of %(model)s goes on where it stopped.") % {"model": generation.embedding_name}
 
     return _done(request, deed)
 
@@ -109,7 +112,7 @@ def remove(request: HttpRequest, generation_id: str) -> HttpResponse:
 
     def deed() -> str:
         rebuilding.remove_generation(actor=user, generation=generation)
-        return f"The index of {generation.embedding_name} is being removed."
+        return _("The index of %(model)s is being removed.") % {"model": generation.embedding_name}
 
     return _done(request, deed)
 

@@ -7,6 +7,7 @@ from uuid import UUID
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext_noop as _
 from django.views.decorators.http import require_POST
 
 from accounts.callers import reader
@@ -16,10 +17,10 @@ from knowledge.many import UNDOING, do_to_many
 from knowledge.views.fragments import is_fragment
 
 WORDS = {
-    "withdraw": "withdrawn. No search finds them any more.",
-    "restore": "brought back.",
-    "retry": "read once more.",
-    "release": "on their way to be published.",
+    "withdraw": _("withdrawn. No search finds them any more."),
+    "restore": _("brought back."),
+    "retry": _("read once more."),
+    "release": _("on their way to be published."),
 }
 
 

@@ -13,6 +13,7 @@ from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseNot
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.callers import reader
@@ -177,7 +178,7 @@ def disable(request: HttpRequest, passage_id: UUID) -> HttpResponse:
     found = queries.get_passage_kept(user, passage_id)
     passages.disable_passage(actor=user, passage=found, reason=request.POST.get("reason", ""))
     undo = reverse("knowledge:enable_passage", args=[found.pk])
-    return _after_deed(request, found, "Taken out of answers. No search finds this passage any more.", undo)
+    return _after_deed(request, found, _("Taken out of answers. No search finds this passage any more."), undo)
 
 
 @login_required
@@ -186,7 +187,7 @@ def enable(request: HttpRequest, passage_id: UUID) -> HttpResponse:
     user = reader(request)
     found = queries.get_passage_kept(user, passage_id)
     passages.enable_passage(actor=user, passage=found)
-    return _after_deed(request, found, "Back again: searches can find this passage.")
+    return _after_deed(request, found, _("Back again: searches can find this passage."))
 
 
 def _after_deed(request: HttpRequest, found: Passage, text: str, undo_url: str = "") -> HttpResponse:

@@ -9,12 +9,14 @@ from django.contrib.auth.decorators import login_required
 from django.forms import BoundField
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.callers import reader
 from accounts.models import User
 from accounts.rights import require
 from app.errors import BadInputError, NotFoundError, ParleyError
+from app.web.saying import said
 from knowledge import queries
 from knowledge import sources as keeping
 from knowledge.connectors.base import Connector
@@ -65,7 +67,9 @@ def change_source(request: HttpRequest, source_id: UUID) -> HttpResponse:
         except BadInputError as error:
             form.add_problem(error)
         else:
-            messages.success(request, "Changed. New settings and patterns take effect when it is looked through next.")
+            messages.success(
+                request, _("Changed. New settings and patterns take effect when it is looked through next.")
+            )
             return redirect("knowledge:source", source.pk)
     return _shown(request, form)
 
@@ -95,10 +99,12 @@ def _tried(request: HttpRequest, user: User, connector: type[Connector], source:
         try:
             tone, text = "good", try_source(actor=user, kind=connector.kind, wanted=form.changes(), source=source)
         except ParleyError as error:
-            text = error.message
+            text = said(error.message)
     else:
         text = " ".join(
-            f"{form[name].label}: {errors[0]}" for name, errors in form.errors.items() if name in form.fields
+            f"{said(str(form[name].label))}: {said(str(errors[0]))}"
+            for name, errors in form.errors.items()
+            if name in form.fields
         )
     return render(request, "knowledge/_tried.html", {"tone": tone, "text": text})
 
@@ -120,11 +126,11 @@ def _sections(form: SourceForm) -> list[tuple[str, list[BoundField]]]:
     """The form's fields under headings, in the order of what people think of first."""
     where = [name for name in form.fields if name.startswith("config_")] + ["credential", "forget_credential"]
     sections = {
-        "What it is": ["name"],
-        "Where it lies": where,
-        "What of it": ["include", "exclude"],
-        "Readers": ["readers", "groups"],
-        "Keeping it fresh": ["schedule", "schedule_other", "review_by"],
+        _("What it is"): ["name"],
+        _("Where it lies"): where,
+        _("What of it"): ["include", "exclude"],
+        _("Readers"): ["readers", "groups"],
+        _("Keeping it fresh"): ["schedule", "schedule_other", "review_by"],
     }
     return [
         (title, fields)

@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from accounts.callers import reader
@@ -21,7 +22,7 @@ from knowledge import sources as keeping
 def pause(request: HttpRequest, source_id: UUID) -> HttpResponse:
     user = reader(request)
     keeping.pause_source(actor=user, source=queries.get_source_kept(user, source_id))
-    messages.success(request, "Paused. What is here is still found; nothing new is taken in.")
+    messages.success(request, _("Paused. What is here is still found; nothing new is taken in."))
     return redirect("knowledge:source", source_id)
 
 
@@ -30,7 +31,7 @@ def pause(request: HttpRequest, source_id: UUID) -> HttpResponse:
 def resume(request: HttpRequest, source_id: UUID) -> HttpResponse:
     user = reader(request)
     keeping.resume_source(actor=user, source=queries.get_source_kept(user, source_id))
-    messages.success(request, "Resumed.")
+    messages.success(request, _("Resumed."))
     return redirect("knowledge:source", source_id)
 
 
@@ -39,7 +40,10 @@ def resume(request: HttpRequest, source_id: UUID) -> HttpResponse:
 def delete(request: HttpRequest, source_id: UUID) -> HttpResponse:
     user = reader(request)
     source = keeping.delete_source(actor=user, source=queries.get_source_kept(user, source_id))
-    messages.success(request, f"Deleted: {source.name}. Nothing of it is found any more. It can be brought back below.")
+    messages.success(
+        request,
+        _("Deleted: %(name)s. Nothing of it is found any more. It can be brought back below.") % {"name": source.name},
+    )
     return redirect("knowledge:sources")
 
 
@@ -52,7 +56,7 @@ def restore(request: HttpRequest, source_id: UUID) -> HttpResponse:
     except BadInputError as error:
         messages.error(request, error.message)
         return redirect("knowledge:sources")
-    messages.success(request, f"Back again: {source.name}.")
+    messages.success(request, _("Back again: %(name)s.") % {"name": source.name})
     return redirect("knowledge:source", source_id)
 
 
@@ -67,5 +71,7 @@ def hand_over(request: HttpRequest, source_id: UUID) -> HttpResponse:
     except BadInputError as error:
         messages.error(request, error.message)
         return redirect("knowledge:change_source", source_id)
-    messages.success(request, f"{source.name} is kept by {person} from now on.")
+    messages.success(
+        request, _("%(name)s is kept by %(person)s from now on.") % {"name": source.name, "person": person}
+    )
     return redirect("knowledge:sources")

@@ -9,6 +9,8 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.callers import reader
@@ -77,14 +79,14 @@ def show(request: HttpRequest, sync_id: UUID) -> HttpResponse:
 @require_POST
 def undo(request: HttpRequest, sync_id: UUID) -> HttpResponse:
     """Bring back, or keep, what a run missed."""
-    return _decided(request, sync_id, removals.undo_removals, "Back again, to stay")
+    return _decided(request, sync_id, removals.undo_removals, _("Back again, to stay"))
 
 
 @login_required
 @require_POST
 def confirm(request: HttpRequest, sync_id: UUID) -> HttpResponse:
     """Take out what is gone from the source."""
-    return _decided(request, sync_id, removals.confirm_removals, "Withdrawn")
+    return _decided(request, sync_id, removals.confirm_removals, _("Withdrawn"))
 
 
 def latest_of(source: Source) -> dict[str, Any]:
@@ -105,5 +107,9 @@ def _decided(request: HttpRequest, sync_id: UUID, deed: Decide, word: str) -> Ht
     except ConflictError as error:
         messages.error(request, error.message)
     else:
-        messages.success(request, f"{word}: {count} document{'' if count == 1 else 's'}.")
+        messages.success(
+            request,
+            ngettext("%(word)s: %(count)s document.", "%(word)s: %(count)s documents.", count)
+            % {"word": word, "count": count},
+        )
     return redirect("knowledge:source", sync.source_id)

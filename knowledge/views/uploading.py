@@ -11,22 +11,25 @@ from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.callers import reader
 from app.errors import BadInputError
+from app.web.saying import said
 from knowledge import ingestion, queries
 from knowledge.models import Document
 from knowledge.publication import progress
 
 FOLLOWED = 50
 WORDS = {
-    Document.State.QUEUED: "Waiting to be read",
-    Document.State.PROCESSING: "Being read",
-    Document.State.PUBLISHED: "Published",
-    Document.State.HELD: "Held",
-    Document.State.REJECTED: "Not taken",
-    Document.State.WITHDRAWN: "Withdrawn",
+    Document.State.QUEUED: gettext_noop("Waiting to be read"),
+    Document.State.PROCESSING: gettext_noop("Being read"),
+    Document.State.PUBLISHED: gettext_noop("Published"),
+    Document.State.HELD: gettext_noop("Held"),
+    Document.State.REJECTED: gettext_noop("Not taken"),
+    Document.State.WITHDRAWN: gettext_noop("Withdrawn"),
 }
 
 
@@ -49,7 +52,7 @@ def upload(request: HttpRequest, source_id: UUID) -> HttpResponse:
         except BadInputError as error:
             if wants_json:
                 raise
-            messages.error(request, f"{file.name}: {error.message}")
+            messages.error(request, _("%(name)s: %(message)s") % {"name": file.name, "message": said(error.message)})
     if wants_json:
         return JsonResponse(_told(taken[0], None) | {"was_here": taken[0].is_settled}, status=202)
     return redirect("knowledge:source", source_id)
@@ -76,8 +79,12 @@ def _told(document: Document, at: progress.Progress | None) -> dict[str, Any]:
         "name": document.key,
         "state": document.state,
         "is_settled": document.is_settled,
-        "words": at.stage.capitalize() if at else WORDS[Document.State(document.state)],
-        "detail": document.reason if document.is_settled else "",
+        "words": _capitalised(_(at.stage)) if at else _(WORDS[Document.State(document.state)]),
+        "detail": said(document.reason) if document.is_settled else "",
         "percent": at.percent if at else 0,
         "url": reverse("knowledge:document_about", args=[document.pk]),
     }
+
+
+def _capitalised(words: str) -> str:
+    return words[:1].upper() + words[1:]

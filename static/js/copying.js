@@ -1,5 +1,6 @@
 /* Copying: a whole answer as Markdown with its sources, or one block of code; and whether long lines of code are wrapped. */
 import { toast } from "./toasts.js";
+import { word } from "./words.js";
 
 const messages = document.getElementById("messages");
 
@@ -33,11 +34,11 @@ async function copyBy(button, promise) {
   try {
     await copy(promise);
   } catch {
-    toast("Your browser did not let Parley copy. Select the text and copy it by hand.", "bad");
+    toast(word("notCopied"), "bad");
     return;
   }
   use.setAttribute("href", before.replace(/#.*/, "#check"));
-  toast("Copied.", "good");
+  toast(word("copied"), "good");
   setTimeout(() => use.setAttribute("href", before), 1600);
 }
 

@@ -1,5 +1,7 @@
 /* Saved prompts in the composer: a slash at its beginning offers them, and what is to be filled in is asked for above. */
 
+import { word } from "./words.js";
+
 const field = document.getElementById("question");
 const composing = field?.closest(".composing");
 const menu = document.getElementById("prompt-menu");
@@ -48,7 +50,7 @@ function show() {
   opener.setAttribute("aria-expanded", "true");
   choose(listed()[0]);
   const count = listed().length;
-  news.textContent = count === 1 ? "1 saved prompt" : `${count || "No"} saved prompts`;
+  news.textContent = word(count ? (count === 1 ? "onePrompt" : "prompts") : "noPrompts", { count });
 }
 
 function close() {

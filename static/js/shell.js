@@ -8,7 +8,9 @@ export function placeBeside(floating, anchor) {
   const at = anchor.getBoundingClientRect();
   const { offsetWidth: width, offsetHeight: height } = floating;
   const below = at.bottom + GAP + height <= innerHeight || at.top < height + GAP;
-  const left = Math.min(Math.max(GAP, at.left + width + GAP > innerWidth ? at.right - width : at.left), innerWidth - width - GAP);
+  const endsWith = at.right - width;
+  const begins = document.dir === "rtl" ? (endsWith < GAP ? at.left : endsWith) : at.left + width + GAP > innerWidth ? endsWith : at.left;
+  const left = Math.min(Math.max(GAP, begins), innerWidth - width - GAP);
   floating.style.left = `${Math.max(GAP, left)}px`;
   const top = below ? at.bottom + GAP : at.top - GAP - height;
   floating.style.top = `${Math.max(GAP, Math.min(top, innerHeight - height - GAP))}px`;

@@ -3,6 +3,7 @@
  * Frames are HTML with hx-swap-oob. Every answer carries its last event's number in data-seq; after a broken line the
  * socket is opened again with that number and the server sends what is missing. */
 import { makeRoom } from "./branches.js";
+import { word } from "./words.js";
 
 const conversation = document.getElementById("conversation");
 const messages = document.getElementById("messages");
@@ -62,7 +63,7 @@ function open() {
     if (event.code === 4401) {
       window.location.reload();
     } else if (!FINAL_CLOSES.has(event.code)) {
-      showConnection(navigator.onLine ? "Connection lost. Reconnecting…" : "You are offline.");
+      showConnection(word(navigator.onLine ? "connectionLost" : "offline"));
       window.setTimeout(open, waitMs + Math.random() * 250);
       waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS);
     }
@@ -144,7 +145,7 @@ function announce(page) {
   if (!state || state.dataset.state === announce.last) return;
   announce.last = state.dataset.state;
   if (document.hidden && !("moves" in state.dataset) && !document.title.startsWith(ENDED)) document.title = ENDED + document.title;
-  say(state.dataset.state === "done" ? "Answer complete." : state.innerText.trim());
+  say(state.dataset.state === "done" ? word("complete") : state.innerText.trim());
 }
 
 function isAtEnd() {

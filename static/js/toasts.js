@@ -1,5 +1,7 @@
 /* Short words about what just happened. Servers send them as fragments; errors of htmx requests come in a header. */
 
+import { word } from "./words.js";
+
 const LASTS_MS = 8000;
 const region = document.getElementById("toasts");
 
@@ -14,7 +16,7 @@ export function toast(text, tone = "") {
   close.type = "button";
   close.className = "button button-small button-quiet";
   close.dataset.dismiss = "";
-  close.textContent = "Dismiss";
+  close.textContent = word("dismiss");
   box.append(words, close);
   region.append(box);
 }
@@ -49,6 +51,6 @@ document.addEventListener("htmx:afterRequest", ({ target, detail }) => {
   if (isQuiet(target)) return;
   const message = detail.xhr?.getResponseHeader("X-Parley-Message");
   if (message) toast(decodeURIComponent(message), "bad");
-  else if (detail.failed && detail.xhr?.status) toast("That did not work. Reload the page and try again.", "bad");
+  else if (detail.failed && detail.xhr?.status) toast(word("failed"), "bad");
 });
-document.addEventListener("htmx:sendError", ({ target }) => isQuiet(target) || toast("Parley cannot be reached. Check your connection and try again.", "bad"));
+document.addEventListener("htmx:sendError", ({ target }) => isQuiet(target) || toast(word("unreachable"), "bad"));

@@ -1,6 +1,8 @@
 /* Bringing files and whole folders in: dropped anywhere on the page or chosen. Each is sent with its own progress, can be
    cancelled and tried again, and is followed until it is published, held or not taken. */
 
+import { word } from "./words.js";
+
 const form = document.querySelector("form[data-upload]");
 const box = document.getElementById("bringing");
 const list = document.getElementById("uploads");
@@ -66,9 +68,9 @@ function rowOf(one) {
   const row = document.getElementById("upload-row").content.firstElementChild.cloneNode(true);
   const name = row.querySelector(".upload-name");
   name.textContent = name.title = pathOf(one);
-  row.querySelector("progress").setAttribute("aria-label", `Sent of ${one.file.name}`);
-  row.querySelector("[data-cancel]").setAttribute("aria-label", `Cancel ${one.file.name}`);
-  row.querySelector("[data-retry]").setAttribute("aria-label", `Try ${one.file.name} again`);
+  row.querySelector("progress").setAttribute("aria-label", word("sentOf", { name: one.file.name }));
+  row.querySelector("[data-cancel]").setAttribute("aria-label", word("cancel", { name: one.file.name }));
+  row.querySelector("[data-retry]").setAttribute("aria-label", word("again", { name: one.file.name }));
   row.querySelector("[data-cancel]").addEventListener("click", () => cancel(one));
   row.querySelector("[data-retry]").addEventListener("click", () => again(one));
   list.append(row);
@@ -78,9 +80,9 @@ function rowOf(one) {
 /** Why a file need not be sent at all; "" when it can be. */
 function problemOf(file) {
   const ending = /\.[^.]+$/.exec(file.name)?.[0].toLowerCase() ?? "";
-  if (!form.elements.file.accept.split(",").includes(ending)) return ending ? `Parley does not read ${ending} files.` : "Parley cannot tell what kind of file this is.";
-  if (file.size > Number(form.dataset.mostBytes)) return `Larger than ${form.dataset.most}.`;
-  return file.size ? "" : "This file is empty.";
+  if (!form.elements.file.accept.split(",").includes(ending)) return ending ? word("notRead", { ending }) : word("unknownKind");
+  if (file.size > Number(form.dataset.mostBytes)) return word("tooLarge", { most: form.dataset.most });
+  return file.size ? "" : word("empty");
 }
 
 /** @param {Array<{file: File, folder: string}>} found */
@@ -94,7 +96,7 @@ function take(found) {
     if (problem) {
       one.sent = 1;
       show(one, "failed", problem, "bad");
-    } else show(one, "waiting", "Waiting to be sent");
+    } else show(one, "waiting", word("waiting"));
   }
   next();
 }
@@ -103,7 +105,7 @@ function reasonOf(request) {
   try {
     return JSON.parse(request.responseText).error.message;
   } catch {
-    return request.status === 413 ? "This file is larger than Parley takes." : "It did not arrive. Try again.";
+    return word(request.status === 413 ? "largerThanTaken" : "notArrived");
   }
 }
 
@@ -125,14 +127,14 @@ function send(one) {
     if (one.stage === "sending") sent(one, request);
     next();
   });
-  show(one, "sending", "Being sent");
+  show(one, "sending", word("sending"));
   request.send(body);
 }
 
 function sent(one, request) {
   one.sent = 1;
   if (request.status !== 202) {
-    show(one, "failed", request.status ? reasonOf(request) : "Parley cannot be reached. Try again.", "bad");
+    show(one, "failed", request.status ? reasonOf(request) : word("unreachable"), "bad");
     return;
   }
   const told = JSON.parse(request.responseText);
@@ -150,12 +152,12 @@ function tell(one, told) {
   const bar = one.row.querySelector("progress");
   if (!told.is_settled) {
     bar.value = told.percent / 100;
-    show(one, "reading", told.state === "queued" ? "Arrived; it is being read now." : words);
+    show(one, "reading", told.state === "queued" ? word("arrived") : words);
     return;
   }
   link(one);
   const isPublished = told.state === "published";
-  if (told.was_here) show(one, isPublished ? "done" : "held", `Already here${told.name === pathOf(one) ? "" : ` as ${told.name}`}. ${words}`, isPublished ? "" : "waiting");
+  if (told.was_here) show(one, isPublished ? "done" : "held", `${told.name === pathOf(one) ? word("alreadyHere") : word("alreadyHereAs", { name: told.name })} ${words}`, isPublished ? "" : "waiting");
   else if (isPublished) show(one, "done", words, "good");
   else if (told.state === "held") show(one, "held", words, "waiting");
   else show(one, "failed", words, "bad");
@@ -201,14 +203,14 @@ function next() {
 
 function cancel(one) {
   one.sent = 1;
-  show(one, "cancelled", "Cancelled");
+  show(one, "cancelled", word("cancelled"));
   one.request?.abort();
   next();
 }
 
 function again(one) {
   one.sent = 0;
-  show(one, "waiting", "Waiting to be sent");
+  show(one, "waiting", word("waiting"));
   next();
 }
 
@@ -243,7 +245,7 @@ async function takeDropped(transfer) {
       take(await below(entry));
     } catch {
       box.hidden = false;
-      box.querySelector("[data-counts]").textContent = `${entry.name} could not be read.`;
+      box.querySelector("[data-counts]").textContent = word("notReadable", { name: entry.name });
     }
   }
 }

@@ -1,6 +1,8 @@
 /* Opens the source behind a citation in the pane beside the page, and turns to the other citations of the same answer.
  * Without scripts the same links open a page. */
 
+import { word } from "./words.js";
+
 const viewer = document.getElementById("viewer");
 const body = document.getElementById("viewer-body");
 const ownPage = document.getElementById("viewer-page");
@@ -78,10 +80,10 @@ function siblings() {
 function showPlace() {
   const { links, at, areCited } = siblings();
   turn.hidden = links.length < 2 || at < 0;
-  const word = document.createElement("span");
-  word.className = "viewer-word";
-  word.textContent = areCited ? "Citation " : "Passage ";
-  place.replaceChildren(...(turn.hidden ? [] : [word, `${at + 1} of ${links.length}`]));
+  const kind = document.createElement("span");
+  kind.className = "viewer-word";
+  kind.textContent = `${word(areCited ? "citation" : "passage")} `;
+  place.replaceChildren(...(turn.hidden ? [] : [kind, word("place", { at: at + 1, count: links.length })]));
   document.getElementById("viewer-before").disabled = at <= 0;
   document.getElementById("viewer-after").disabled = at >= links.length - 1;
 }
@@ -102,7 +104,9 @@ function stepOf(event) {
   if (event.key === "[" || event.key === "]") return event.key === "[" ? -1 : 1;
   const scrollsSideways = event.target.closest?.(".scrolls, .page-frame, pre");
   if (!viewer.contains(event.target) || scrollsSideways || event.shiftKey) return 0;
-  return { ArrowLeft: -1, ArrowRight: 1 }[event.key] ?? 0;
+  const onwards = document.dir === "rtl" ? "ArrowLeft" : "ArrowRight";
+  if (event.key !== "ArrowLeft" && event.key !== "ArrowRight") return 0;
+  return event.key === onwards ? 1 : -1;
 }
 
 /* ---------------------------------------------------------------- the cited words */
@@ -129,7 +133,7 @@ function fallBackToText(image) {
   const note = document.createElement("p");
   note.className = "small";
   note.role = "status";
-  note.textContent = "The picture of this page did not arrive. Its text is under “Text”.";
+  note.textContent = word("noPicture");
   image.closest(".page-figure").prepend(note);
 }
 
@@ -152,7 +156,7 @@ async function open(link, { keepsFocus = false } = {}) {
   show(link);
   ownPage.href = href;
   viewer.setAttribute("aria-busy", "true");
-  if (!body.childElementCount) say("Opening the source…");
+  if (!body.childElementCount) say(word("opening"));
   if (!keepsFocus) viewer.focus({ preventScroll: true });
   let failed = true;
   const note = ({ detail }) => (failed = !detail.successful);
@@ -165,13 +169,13 @@ async function open(link, { keepsFocus = false } = {}) {
   body.removeEventListener("htmx:afterRequest", note);
   if (mine !== latest) return;
   viewer.removeAttribute("aria-busy");
-  if (failed) say("This source cannot be opened. It may have been withdrawn, or you may no longer read it.");
+  if (failed) say(word("notOpened"));
   arrive();
 }
 
 /* A passage has come, into the pane or the page. */
 function arrive() {
-  if (title) title.textContent = title.title = body.querySelector("#passage-title")?.textContent ?? "Source";
+  if (title) title.textContent = title.title = body.querySelector("#passage-title")?.textContent ?? word("source");
   enlarge((localStorage.getItem(ENLARGED) ?? (isSheet.matches ? "yes" : "no")) === "yes");
   turnToCited();
 }

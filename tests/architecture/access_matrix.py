@@ -239,6 +239,7 @@ PAGES = [
     Row("moderation:release", REVIEWERS, "POST", args=CLAIMED_CASE, data={"fence": "1"}),
     Row("moderation:decide", REVIEWERS, "POST", args=CLAIMED_CASE, data={"fence": "1", "action": "approve"}),
     Row("accounts:keys", SIGNED_IN),
+    Row("accounts:language", ANYBODY, "POST", data={"language": "en"}),
     Row("accounts:keys", SIGNED_IN, "POST", data={"name": "script"}),
     Row("accounts:revoke_key", ALICE, "POST", args={"key_id": "key"}),
     Row("pool:servers", ADMINS, refusal=403),

@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.http import QueryDict
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _
 
 from app.inference.models import Model, Role, Worker, WorkerKind
 from app.operations.pool.setting_models import CHANGEABLE
@@ -15,12 +15,17 @@ from app.operations.pool.steering import KINDS, MOST_CAPACITY, Change, Server
 from chat.models import Assistant
 
 FALLBACKS = 3
-ORDINALS = ("", "first", "second", "third", "further")
+IN_ITS_PLACE = (
+    _("In its place, first choice"),
+    _("In its place, second choice"),
+    _("In its place, third choice"),
+    _("In its place, further choice"),
+)
 
 
 def _key(help_text: str) -> forms.CharField:
     return forms.CharField(
-        label="Key",
+        label=_("Key"),
         required=False,
         max_length=2000,
         widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
@@ -30,16 +35,16 @@ def _key(help_text: str) -> forms.CharField:
 
 def _capacity() -> forms.IntegerField:
     return forms.IntegerField(
-        label="Requests at once",
+        label=_("Requests at once"),
         min_value=1,
         max_value=MOST_CAPACITY,
         initial=32,
-        help_text="How many Parley, all its processes together, may have there at the same time.",
+        help_text=_("How many Parley, all its processes together, may have there at the same time."),
     )
 
 
 def _despite() -> forms.BooleanField:
-    return forms.BooleanField(label="Keep it so although the test failed", required=False)
+    return forms.BooleanField(label=_("Keep it so although the test failed"), required=False)
 
 
 class ServerForm(forms.Form):
@@ -50,24 +55,24 @@ class ServerForm(forms.Form):
         widget=forms.TextInput(
             attrs={"placeholder": "http://10.0.0.5:8000/v1", "autocomplete": "off", "spellcheck": "false"}
         ),
-        help_text="Of its OpenAI-compatible interface, ending in /v1.",
+        help_text=_("Of its OpenAI-compatible interface, ending in /v1."),
     )
     api_key = _key("If it wants one. Kept encrypted, and never shown again.")
     upstream_name = forms.CharField(
-        label="Model, as the server calls it",
+        label=_("Model, as the server calls it"),
         required=False,
         max_length=300,
         widget=forms.TextInput(attrs={"list": "offered", "autocomplete": "off", "spellcheck": "false"}),
-        help_text="Leave it empty if the server has only one.",
+        help_text=_("Leave it empty if the server has only one."),
     )
     name = forms.CharField(
-        label="Name in Parley",
+        label=_("Name in Parley"),
         required=False,
         max_length=200,
-        help_text="Servers of the same name share its work. Empty: as the server calls it.",
+        help_text=_("Servers of the same name share its work. Empty: as the server calls it."),
     )
-    role = forms.ChoiceField(label="What it does", choices=Role.choices, initial=Role.GENERATE)
-    kind = forms.ChoiceField(label="Kind of server", required=False, choices=KINDS)
+    role = forms.ChoiceField(label=_("What it does"), choices=Role.choices, initial=Role.GENERATE)
+    kind = forms.ChoiceField(label=_("Kind of server"), required=False, choices=KINDS)
     capacity = _capacity()
     despite = _despite()
 
@@ -82,8 +87,8 @@ class ChangeServerForm(forms.Form):
 
     address = forms.CharField(max_length=400, widget=forms.TextInput(attrs={"spellcheck": "false"}))
     api_key = _key("")
-    forget_api_key = forms.BooleanField(label="Forget the key that is kept", required=False)
-    kind = forms.ChoiceField(label="Kind of server", choices=WorkerKind.choices)
+    forget_api_key = forms.BooleanField(label=_("Forget the key that is kept"), required=False)
+    kind = forms.ChoiceField(label=_("Kind of server"), choices=WorkerKind.choices)
     capacity = _capacity()
     despite = _despite()
 
@@ -111,29 +116,34 @@ class ModelForm(forms.ModelForm):  # type: ignore[type-arg]
         fields = CHANGEABLE
 
     SECTIONS = (
-        ("What it is", ("upstream_name", "role", "licence", "context_tokens", "sees_images", "is_demonstration")),
-        ("What it costs", ("price_in", "price_cached", "price_out", "watts")),
-        ("If it embeds text", ("query_prefix", "passage_prefix")),
-        ("If serve_model runs it", ("tensor_parallel", "pipeline_parallel")),
+        (
+            _("What it is"),
+            False,
+            ("upstream_name", "role", "licence", "context_tokens", "sees_images", "is_demonstration"),
+        ),
+        (_("What it costs"), False, ("price_in", "price_cached", "price_out", "watts")),
+        (_("If it embeds text"), Role.EMBED, ("query_prefix", "passage_prefix")),
+        (_("If serve_model runs it"), True, ("tensor_parallel", "pipeline_parallel")),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        currency = {"currency": settings.CURRENCY}
         labels = {
-            "price_in": f"A million tokens read, in {settings.CURRENCY}",
-            "price_cached": f"A million tokens read from the cache, in {settings.CURRENCY}",
-            "price_out": f"A million tokens written, in {settings.CURRENCY}",
-            "watts": "Watts of one fully used server",
-            "is_demonstration": "A demonstration: the first capable model takes its place",
+            "price_in": _("A million tokens read, in %(currency)s") % currency,
+            "price_cached": _("A million tokens read from the cache, in %(currency)s") % currency,
+            "price_out": _("A million tokens written, in %(currency)s") % currency,
+            "watts": _("Watts of one fully used server"),
+            "is_demonstration": _("A demonstration: the first capable model takes its place"),
             "sees_images": _("It sees images"),
-            "upstream_name": "The name its servers know it by",
-            "role": "What it does",
-            "tensor_parallel": "GPUs that share each layer",
-            "pipeline_parallel": "Groups of GPUs that take the layers in turn",
-            "context_tokens": "Tokens it takes",
+            "upstream_name": _("The name its servers know it by"),
+            "role": _("What it does"),
+            "tensor_parallel": _("GPUs that share each layer"),
+            "pipeline_parallel": _("Groups of GPUs that take the layers in turn"),
+            "context_tokens": _("Tokens it takes"),
         }
         for name, label in labels.items():
-            self.fields[name].label = label
+            self.fields[name].label = str(label)
             self.fields[name].help_text = ""
             if name.startswith("price"):
                 self.initial[name] = f"{self.initial[name]:f}".rstrip("0").rstrip(".") or "0"
@@ -142,30 +152,29 @@ class ModelForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def sections(self) -> list[tuple[str, list[forms.BoundField], bool]]:
         """Titles with their fields, and whether they stay folded because they matter to few models."""
-        embeds = self.instance.role == Role.EMBED
         return [
-            (title, [self[name] for name in names], title.startswith("If ") and not (embeds and "embeds" in title))
-            for title, names in self.SECTIONS
+            (str(title), [self[name] for name in names], bool(rare) and rare != self.instance.role)
+            for title, rare, names in self.SECTIONS
         ]
 
 
 class AssistantModelsForm(forms.Form):
     """Who writes for an assistant."""
 
-    mode = forms.ChoiceField(label="How it answers", choices=Assistant.Mode.choices)
-    model = forms.ModelChoiceField(Model.objects.none(), required=False, empty_label="None")
+    mode = forms.ChoiceField(label=_("How it answers"), choices=Assistant.Mode.choices)
+    model = forms.ModelChoiceField(Model.objects.none(), required=False, empty_label=_("None"))
     canary = forms.ModelChoiceField(
         Model.objects.none(),
-        label="On trial",
+        label=_("On trial"),
         required=False,
-        empty_label="None",
-        help_text="Writes in the share of conversations below; where it cannot, the model above does.",
+        empty_label=_("None"),
+        help_text=_("Writes in the share of conversations below; where it cannot, the model above does."),
     )
     canary_percent = forms.IntegerField(
-        label="Share of conversations on trial, in percent", min_value=0, max_value=100, required=False
+        label=_("Share of conversations on trial, in percent"), min_value=0, max_value=100, required=False
     )
     repeats_answers = forms.BooleanField(
-        label="Repeat an answer when the very same question is asked again, with the same knowledge", required=False
+        label=_("Repeat an answer when the very same question is asked again, with the same knowledge"), required=False
     )
 
     def __init__(self, data: QueryDict | None = None, *, assistant: Assistant) -> None:
@@ -178,7 +187,10 @@ class AssistantModelsForm(forms.Form):
         writing = Model.objects.filter(role=Role.GENERATE)
         fallbacks = {
             f"fallback_{number}": forms.ModelChoiceField(
-                writing, label=f"In its place, {ORDINALS[min(number, 4)]} choice", required=False, empty_label="None"
+                writing,
+                label=IN_ITS_PLACE[min(number, 4) - 1],
+                required=False,
+                empty_label=_("None"),
             )
             for number in range(1, max(FALLBACKS, len(chain) + 1) + 1)
         }

@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from django.utils.translation import gettext as _
+
 from app.inference.watching.figures import KEEP_SECONDS, Figures, Sample, summed
 
 STEPS = 60  # of half a minute
@@ -73,13 +75,20 @@ def line_plot(
     plot = LinePlot(title, unit, "", (), (), (), "")
     floor, ceil = plot.height - 20, 8
     known = [one for one in values if one is not None]
-    words = f"{title}, last half hour: " + (
-        f"{show(known[-1])} at last, at most {show(max(known))}." if known else "nothing known."
-    )
+    words = _("%(title)s, last half hour: nothing known.") % {"title": title}
+    if known:
+        words = _("%(title)s, last half hour: %(last)s at last, at most %(most)s.") % {
+            "title": title,
+            "last": show(known[-1]),
+            "most": show(max(known)),
+        }
     coarse = stretches(samples, now, TABLE_STEPS)
     minutes = KEEP_SECONDS // TABLE_STEPS // 60
     rows = [
-        (f"{index * minutes} to {(index + 1) * minutes} minutes ago", show(found))
+        (
+            _("%(from)s to %(to)s minutes ago") % {"from": index * minutes, "to": (index + 1) * minutes},
+            show(found),
+        )
         for index, one in enumerate(reversed(coarse))
         if one and (found := value(one)) is not None
     ]
@@ -89,9 +98,9 @@ def line_plot(
         path=_path(values, top, box=(plot.left, plot.right, ceil, floor)),
         y_marks=[Mark(floor, show(0.0)), Mark(ceil, show(top))],
         x_marks=[
-            Mark(plot.left, "30 min ago", "start"),
-            Mark((plot.left + plot.right) / 2, "15 min"),
-            Mark(plot.right, "now", "end"),
+            Mark(plot.left, _("30 min ago"), "start"),
+            Mark((plot.left + plot.right) / 2, _("15 min")),
+            Mark(plot.right, _("now"), "end"),
         ],
         rows=rows,
         words=words,

@@ -7,16 +7,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+
 from app.inference.models import WorkerState
 from app.inference.watching.figures import Figures
 from app.operations.pool.plots import LinePlot, Spark, line_plot, spark, stretches
 from app.operations.pool.state import Group, PoolState, Server
+from app.web.saying import said, written
 
 TONES = {
-    WorkerState.HEALTHY: ("Healthy", "check", "good"),
-    WorkerState.SICK: ("Sick", "warning", "bad"),
-    WorkerState.DRAINING: ("Draining", "clock", "waiting"),
-    WorkerState.OFF: ("Off", "pause", ""),
+    WorkerState.HEALTHY: (gettext_noop("Healthy"), "check", "good"),
+    WorkerState.SICK: (gettext_noop("Sick"), "warning", "bad"),
+    WorkerState.DRAINING: (gettext_noop("Draining"), "clock", "waiting"),
+    WorkerState.OFF: (gettext_noop("Off"), "pause", ""),
 }
 UNKNOWN = "–"
 
@@ -67,28 +71,31 @@ def page_of(state: PoolState) -> Page:
 def row_of(server: Server, now: float) -> Row:
     worker, figures = server.worker, server.figures
     label, icon, tone = TONES[WorkerState(worker.state)]
-    reason = worker.state_reason or server.warning
+    reason = said(worker.state_reason or server.warning)
     if server.closed_seconds and worker.state == WorkerState.HEALTHY:
-        label, icon, tone = "Resting", "clock", "waiting"
-        reason = f"Its answers failed. It is tried again in {max(1, round(server.closed_seconds))} s."
+        label, icon, tone = gettext_noop("Resting"), "clock", "waiting"
+        reason = _("Its answers failed. It is tried again in %(seconds)s s.") % {
+            "seconds": max(1, round(server.closed_seconds))
+        }
     running = server.running
     rate = figures.tokens_out_rate if figures else None
     parts = stretches(server.samples, now) if figures else []
     return Row(
         server=server,
-        state=label,
+        state=_(label),
         icon=icon,
         tone=tone,
         reason=reason,
-        running=f"{UNKNOWN if running is None else running} of {worker.capacity}",
+        running=_("%(running)s of %(capacity)s")
+        % {"running": UNKNOWN if running is None else running, "capacity": worker.capacity},
         waiting=count(figures.waiting if figures else None),
         cache=share(figures.cache_used if figures else None),
         prefix=share(figures.prefix_share if figures else None),
         first_token=seconds(figures.first_token_seconds if figures else None),
         failed=count(figures.failed if figures and figures.ended else None),
         tokens=number(rate),
-        tokens_spark=_spark(parts, "tokens_out_rate", "Tokens written a second"),
-        running_spark=_spark(parts, "running", "Answers being written"),
+        tokens_spark=_spark(parts, "tokens_out_rate", _("Tokens written a second")),
+        running_spark=_spark(parts, "running", _("Answers being written")),
     )
 
 
@@ -97,7 +104,11 @@ def _spark(parts: Sequence[Figures | None], name: str, title: str) -> Spark | No
     known = [value for value in values if value is not None]
     if not known:
         return None
-    return spark(values, f"{title}, last half hour: {number(known[-1])} at last, at most {number(max(known))}.")
+    return spark(
+        values,
+        _("%(title)s, last half hour: %(last)s at last, at most %(most)s.")
+        % {"title": title, "last": number(known[-1]), "most": number(max(known))},
+    )
 
 
 def plots_of(server: Server) -> list[LinePlot]:
@@ -111,25 +122,36 @@ def plots_of(server: Server) -> list[LinePlot]:
         line_plot(
             samples,
             lambda one: one.tokens_out_rate,
-            title="Tokens written",
-            unit="a second",
+            title=_("Tokens written"),
+            unit=_("a second"),
             now=now,
             show=number,
         ),
-        line_plot(samples, lambda one: one.tokens_in_rate, title="Tokens read", unit="a second", now=now, show=number),
+        line_plot(
+            samples, lambda one: one.tokens_in_rate, title=_("Tokens read"), unit=_("a second"), now=now, show=number
+        ),
     ]
     if has("running"):
         plots.append(
-            line_plot(samples, lambda one: one.running, title="Answers written", unit="", now=now, show=number)
+            line_plot(samples, lambda one: one.running, title=_("Answers written"), unit="", now=now, show=number)
         )
     if has("waiting"):
-        plots.append(line_plot(samples, lambda one: one.waiting, title="Waiting there", unit="", now=now, show=number))
+        plots.append(
+            line_plot(samples, lambda one: one.waiting, title=_("Waiting there"), unit="", now=now, show=number)
+        )
     if has("cache_used"):
-        plots.append(line_plot(samples, lambda one: one.cache_used, title="Cache in use", unit="", now=now, show=share))
+        plots.append(
+            line_plot(samples, lambda one: one.cache_used, title=_("Cache in use"), unit="", now=now, show=share)
+        )
     if any(sample.prefix_asked for sample in samples):
         plots.append(
             line_plot(
-                samples, lambda one: one.prefix_share, title="Prompt found in the cache", unit="", now=now, show=share
+                samples,
+                lambda one: one.prefix_share,
+                title=_("Prompt found in the cache"),
+                unit="",
+                now=now,
+                show=share,
             )
         )
     if any(sample.first_token for sample in samples):
@@ -137,7 +159,7 @@ def plots_of(server: Server) -> list[LinePlot]:
             line_plot(
                 samples,
                 lambda one: one.first_token_seconds,
-                title="First token, half of them within",
+                title=_("First token, half of them within"),
                 unit="",
                 now=now,
                 show=seconds,
@@ -154,10 +176,10 @@ def _totals(state: PoolState) -> list[tuple[str, str]]:
     waiting = sum(figures.waiting or 0 for figures in told) + sum(group.waiting or 0 for group in state.groups)
     rate = sum(figures.tokens_out_rate or 0 for figures in told)
     return [
-        ("Healthy servers", f"{healthy} of {len(servers)}"),
-        ("Answers written now", str(running)),
-        ("Waiting", str(round(waiting))),
-        ("Tokens a second", number(rate)),
+        (_("Healthy servers"), _("%(running)s of %(capacity)s") % {"running": healthy, "capacity": len(servers)}),
+        (_("Answers written now"), str(running)),
+        (_("Waiting"), str(round(waiting))),
+        (_("Tokens a second"), number(rate)),
     ]
 
 
@@ -167,11 +189,11 @@ def _totals(state: PoolState) -> list[tuple[str, str]]:
 def number(value: float | None) -> str:
     if value is None:
         return UNKNOWN
-    return f"{value:,.0f}" if value >= 10 else f"{value:.1f}".removesuffix(".0")
+    return written(value, 0 if value >= 10 or f"{value:.1f}".endswith(".0") else 1)
 
 
 def count(value: float | None) -> str:
-    return UNKNOWN if value is None else f"{value:,.0f}"
+    return UNKNOWN if value is None else written(value)
 
 
 def share(value: float | None) -> str:

@@ -10,6 +10,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts import limits, rights
@@ -57,7 +58,10 @@ def new(request: HttpRequest, subject: str) -> HttpResponse:
         except (BadInputError, ConflictError) as error:
             form.add_error(None, error.message)
         else:
-            messages.success(request, f"{whose(limit)}: {limit_in_words(limit)}.")
+            messages.success(
+                request,
+                _("%(whose)s: %(limit_in_words)s.") % {"whose": whose(limit), "limit_in_words": limit_in_words(limit)},
+            )
             return redirect("usage:limits")
     context = {"form": form, "subject": subject, "subjects": Limit.Subject.choices}
     return render(request, "operations/new_limit.html", context, status=422 if form.errors else 200)
@@ -77,7 +81,10 @@ def change(request: HttpRequest, limit_id: UUID) -> HttpResponse:
         except BadInputError as error:
             form.add_error("amount", error.message)
         else:
-            messages.success(request, f"{whose(limit)}: {limit_in_words(limit)}.")
+            messages.success(
+                request,
+                _("%(whose)s: %(limit_in_words)s.") % {"whose": whose(limit), "limit_in_words": limit_in_words(limit)},
+            )
             return redirect("usage:limits")
     context = {"form": form, "limit": limit, "whose": whose(limit), "words": limit_in_words(limit)}
     return render(request, "operations/change_limit.html", context, status=422 if form.errors else 200)
@@ -91,7 +98,11 @@ def remove(request: HttpRequest, limit_id: UUID) -> HttpResponse:
     rights.require(actor, "accounts.administer")
     limit = get_object_or_404(Limit.objects.live(), pk=limit_id)
     limits.remove_limit(actor=actor, limit=limit)
-    messages.success(request, f"{whose(limit)}: the limit of {limit_in_words(limit)} no longer holds.")
+    messages.success(
+        request,
+        _("%(whose)s: the limit of %(limit_in_words)s no longer holds.")
+        % {"whose": whose(limit), "limit_in_words": limit_in_words(limit)},
+    )
     return redirect("usage:limits")
 
 
@@ -106,5 +117,9 @@ def restore(request: HttpRequest, limit_id: UUID) -> HttpResponse:
     except ConflictError as error:
         messages.error(request, error.message)
     else:
-        messages.success(request, f"{whose(limit)}: {limit_in_words(limit)} holds again.")
+        messages.success(
+            request,
+            _("%(whose)s: %(limit_in_words)s holds again.")
+            % {"whose": whose(limit), "limit_in_words": limit_in_words(limit)},
+        )
     return redirect("usage:limits")

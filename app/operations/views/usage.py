@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext_noop as _
 from django.views.decorators.http import require_GET
 
 from accounts import rights, usage
@@ -19,8 +20,14 @@ from app.operations.spans import PERIODS, Span, read_span
 from app.operations.spending_plot import MEASURES, StackedPlot, stacked_plot
 from chat.models import Assistant
 
-WAYS = {"assistant": "Assistants", "model": "Models", "user": "People", "group": "Groups", "key": "API keys"}
-OWN_WAYS = {"assistant": "Assistants", "model": "Models", "key": "API keys"}
+WAYS = {
+    "assistant": _("Assistants"),
+    "model": _("Models"),
+    "user": _("People"),
+    "group": _("Groups"),
+    "key": _("API keys"),
+}
+OWN_WAYS = {"assistant": _("Assistants"), "model": _("Models"), "key": _("API keys")}
 
 
 @login_required

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated
 
+from django.utils.translation import gettext_noop as _
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from accounts.models import User
@@ -27,26 +28,28 @@ class FilesSettings(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     address: Annotated[str, AfterValidator(_address)] = Field(
-        title="Address",
-        description="sftp://, davs:// (WebDAV), smb://, ftp://, gs:// (Google) or az:// (Azure), with host or bucket "
-        "and folder, such as sftp://files.example.org/handbook.",
+        title=_("Address"),
+        description=_(
+            "sftp://, davs:// (WebDAV), smb://, ftp://, gs:// (Google) or az:// (Azure), with host or bucket "
+            "and folder, such as sftp://files.example.org/handbook."
+        ),
     )
-    user: str = Field("", max_length=200, title="User name", description="Left empty where none is needed.")
+    user: str = Field("", max_length=200, title=_("User name"), description=_("Left empty where none is needed."))
     host_key: str = Field(
         "",
         max_length=200,
-        title="Host key",
-        description="For SFTP: the fingerprint of the server's key, as SHA256:… Try the source out to see it.",
+        title=_("Host key"),
+        description=_("For SFTP: the fingerprint of the server's key, as SHA256:… Try the source out to see it."),
     )
-    account: str = Field("", max_length=24, title="Storage account", description="For Azure only.")
+    account: str = Field("", max_length=24, title=_("Storage account"), description=_("For Azure only."))
 
 
 class FilesConnector(FilesystemConnector):
     kind = "files"
-    label = "File server or cloud storage"
-    summary = "Files on an SFTP, WebDAV, Windows (SMB) or FTP server, in Google Cloud Storage or in Azure."
+    label = _("File server or cloud storage")
+    summary = _("Files on an SFTP, WebDAV, Windows (SMB) or FTP server, in Google Cloud Storage or in Azure.")
     settings_schema = FilesSettings
-    credential_label = "Password, private key or account key"
+    credential_label = _("Password, private key or account key")
 
     config: FilesSettings
 

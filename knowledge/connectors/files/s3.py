@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any
 
+from django.utils.translation import gettext_noop as _
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from accounts.models import User
@@ -54,26 +55,26 @@ class S3Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    bucket: Annotated[str, AfterValidator(_bucket)] = Field(title="Bucket", description="Its name.")
+    bucket: Annotated[str, AfterValidator(_bucket)] = Field(title=_("Bucket"), description=_("Its name."))
     prefix: Annotated[str, AfterValidator(_prefix)] = Field(
-        "", title="Folder", description="Take only what lies below this path in the bucket."
+        "", title=_("Folder"), description=_("Take only what lies below this path in the bucket.")
     )
     endpoint: Annotated[str, AfterValidator(_endpoint)] = Field(
         "",
-        title="Endpoint",
-        description="The address of the service, such as https://minio.example.org. Left empty: Amazon's.",
+        title=_("Endpoint"),
+        description=_("The address of the service, such as https://minio.example.org. Left empty: Amazon's."),
     )
     region: Annotated[str, AfterValidator(_region)] = Field(
-        "", title="Region", description="Such as eu-central-1, where the service asks for one."
+        "", title=_("Region"), description=_("Such as eu-central-1, where the service asks for one.")
     )
 
 
 class S3Connector(FilesystemConnector):
     kind = "s3"
-    label = "S3 bucket"
-    summary = "Files in a bucket of Amazon S3 or of a service that speaks like it, such as MinIO or Ceph."
+    label = _("S3 bucket")
+    summary = _("Files in a bucket of Amazon S3 or of a service that speaks like it, such as MinIO or Ceph.")
     settings_schema = S3Settings
-    credential_label = "Access key ID and secret, as ID:SECRET"
+    credential_label = _("Access key ID and secret, as ID:SECRET")
     harmless_settings = frozenset({"prefix"})
 
     config: S3Settings

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote, urlsplit
 
 from django.core.cache import cache
+from django.utils.translation import gettext_noop as _
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from accounts.models import User
@@ -68,15 +69,18 @@ class GitSettings(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     address: Annotated[str, AfterValidator(_address)] = Field(
-        title="Address", description="The https:// address that one clones from."
+        title=_("Address"), description=_("The https:// address that one clones from.")
     )
     branch: str = Field(
-        "", max_length=200, title="Branch or tag", description="Left empty: the branch that the repository prefers."
+        "",
+        max_length=200,
+        title=_("Branch or tag"),
+        description=_("Left empty: the branch that the repository prefers."),
     )
     subfolder: Annotated[str, AfterValidator(_subfolder)] = Field(
         "",
-        title="Subfolder",
-        description="Take only what lies in this folder of the repository, such as docs/handbook.",
+        title=_("Subfolder"),
+        description=_("Take only what lies in this folder of the repository, such as docs/handbook."),
     )
 
 
@@ -84,10 +88,10 @@ class GitConnector(Connector):
     """The files of one branch as they are now."""
 
     kind = "git"
-    label = "Git repository"
-    summary = "The files of a branch of a Git repository, such as documentation kept on GitHub or GitLab."
+    label = _("Git repository")
+    summary = _("The files of a branch of a Git repository, such as documentation kept on GitHub or GitLab.")
     settings_schema = GitSettings
-    credential_label = "Access token"
+    credential_label = _("Access token")
     harmless_settings = frozenset({"branch", "subfolder"})
     is_listed_first = True
 

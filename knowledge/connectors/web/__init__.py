@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Annotated, Any
 
 from django.conf import settings
+from django.utils.translation import gettext_noop as _
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from accounts.models import User
@@ -40,40 +41,44 @@ class WebSettings(BaseModel):
     start: list[Address] = Field(
         min_length=1,
         max_length=50,
-        title="Start pages",
-        description="Addresses of pages to begin with, such as https://intranet.example.org/handbook/.",
+        title=_("Start pages"),
+        description=_("Addresses of pages to begin with, such as https://intranet.example.org/handbook/."),
     )
     depth: int = Field(
         2,
         ge=0,
         le=20,
-        title="Links to follow",
-        description="How many links away from a start page a page may be. 0 takes the start pages alone.",
+        title=_("Links to follow"),
+        description=_("How many links away from a start page a page may be. 0 takes the start pages alone."),
     )
     hosts: list[str] = Field(
         [],
-        title="Hosts",
-        description="Links are followed to these hosts alone. Left empty: the hosts of the start pages.",
+        title=_("Hosts"),
+        description=_("Links are followed to these hosts alone. Left empty: the hosts of the start pages."),
     )
     sitemap: bool = Field(
         True,
-        title="Use the site's own list of pages",
-        description="Take what its sitemap lists as well, also where no link leads there.",
+        title=_("Use the site's own list of pages"),
+        description=_("Take what its sitemap lists as well, also where no link leads there."),
     )
     sitemap_url: Address | None = Field(
         None,
-        title="Address of a sitemap",
-        description="Only needed where the site's robots.txt does not name it.",
+        title=_("Address of a sitemap"),
+        description=_("Only needed where the site's robots.txt does not name it."),
     )
     limit: int = Field(
-        500, ge=1, le=5000, title="Most pages", description="A run ends after this many; what is left is not looked at."
+        500,
+        ge=1,
+        le=5000,
+        title=_("Most pages"),
+        description=_("A run ends after this many; what is left is not looked at."),
     )
     delay: int = Field(
         0,
         ge=0,
         le=60,
-        title="Seconds between requests",
-        description="Pages are asked one after another. A pause that the site asks for is kept in any case.",
+        title=_("Seconds between requests"),
+        description=_("Pages are asked one after another. A pause that the site asks for is kept in any case."),
     )
 
     def bounds(self) -> Bounds:
@@ -91,8 +96,8 @@ class WebConnector(Connector):
     """Pages of web sites, and the files they link to."""
 
     kind = "web"
-    label = "Web site"
-    summary = "Pages and files of a web site or intranet, by following links from start pages or by its sitemap."
+    label = _("Web site")
+    summary = _("Pages and files of a web site or intranet, by following links from start pages or by its sitemap.")
     settings_schema = WebSettings
 
     config: WebSettings

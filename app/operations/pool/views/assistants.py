@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
 from accounts.callers import reader
@@ -39,7 +40,7 @@ def assistant(request: HttpRequest, assistant_id: UUID) -> HttpResponse:
         except BadInputError as error:
             form.add_error(None, error.message)
         else:
-            messages.success(request, f"Saved: {found}.")
+            messages.success(request, _("Saved: %(found)s.") % {"found": found})
             return redirect("pool:assistants")
     status = 422 if request.method == "POST" else 200
     return render(request, "operations/pool/assistant.html", {"assistant": found, "form": form}, status=status)

@@ -10,6 +10,7 @@ from django.contrib.auth.decorators import login_required
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.callers import reader
@@ -44,7 +45,7 @@ def model(request: HttpRequest, model_id: UUID) -> HttpResponse:
         except (BadInputError, ConflictError) as error:
             form.add_error(None, error.message)
         else:
-            messages.success(request, f"Saved: {found}.")
+            messages.success(request, _("Saved: %(found)s.") % {"found": found})
             return redirect("pool:models")
     context = {
         "model": found,
@@ -66,5 +67,5 @@ def remove(request: HttpRequest, model_id: UUID) -> HttpResponse:
     except ConflictError as error:
         messages.error(request, error.message)
         return redirect("pool:model", model_id)
-    messages.success(request, f"Removed: {found.name}.")
+    messages.success(request, _("Removed: %(name)s.") % {"name": found.name})
     return redirect("pool:models")

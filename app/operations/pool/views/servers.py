@@ -11,6 +11,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.callers import reader
@@ -58,11 +59,19 @@ def add(request: HttpRequest) -> HttpResponse:
             form.add_error(None, error.message)
         else:
             if added.report.is_usable:
-                messages.success(request, f"{added.worker.address} takes requests for {added.worker.model}.")
+                messages.success(
+                    request,
+                    _("%(address)s takes requests for %(model)s.")
+                    % {"address": added.worker.address, "model": added.worker.model},
+                )
             else:
-                messages.warning(request, "Added. It takes requests as soon as it answers.")
+                messages.warning(request, _("Added. It takes requests as soon as it answers."))
             for assistant in added.adopted:
-                messages.success(request, f"{assistant} writes with {added.worker.model} from now on.")
+                messages.success(
+                    request,
+                    _("%(assistant)s writes with %(model)s from now on.")
+                    % {"assistant": assistant, "model": added.worker.model},
+                )
             return redirect("pool:servers")
     return render(request, "operations/pool/add_server.html", {"form": form, "report": report}, status=_status(request))
 
@@ -95,7 +104,7 @@ def server(request: HttpRequest, worker_id: UUID) -> HttpResponse:
         except (BadInputError, ConflictError) as error:
             form.add_error(None, error.message)
         else:
-            messages.success(request, "Saved.")
+            messages.success(request, _("Saved."))
             return redirect("pool:server", worker_id)
     state = server_state(worker)
     context: dict[str, Any] = {
@@ -111,19 +120,19 @@ def server(request: HttpRequest, worker_id: UUID) -> HttpResponse:
 @login_required
 @require_POST
 def drain(request: HttpRequest, worker_id: UUID) -> HttpResponse:
-    return _steered(request, worker_id, steering.drain_worker, "ends what it has, and is given nothing new")
+    return _steered(request, worker_id, steering.drain_worker, _("ends what it has, and is given nothing new"))
 
 
 @login_required
 @require_POST
 def resume(request: HttpRequest, worker_id: UUID) -> HttpResponse:
-    return _steered(request, worker_id, steering.resume_worker, "takes requests again")
+    return _steered(request, worker_id, steering.resume_worker, _("takes requests again"))
 
 
 @login_required
 @require_POST
 def switch_off(request: HttpRequest, worker_id: UUID) -> HttpResponse:
-    return _steered(request, worker_id, steering.switch_off_worker, "is out of use, until you resume it")
+    return _steered(request, worker_id, steering.switch_off_worker, _("is out of use, until you resume it"))
 
 
 @login_required
@@ -136,7 +145,7 @@ def remove(request: HttpRequest, worker_id: UUID) -> HttpResponse:
     except ConflictError as error:
         messages.error(request, error.message)
         return redirect("pool:server", worker_id)
-    messages.success(request, f"Removed: {worker.address}.")
+    messages.success(request, _("Removed: %(address)s.") % {"address": worker.address})
     return redirect("pool:servers")
 
 
@@ -145,7 +154,7 @@ def _steered(request: HttpRequest, worker_id: UUID, deed: Callable[..., None], o
     user = reader(request)
     worker = get_worker(user, worker_id)
     deed(user, worker=worker)
-    messages.success(request, f"{worker.address} {outcome}.")
+    messages.success(request, _("%(address)s %(outcome)s.") % {"address": worker.address, "outcome": outcome})
     if request.POST.get("back") == "server":
         return redirect("pool:server", worker_id)
     return redirect("pool:servers")

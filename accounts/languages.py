@@ -1,0 +1,46 @@
+"""Which language somebody is spoken to in.
+
+What they chose, on whatever device; else what this browser was told, by cookie; else what the browser asks for; else
+the installation's own. What programs read (``/api/``, ``/v1/``, JSON sockets) and the audit log are English always, so
+that nothing that is parsed or searched depends on who asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings
+from django.http.cookie import parse_cookie
+from django.utils import translation
+from django.utils.translation.trans_real import parse_accept_lang_header
+
+from accounts.models import User
+
+ENGLISH = "en"
+FOR_PROGRAMS = ("/api/", "/v1/", "/healthz", "/readyz", "/metrics")
+
+
+def language_for(user: object, cookies: Mapping[str, str], accepted: str) -> str:
+    """``accepted`` is the header Accept-Language."""
+    chosen = user.language if isinstance(user, User) else ""
+    for code in (chosen, cookies.get(settings.LANGUAGE_COOKIE_NAME, "")):
+        if code in dict(settings.LANGUAGES):
+            return code
+    for code, _quality in parse_accept_lang_header(accepted):
+        try:
+            return translation.get_supported_language_variant(code)
+        except LookupError:
+            continue
+    return settings.LANGUAGE_CODE
+
+
+def language_of_socket(scope: Mapping[str, Any]) -> str:
+    """For whoever opened a websocket."""
+    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+    return language_for(scope["user"], parse_cookie(headers.get("cookie", "")), headers.get("accept-language", ""))
+
+
+def language_of(user: User) -> str:
+    """For what reaches somebody without a browser: e-mail."""
+    return language_for(user, {}, "")
