@@ -21,6 +21,7 @@ from django.utils.translation.trans_real import translation
 
 CONTEXT = "said"
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s")
+_SENTENCE = re.compile(r"[A-Z“].*\s.*[.?!…]", re.S)
 
 
 def said(text: str) -> str:
@@ -44,8 +45,14 @@ def _said(text: str, language: str) -> str:
         return exact
     for pattern, message in _patterns(language):
         if match := pattern.fullmatch(text):
-            return pgettext(CONTEXT, message) % match.groupdict()
+            values = {name: _within(value, language) for name, value in match.groupdict().items()}
+            return pgettext(CONTEXT, message) % values
     return text
+
+
+def _within(value: str, language: str) -> str:
+    """A reason that stands in a sentence is one itself; names and numbers stay."""
+    return _said(value, language) if _SENTENCE.fullmatch(value) else value
 
 
 @lru_cache(maxsize=8)

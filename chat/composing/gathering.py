@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.utils.translation import gettext as _
-
 from app.errors import BadInputError, UnavailableError
 from chat.attached import Attachment
 from chat.composing.briefing import Brief
@@ -89,19 +87,13 @@ def find_unread(brief: Brief) -> str:
     """
     refused = Attachment.objects.filter(questions=brief.message.parent_id, state=Attachment.State.REFUSED).first()
     if refused:
-        raise FileRefusedError(
-            _("%(name)s could not be read. %(reason)s Remove it, and ask again.")
-            % {"name": refused.name, "reason": refused.reason}
-        )
+        raise FileRefusedError(f"{refused.name} could not be read. {refused.reason} Remove it, and ask again.")
     asked = Attachment.objects.filter(conversation=brief.conversation.id, asked_at__isnull=False)
     return asked.under_way().values_list("name", flat=True).first() or ""
 
 
 def cannot_see(name: str) -> CannotSeeError:
     return CannotSeeError(
-        _(
-            "This model cannot read images, and there is no text in %(name)s that Parley can read. Choose another "
-            "model or assistant, or remove the image."
-        )
-        % {"name": name}
+        f"This model cannot read images, and there is no text in {name} that Parley can read. "
+        "Choose another model or assistant, or remove the image."
     )

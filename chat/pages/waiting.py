@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from moderation.standing import Standing
@@ -43,4 +42,4 @@ def usually(seconds: float) -> str:
         hours = math.ceil(seconds / HOUR)
         return ngettext("%(count)s hour", "%(count)s hours", hours) % {"count": hours}
     days = math.ceil(seconds / DAY)
-    return _("%(count)s days") % {"count": days}
+    return ngettext("%(count)s day", "%(count)s days", days) % {"count": days}

@@ -11,8 +11,6 @@ import asyncio
 import logging
 from uuid import UUID
 
-from django.utils.translation import gettext as _
-
 from app.errors import ParleyError
 from app.inference.routing.pool import get_pool
 from app.inference.types import CompletionRequest, TextChunk, Usage
@@ -147,9 +145,7 @@ class Run:
         told = ""
         while name := await in_thread(find_unread, brief):
             if asyncio.get_running_loop().time() > until:
-                raise FileNotReadyError(
-                    _("%(name)s is still being read. Answer again when it is ready.") % {"name": name}
-                )
+                raise FileNotReadyError(f"{name} is still being read. Answer again when it is ready.")
             if name != told:
                 await self.outlet.status("reading", name)
                 told = name

@@ -21,7 +21,6 @@ import numpy.typing as npt
 from django.db import connection, transaction
 from django.db.models import F, Q
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from accounts import audit
 from app.errors import ParleyError
@@ -81,7 +80,7 @@ def read(file_id: UUID) -> bool:
     if file is None:
         return False
     if file.attempts > TRIES:
-        _refuse(file, _("Reading it failed twice without a result."))
+        _refuse(file, "Reading it failed twice without a result.")
         return False
     try:
         made = _make(file)
@@ -151,7 +150,7 @@ def _make(file: Attachment) -> Made:
     """Raises ExtractionError for a file that is no use."""
     path = path_of(file.file)
     if not path.is_file():
-        raise ExtractionError(_("Its bytes are gone. Bring it in once more."))
+        raise ExtractionError("Its bytes are gone. Bring it in once more.")
     if file.is_picture:
         pictures = shrink_picture(path, (PICTURE_SIDE, THUMBNAIL_SIDE))
         extracted = _text_in_picture(file)
@@ -160,7 +159,7 @@ def _make(file: Attachment) -> Made:
     _renew(file)
     pieces = split(extracted.text, extracted.pages)
     if not pieces and not file.is_picture:
-        raise ExtractionError(_("There is no text in it that can be read. Is it a scan, or only pictures?"))
+        raise ExtractionError("There is no text in it that can be read. Is it a scan, or only pictures?")
     generation_id, vectors = _embed(file, extracted, pieces)
     return Made(extracted, pieces, _note(file, extracted, pieces), pictures, generation_id, vectors)
 

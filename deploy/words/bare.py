@@ -40,6 +40,7 @@ def _in_template(text: str) -> Iterator[tuple[int, str]]:
     """Blanked step by step, so that lines stay where they are."""
     for gone in (
         r"\{% comment.*?endcomment %\}",
+        r"\{% block main_id %\}\w+\{% endblock %\}",  # the name of an element
         r"\{% blocktrans(?:late)?\b.*?\{% endblocktrans(?:late)? %\}",
         r"<!--.*?-->|<!DOCTYPE[^>]*>",
         r"<(script|style)\b.*?</\1>",

@@ -39,8 +39,8 @@ WRITTEN_DOWN = re.compile(
 SENTENCE = re.compile(r"^(?:[A-Z“]|%\().*\s.*[.?!…]$", re.S)
 # What an error says to people; others ("`by` is one of …", "not connected") are for programs and logs.
 SAYING = re.compile(r"[A-Z“]|%\(")
-# Words that a model server is asked on trial.
-ASKED = ("Say yes.", "Does it answer?")
+# Words that a model server, or the search, is asked on trial.
+ASKED = ("Say yes.", "Does it answer?", "What is new here?")
 
 SINGULAR = {"gettext", "gettext_lazy", "gettext_noop", "_"}
 PLURAL = {"ngettext", "ngettext_lazy"}

@@ -72,8 +72,8 @@ function turnWrap() {
 function wrapButton(like) {
   const button = like.cloneNode(true);
   button.classList.replace("copy-code", "wrap-code");
-  button.title = "Wrap long lines";
-  button.setAttribute("aria-label", "Wrap long lines of code");
+  button.title = word("wrapLines");
+  button.setAttribute("aria-label", word("wrapCodeLines"));
   const use = button.querySelector("use");
   use.setAttribute("href", use.getAttribute("href").replace(/#.*/, "#wrap"));
   return button;

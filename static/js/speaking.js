@@ -1,5 +1,6 @@
 /* Reading an answer aloud, sentence by sentence, with the browser's own voice; where it has none there is no button. */
 import { sentencesOf } from "./sentences.js";
+import { word } from "./words.js";
 
 const messages = document.getElementById("messages");
 const voice = window.speechSynthesis;
@@ -11,7 +12,7 @@ let turn = 0; // what an utterance of an earlier turn says about its end is not 
 function showButtons() {
   for (const button of messages.querySelectorAll("[data-speaks]")) {
     const isSpoken = button.dataset.speaks === spoken;
-    const says = isSpoken ? "Stop reading aloud" : "Read aloud";
+    const says = word(isSpoken ? "stopReading" : "readAloud");
     const use = button.querySelector("use");
     button.hidden = false;
     button.title = says;
