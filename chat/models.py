@@ -520,9 +520,9 @@ class Feedback(models.Model):
         UNCLEAR = "unclear", _("It is hard to understand")
 
     class Praise(models.TextChoices):
-        RIGHT = "right", "It is right"
-        CLEAR = "clear", "It is easy to understand"
-        COMPLETE = "complete", "It has all I needed"
+        RIGHT = "right", _("It is right")
+        CLEAR = "clear", _("It is easy to understand")
+        COMPLETE = "complete", _("It has all I needed")
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="feedback")

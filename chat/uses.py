@@ -19,7 +19,7 @@ from chat.models import Citation, Feedback, Message
 from knowledge.keeping.uses import Cited, Judgement, Rated
 from moderation.masking import mask
 
-REASONS: dict[str, str] = {value: str(label) for value, label in (*Feedback.Reason.choices, *Feedback.Praise.choices)}
+REASONS: dict[str, object] = dict((*Feedback.Reason.choices, *Feedback.Praise.choices))  # in the reader's language
 DOCUMENT = "passage__version__document"
 LEAST_DOWN = 2
 
@@ -80,5 +80,5 @@ def _cited_since(source_ids: Sequence[UUID], since: datetime) -> QuerySet[Citati
 
 def _told(judgement: Judgement) -> Judgement:
     """With the reason in words, and without what the reader may have told of themselves."""
-    reason = REASONS.get(judgement.reason, judgement.reason)
+    reason = str(REASONS.get(judgement.reason, judgement.reason))
     return replace(judgement, reason=reason, text=mask(judgement.text))

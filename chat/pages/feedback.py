@@ -142,7 +142,7 @@ def _given(user: User, rows: Iterable[Feedback], *, of_keeper: bool) -> list[Giv
         Given(
             id=row.pk,
             feedback=row,
-            reason=REASONS.get(row.reason, row.reason),
+            reason=str(REASONS.get(row.reason, row.reason)),
             text=mask(row.text),
             question=mask(row.message.parent.text) if row.has_words and row.message.parent else "",
             answer=_answer_of(row) if row.has_words and (not of_keeper or rested_on[row.pk] <= known) else "",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.conf import settings
 from django.http import QueryDict
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from app.inference.models import Model, Role, Worker, WorkerKind
@@ -23,7 +24,7 @@ IN_ITS_PLACE = (
 )
 
 
-def _key(help_text: str) -> forms.CharField:
+def _key(help_text: str | Promise) -> forms.CharField:
     return forms.CharField(
         label=_("Key"),
         required=False,
@@ -57,7 +58,7 @@ class ServerForm(forms.Form):
         ),
         help_text=_("Of its OpenAI-compatible interface, ending in /v1."),
     )
-    api_key = _key("If it wants one. Kept encrypted, and never shown again.")
+    api_key = _key(_("If it wants one. Kept encrypted, and never shown again."))
     upstream_name = forms.CharField(
         label=_("Model, as the server calls it"),
         required=False,
@@ -96,9 +97,11 @@ class ChangeServerForm(forms.Form):
         super().__init__(data, initial={"address": worker.address, "kind": worker.kind, "capacity": worker.capacity})
         key = self.fields["api_key"]
         if worker.has_api_key():
-            key.help_text = "One is kept, and is never shown again. Write here to replace it, or for another address."
+            key.help_text = _(
+                "One is kept, and is never shown again. Write here to replace it, or for another address."
+            )
         else:
-            key.help_text = "If it wants one. Kept encrypted, and never shown again."
+            key.help_text = _("If it wants one. Kept encrypted, and never shown again.")
             del self.fields["forget_api_key"]
 
     def change(self) -> Change:
@@ -126,6 +129,11 @@ class ModelForm(forms.ModelForm):  # type: ignore[type-arg]
         (_("If serve_model runs it"), True, ("tensor_parallel", "pipeline_parallel")),
     )
 
+    HELP: ClassVar = {
+        "query_prefix": _("What an embedding model wants before a question, such as “query: ”; see its card."),
+        "passage_prefix": _("What an embedding model wants before a passage, such as “passage: ”; see its card."),
+    }
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         currency = {"currency": settings.CURRENCY}
@@ -141,10 +149,12 @@ class ModelForm(forms.ModelForm):  # type: ignore[type-arg]
             "tensor_parallel": _("GPUs that share each layer"),
             "pipeline_parallel": _("Groups of GPUs that take the layers in turn"),
             "context_tokens": _("Tokens it takes"),
+            "query_prefix": _("Query prefix"),
+            "passage_prefix": _("Passage prefix"),
         }
         for name, label in labels.items():
             self.fields[name].label = str(label)
-            self.fields[name].help_text = ""
+            self.fields[name].help_text = self.HELP.get(name, "")
             if name.startswith("price"):
                 self.initial[name] = f"{self.initial[name]:f}".rstrip("0").rstrip(".") or "0"
         for name in ("query_prefix", "passage_prefix"):
