@@ -12,8 +12,10 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import override
 
 from accounts import audit
+from accounts.languages import language_of
 from chat.exporting.everything import write_everything
 from chat.models import Export
 
@@ -34,7 +36,8 @@ def write_export(export_id: UUID) -> None:
     export = Export.objects.select_related("owner").get(pk=export_id)
     path = path_of(export)
     try:
-        count = write_everything(export.owner, path, partial(_tell, export_id))
+        with override(language_of(export.owner)):
+            count = write_everything(export.owner, path, partial(_tell, export_id))
     except OSError:
         log.exception("export %s could not be written", export_id)
         own.update(state=Export.State.FAILED, expires_at=now + KEPT_FOR)

@@ -15,6 +15,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from chat.attached import Attachment
@@ -24,7 +25,8 @@ from chat.models import Conversation, Feedback, Instructions, SavedPrompt, Share
 from knowledge.files import path_of
 
 Progress = Callable[[int, int], None]
-README = """Everything that {person} has in Parley, as of {now} UTC.
+README = _(
+    """Everything that {person} has in Parley, as of {now} UTC.
 
 {notice}
 
@@ -39,6 +41,7 @@ shares.json           what you shared, with whom and until when
 Conversations that you deleted are not here. The format of the JSON files of conversations is described in Parley's
 documentation (docs/exports.md); those of other files say what they are.
 """
+)
 
 
 def write_everything(user: User, path: Path, progress: Progress = lambda written, total: None) -> int:
@@ -60,7 +63,9 @@ def write_everything(user: User, path: Path, progress: Progress = lambda written
 
 def _fill(archive: zipfile.ZipFile, user: User, progress: Progress) -> int:
     now = f"{timezone.now():%Y-%m-%d %H:%M}"
-    archive.writestr("README.txt", README.format(person=wording.in_a_line(str(user)), now=now, notice=wording.notice()))
+    archive.writestr(
+        "README.txt", str(README).format(person=wording.in_a_line(str(user)), now=now, notice=wording.notice())
+    )
     for name, content in _others(user):
         archive.writestr(f"{name}.json", _as_json(content))
     _add_files(archive, user)
