@@ -33,7 +33,11 @@ class SearchForm(forms.Form):
     since = forms.DateField(required=False, label=_("From"), widget=forms.DateInput(attrs={"type": "date"}))
     until = forms.DateField(required=False, label=_("To"), widget=forms.DateInput(attrs={"type": "date"}))
     assistant = forms.ModelChoiceField(
-        Assistant.objects.none(), required=False, to_field_name="slug", empty_label=_("Any assistant")
+        Assistant.objects.none(),
+        label=_("Assistant"),
+        required=False,
+        to_field_name="slug",
+        empty_label=_("Any assistant"),
     )
     sources = forms.BooleanField(required=False, label=_("With sources"))
 
