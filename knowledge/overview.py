@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.utils.translation import gettext
+
 from knowledge.connectors.registry import CONNECTORS, connector_of
 from knowledge.models import Source, Sync
 
@@ -48,7 +50,7 @@ def lines_of(sources: Iterable[Source], *, keeps: bool) -> list[SourceLine]:
 
 def kind_of(kind: str) -> str:
     """What a kind is called; its own name where there is no connector for it any more."""
-    return connector_of(kind).label if kind in CONNECTORS else kind
+    return gettext(connector_of(kind).label) if kind in CONNECTORS else kind
 
 
 def _last_runs(source_ids: list[UUID]) -> dict[UUID, Sync]:

@@ -26,7 +26,7 @@ PERIODS = [
 class AmountForm(forms.Form):
     """How much, and when to warn."""
 
-    amount = forms.DecimalField(min_value=0, max_value=LARGEST, max_digits=18, decimal_places=6)
+    amount = forms.DecimalField(label=_("Amount"), min_value=0, max_value=LARGEST, max_digits=18, decimal_places=6)
     warn_percent = forms.IntegerField(
         label=_("Warn at"), min_value=1, max_value=100, initial=80, help_text=_("Percent of the amount.")
     )

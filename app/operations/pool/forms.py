@@ -8,6 +8,7 @@ from django import forms
 from django.conf import settings
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 from app.inference.models import Model, Role, Worker, WorkerKind
 from app.operations.pool.setting_models import CHANGEABLE
@@ -21,6 +22,9 @@ IN_ITS_PLACE = (
     _("In its place, third choice"),
     _("In its place, further choice"),
 )
+
+
+_IF_WANTED = gettext_noop("If it wants one. Kept encrypted, and never shown again.")
 
 
 def _key(help_text: str) -> forms.CharField:
@@ -57,7 +61,7 @@ class ServerForm(forms.Form):
         ),
         help_text=_("Of its OpenAI-compatible interface, ending in /v1."),
     )
-    api_key = _key("If it wants one. Kept encrypted, and never shown again.")
+    api_key = _key(_IF_WANTED)
     upstream_name = forms.CharField(
         label=_("Model, as the server calls it"),
         required=False,
@@ -96,9 +100,11 @@ class ChangeServerForm(forms.Form):
         super().__init__(data, initial={"address": worker.address, "kind": worker.kind, "capacity": worker.capacity})
         key = self.fields["api_key"]
         if worker.has_api_key():
-            key.help_text = "One is kept, and is never shown again. Write here to replace it, or for another address."
+            key.help_text = _(
+                "One is kept, and is never shown again. Write here to replace it, or for another address."
+            )
         else:
-            key.help_text = "If it wants one. Kept encrypted, and never shown again."
+            key.help_text = _IF_WANTED
             del self.fields["forget_api_key"]
 
     def change(self) -> Change:
@@ -136,10 +142,13 @@ class ModelForm(forms.ModelForm):  # type: ignore[type-arg]
             "tensor_parallel": _("GPUs that share each layer"),
             "pipeline_parallel": _("Groups of GPUs that take the layers in turn"),
             "context_tokens": _("Tokens it takes"),
+            "licence": _("Licence"),
         }
         for name, label in labels.items():
             self.fields[name].label = str(label)
             self.fields[name].help_text = ""
+        for name, label in {"query_prefix": _("Query prefix"), "passage_prefix": _("Passage prefix")}.items():
+            self.fields[name].label = str(label)
             if name.startswith("price"):
                 self.initial[name] = f"{self.initial[name]:f}".rstrip("0").rstrip(".") or "0"
         for name in ("query_prefix", "passage_prefix"):

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext_lazy as _
 
 from accounts import audit
 from accounts.models import User
@@ -245,4 +246,4 @@ def _check_capacity(capacity: int) -> None:
         raise BadInputError(f"A server takes 1 to {MOST_CAPACITY:,} requests at once.")
 
 
-KINDS = [("", "Find out"), *WorkerKind.choices]
+KINDS = [("", _("Find out")), *WorkerKind.choices]
