@@ -42,12 +42,12 @@ class Model(models.Model):
     query_prefix = models.CharField(
         max_length=500,
         blank=True,
-        help_text="What an embedding model wants before a question, such as “query: ”; see its card.",
+        help_text=_("What an embedding model wants before a question, such as “query: ”; see its card."),
     )
     passage_prefix = models.CharField(
         max_length=500,
         blank=True,
-        help_text="What an embedding model wants before a passage, such as “passage: ”; see its card.",
+        help_text=_("What an embedding model wants before a passage, such as “passage: ”; see its card."),
     )
     files = models.JSONField(default=dict, blank=True)
     base = models.ForeignKey(

@@ -47,7 +47,7 @@ def _in_template(text: str) -> Iterator[tuple[int, str]]:
     ):
         text = re.sub(gone, _blank, text, flags=re.S)
     for found in re.finditer(r"\{% include .*?%\}", text, re.S):
-        for value in re.findall(r"""\b(?:label|title|text|detail|unit|meta|caption|words)="([^"]*)\"""", found[0]):
+        for value in re.findall(r"""\b\w+="([A-Z][^"]*)\"""", found[0]):
             if _has_words(value):
                 yield text.count("\n", 0, found.start()) + 1, value
     text = DJANGO.sub(_blank, text)

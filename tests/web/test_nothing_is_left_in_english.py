@@ -99,11 +99,10 @@ def _up(element: Any) -> Iterator[Any]:
 
 
 def test_no_page_says_anything_in_english_alone(world: World) -> None:
-    known, found = data(), {}
+    known, found = data(), []
     for row in ROWS:
         caller = next((name for name in CALLERS if name in row.allowed), CALLERS[0])
         response = world.ask(row, caller)
         is_page = "text/html" in response.get("Content-Type", "") and response.content.strip()
-        if is_page and (texts := left_over(response.content.decode(), known)):
-            found[str(row)] = texts
-    assert found == {}
+        found += [f"{row}: {text}" for text in left_over(response.content.decode(), known)] if is_page else []
+    assert not found, "\n".join(found)

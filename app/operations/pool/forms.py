@@ -149,6 +149,7 @@ class ModelForm(forms.ModelForm):  # type: ignore[type-arg]
             "tensor_parallel": _("GPUs that share each layer"),
             "pipeline_parallel": _("Groups of GPUs that take the layers in turn"),
             "context_tokens": _("Tokens it takes"),
+            "licence": _("Licence"),
             "query_prefix": _("Query prefix"),
             "passage_prefix": _("Passage prefix"),
         }
