@@ -478,8 +478,8 @@ def file_answer(conversation: Conversation, text: str, **fields: Any) -> Message
 def test_a_file_that_was_attached_is_open_to_no_reader(
     alice: User, bob: User, leave: Conversation, signed_in: SignIn
 ) -> None:
-    leave.assistant.mode = "generate"
-    leave.assistant.save()
+    leave.assistant = factories.make_assistant(slug="writer", mode="generate", model=factories.make_model(name="m"))
+    leave.save()
     file_answer(leave, f"It says: {FILE} [1] The sum is in the offer.")
     share = sharing.share_conversation(alice, conversation=leave, people=[bob], groups=[], expires_at=week())
     page = signed_in(bob).get(path_of(share)).content.decode()
@@ -490,8 +490,6 @@ def test_a_file_that_was_attached_is_open_to_no_reader(
 def test_a_quote_from_a_file_that_was_attached_is_left_out(
     alice: User, bob: User, leave: Conversation, signed_in: SignIn
 ) -> None:
-    leave.assistant.mode = "quote"
-    leave.assistant.save()
     file_answer(leave, f"{FILE} [1]")
     share = sharing.share_conversation(alice, conversation=leave, people=[bob], groups=[], expires_at=week())
     page = signed_in(bob).get(path_of(share)).content.decode()
