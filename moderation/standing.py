@@ -44,7 +44,7 @@ def standings_of(content_kind: str, content_ids: Sequence[UUID]) -> dict[UUID, S
     cases = Case.objects.waiting().filter(content_kind=content_kind, content_id__in=content_ids)
     rows: list[Any] = list(cases.defer("answer", "context").annotate(ahead=Subquery(count)))
     usual = usual_seconds() if rows else None
-    places = {row.pk: row.ahead + 1 for row in rows}  # type: ignore[attr-defined]  # what was annotated
+    places = {row.pk: row.ahead + 1 for row in rows}  # what was annotated
     return {row.content_id: Standing(places[row.pk], row.is_claimed, row.is_appeal, usual) for row in rows}
 
 
