@@ -44,7 +44,8 @@ def standings_of(content_kind: str, content_ids: Sequence[UUID]) -> dict[UUID, S
     cases = Case.objects.waiting().filter(content_kind=content_kind, content_id__in=content_ids)
     rows: list[Any] = list(cases.defer("answer", "context").annotate(ahead=Subquery(count)))
     usual = usual_seconds() if rows else None
-    return {row.content_id: Standing(row.ahead + 1, row.is_claimed, row.is_appeal, usual) for row in rows}
+    places = {row.pk: row.ahead + 1 for row in rows}  # what was annotated
+    return {row.content_id: Standing(places[row.pk], row.is_claimed, row.is_appeal, usual) for row in rows}
 
 
 def usual_seconds() -> float | None:

@@ -33,7 +33,7 @@ class Cited:
     number: int
     passage_id: str
     document_title: str
-    version: int
+    version: int | None
     source: str
     heading_path: list[str]
     page: int | None

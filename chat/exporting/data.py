@@ -25,7 +25,7 @@ class CitationData(BaseModel):
     passage_id: UUID | None = Field(description="None where it is of a file that was attached.")
     file_id: UUID | None = Field(description="Of the file that was attached, where it is of one.")
     document_title: str
-    version: int = Field(description="Of the document, when it was cited.")
+    version: int | None = Field(description="Of the document, when it was cited; a file has none.")
     source: str
     heading_path: list[str]
     page: int | None

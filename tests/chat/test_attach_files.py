@@ -20,6 +20,7 @@ from chat.models import Message
 from chat.verbs import attaching, keeping
 from chat.verbs.asking import ask, edit_question, start_conversation
 from chat.writing import file_bytes, forgetting_files, reading_files
+from chat.writing.purging import purge_deleted
 from knowledge.errors import CannotReadError, TooLargeError
 from knowledge.files import path_of
 from knowledge.models import Passage
@@ -247,18 +248,18 @@ def test_files_go_with_their_conversation_when_deleting_cannot_be_undone_any_mor
     Message.objects.filter(pk=turn.answer.pk).update(evidence=[card])
     keeping.delete_conversation(alice, conversation=talk)
     assert not Attachment.objects.visible_to(alice).exists()
-    assert forgetting_files.forget() == 0
+    assert forgetting_files.forget() == purge_deleted() == 0
     keeping.restore_conversation(alice, conversation=talk)
     assert Attachment.objects.visible_to(alice).exists()
     keeping.delete_conversation(alice, conversation=talk)
     talk.refresh_from_db()
-    talk.deleted_at -= timedelta(days=2)
+    talk.deleted_at -= timedelta(days=settings.DELETED_KEPT_DAYS + 1)
     talk.save()
     with django_capture_on_commit_callbacks(execute=True):
-        assert forgetting_files.forget() == 1
+        assert purge_deleted() == 1
     assert not Attachment.objects.exists() and not AttachmentPassage.objects.exists()
     assert file.sha256 not in kept_bytes()
-    assert "18,400" not in str(Message.objects.get(pk=turn.answer.pk).evidence)
+    assert not Message.objects.filter(pk=turn.answer.pk).exists()
 
 
 def test_what_nobody_asked_with_goes_after_a_day(alice, talk):

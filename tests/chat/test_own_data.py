@@ -19,6 +19,7 @@ from django.utils import timezone
 from accounts.models import AuditEvent, Group, User
 from chat import tasks
 from chat.exporting import archiving
+from chat.exporting.everything import write_everything
 from chat.models import Conversation, Export, Feedback, Instructions, Message, Share
 from chat.verbs.exporting import request_export
 from chat.writing.purging import purge_deleted
@@ -219,3 +220,25 @@ def test_after_the_days_of_grace_it_is_gone_for_good(alice: User, bob: User, liv
     assert not Share.objects.filter(owner=alice).exists()
     assert Message.objects.filter(text="For bob.").exists()
     assert AuditEvent.objects.filter(action="conversation.purge", object=f"conversation:{lived_in.pk}").count() == 1
+
+
+def test_files_that_were_attached_are_in_the_zip(alice: User, bob: User, tmp_path: Path) -> None:
+    conversation = factories.make_conversation(owner=alice)
+    file = factories.make_file(owner=alice, conversation=conversation, name="gate.md")
+    factories.make_file(owner=bob, conversation=factories.make_conversation(owner=bob), text="Of bob.")
+    card = {"number": 1, "passage_id": None, "file_id": str(file.pk), "quote": "at nine", "start": 16, "end": 23}
+    card |= {"document_id": None, "document_title": "gate.md", "version": None, "source": "Your file", "page": None}
+    log = [[1, "accepted", None], [2, "evidence", None]]
+    factories.make_answer(
+        conversation=conversation, text="At nine [1].", evidence=[card | {"heading_path": []}], log=log
+    )
+    path = tmp_path / "all.zip"
+    write_everything(alice, path)
+    found = files_in(path.read_bytes())
+    (listed,) = json.loads(found["files.json"])
+    assert listed["name"] == "gate.md" and found[listed["file"]] == "The gate closes at nine."
+    said = next(text for name, text in found.items() if name.startswith("conversations/") and name.endswith(".json"))
+    (cited,) = json.loads(said)["conversation"]["messages"][-1]["citations"]
+    assert cited["file_id"] == str(file.pk) and cited["passage_id"] is None
+    assert cited["link"].endswith(f"/files/{file.pk}/?start=16&end=23")
+    assert "Of bob." not in str(found)

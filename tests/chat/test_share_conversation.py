@@ -458,3 +458,39 @@ def test_programs_share_read_and_revoke(
     assert mine.post(f"/api/v1/shares/{share['id']}/restore").status_code == 204
     assert with_key(bob).get(f"/api/v1/shares/{share['id']}").status_code == 200
     assert mine.delete(f"/api/v1/shares/{share['id']}").status_code == 204
+
+
+# --- what stands in a file that was attached ---
+
+
+FILE = "The offer for the desks is eighteen thousand four hundred euros without delivery."
+
+
+def file_answer(conversation: Conversation, text: str, **fields: Any) -> Message:
+    file = factories.make_file(owner=conversation.owner, conversation=conversation, name="offer.md", text=FILE)
+    card = {"number": 1, "passage_id": None, "file_id": str(file.pk), "quote": FILE, "start": 0, "end": len(FILE)}
+    card |= {"document_id": None, "document_title": "offer.md", "version": None, "source": "Your file", "page": None}
+    evidence = [card | {"heading_path": []}]
+    log = [[1, "accepted", None], [2, "evidence", None]]
+    return factories.make_answer(conversation=conversation, text=text, evidence=evidence, log=log, **fields)
+
+
+def test_a_file_that_was_attached_is_open_to_no_reader(
+    alice: User, bob: User, leave: Conversation, signed_in: SignIn
+) -> None:
+    leave.assistant = factories.make_assistant(slug="writer", mode="generate", model=factories.make_model(name="m"))
+    leave.save()
+    file_answer(leave, f"It says: {FILE} [1] The sum is in the offer.")
+    share = sharing.share_conversation(alice, conversation=leave, people=[bob], groups=[], expires_at=week())
+    page = signed_in(bob).get(path_of(share)).content.decode()
+    assert "eighteen thousand" not in page and "offer.md" not in page
+    assert "The sum is in the offer." in page and WITHHELD in page
+
+
+def test_a_quote_from_a_file_that_was_attached_is_left_out(
+    alice: User, bob: User, leave: Conversation, signed_in: SignIn
+) -> None:
+    file_answer(leave, f"{FILE} [1]")
+    share = sharing.share_conversation(alice, conversation=leave, people=[bob], groups=[], expires_at=week())
+    page = signed_in(bob).get(path_of(share)).content.decode()
+    assert "eighteen thousand" not in page and WITHHELD in page

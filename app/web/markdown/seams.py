@@ -24,7 +24,7 @@ LETTER = "\ue000"  # of the private use area: it shows where any other letter wo
 _INERT = r"[^\x00-\x1f*_`\[\]$<>&\\~^\xa0\ue000]"
 _QUIET = r"(?:[^\W_\ue000]|[ ,.'?])"
 _OPENING = re.compile(r"[*`\[$<&\\]|~~|(?<![^\W_])_|_(?![^\W_])")
-_BRACKETS = re.compile(r"\[[^\[\]]*\]")
+_BRACKETS = re.compile(r"\[[^\[\]]*\](?!\()")
 # Runs of signs that are text until another closes what they open; any other sign by itself.
 _SIGNS = re.compile(r"\*+|_+|`+|~+|\[+|\$+|<+|[\x00-\x1f\]>&\\\xa0\ue000]")
 _OPENERS = set("*_`~[$<")
