@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 from django import forms
 from django.conf import settings
 from django.http import QueryDict
-from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from app.inference.models import Model, Role, Worker, WorkerKind
@@ -24,7 +23,7 @@ IN_ITS_PLACE = (
 )
 
 
-def _key(help_text: str | Promise) -> forms.CharField:
+def _key(help_text: Any) -> forms.CharField:
     return forms.CharField(
         label=_("Key"),
         required=False,
