@@ -18,6 +18,11 @@ from app.web.saying import said, written
         ("There is nothing here.", "Hier ist nichts."),
         ("It has no page 7.", "Es hat keine Seite 7."),
         ("It is larger than 50 MB.", "Es ist größer als 50 MB."),
+        (
+            "a.pdf could not be read. It has no page 7. Remove it, and ask again.",
+            "a.pdf konnte nicht gelesen werden. Es hat keine Seite 7. "
+            "Entfernen Sie die Datei, und fragen Sie noch einmal.",
+        ),
         ("A sentence that no code says.", "A sentence that no code says."),
         ("", ""),
     ],

@@ -29,7 +29,7 @@ def _key(help_text: Any) -> forms.CharField:
         required=False,
         max_length=2000,
         widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
-        help_text=help_text,
+        help_text=_("If it wants one. Kept encrypted, and never shown again.") if is_new else "",
     )
 
 
@@ -57,7 +57,7 @@ class ServerForm(forms.Form):
         ),
         help_text=_("Of its OpenAI-compatible interface, ending in /v1."),
     )
-    api_key = _key(_("If it wants one. Kept encrypted, and never shown again."))
+    api_key = _key(is_new=True)
     upstream_name = forms.CharField(
         label=_("Model, as the server calls it"),
         required=False,
@@ -86,7 +86,7 @@ class ChangeServerForm(forms.Form):
     """A server's entry."""
 
     address = forms.CharField(max_length=400, widget=forms.TextInput(attrs={"spellcheck": "false"}))
-    api_key = _key("")
+    api_key = _key(is_new=False)
     forget_api_key = forms.BooleanField(label=_("Forget the key that is kept"), required=False)
     kind = forms.ChoiceField(label=_("Kind of server"), choices=WorkerKind.choices)
     capacity = _capacity()
