@@ -23,7 +23,7 @@ IN_ITS_PLACE = (
 )
 
 
-def _key(help_text: Any) -> forms.CharField:
+def _key(*, is_new: bool) -> forms.CharField:
     return forms.CharField(
         label=_("Key"),
         required=False,
