@@ -13,7 +13,14 @@ from channels.layers import get_channel_layer
 from django.dispatch import receiver
 
 from accounts.signals import access_ended
-from chat.signals import conversation_changed, conversation_named, grounds_changed, reply_came, stop_asked
+from chat.signals import (
+    branch_chosen,
+    conversation_changed,
+    conversation_named,
+    grounds_changed,
+    reply_came,
+    stop_asked,
+)
 from chat.streaming.groups import lines_of, watchers_of
 from chat.writing.finishing import CONTENT_KIND
 from chat.writing.hearing import WRITERS
@@ -39,6 +46,11 @@ def tell_watchers(conversation_id: UUID, message_id: UUID, **_: Any) -> None:
     """A hint to look; whoever misses it sees the news a little later. It lets the answer itself go first."""
     news = {"type": "conversation.news", "message_id": str(message_id)}
     _tell(watchers_of(conversation_id), news, after=NEWS_SECONDS)
+
+
+@receiver(branch_chosen)
+def tell_branch(conversation_id: UUID, end: UUID, **_: Any) -> None:
+    _tell(watchers_of(conversation_id), {"type": "branch.chosen", "end": str(end)})
 
 
 @receiver(conversation_named)

@@ -4,6 +4,8 @@ from django.dispatch import Signal
 
 # conversation_id, message_id: an answer of this conversation began or changed; who watches should look.
 conversation_changed = Signal()
+# conversation_id, end: another branch is shown, which ends with this message; who watches should turn to it.
+branch_chosen = Signal()
 # message_id, reason: its reader asked to stop it; or, with the reason "left", is gone.
 stop_asked = Signal()
 # conversation_id: it has another title, which who watches should see.

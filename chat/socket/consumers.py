@@ -116,6 +116,11 @@ class ConversationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         if frame := await self.rendering.title(self.conversation.id):
             await self.send(frame)
 
+    async def branch_chosen(self, news: dict[str, Any]) -> None:
+        """Here or elsewhere its person turned to another branch."""
+        if frame := self.rendering.turned(UUID(news["end"])):
+            await self.send(frame)
+
     async def answer_grounds(self, news: dict[str, Any]) -> None:
         """What supports an answer was looked at once more."""
         if frame := await self.rendering.grounds(UUID(news["message_id"])):

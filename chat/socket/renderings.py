@@ -39,6 +39,10 @@ class Rendering(Protocol):
         """A frame that tells the title, or "" where titles are not told."""
         ...
 
+    def turned(self, end: UUID) -> str:
+        """A frame that tells which message the branch that is shown ends with, or "" where branches are not told."""
+        ...
+
     async def grounds(self, message_id: UUID) -> str:
         """A frame that tells what supports an answer, looked at once more, or ""."""
         ...
@@ -59,6 +63,9 @@ class JsonRendering:
         return [event.frame for event in batch if event.seq > after]
 
     async def title(self, conversation_id: UUID) -> str:
+        return ""
+
+    def turned(self, end: UUID) -> str:
         return ""
 
     async def grounds(self, message_id: UUID) -> str:
@@ -147,6 +154,10 @@ class HtmlRendering:
     async def title(self, conversation_id: UUID) -> str:
         conversation = await in_thread(Conversation.objects.get, pk=conversation_id)
         return render_to_string("chat/_title.html", {"conversation": conversation, "oob": True})
+
+    def turned(self, end: UUID) -> str:
+        """The page fetches what it shows then, if it does not show it yet."""
+        return f'<template data-turned="{end}"></template>'
 
     async def grounds(self, message_id: UUID) -> str:
         if message_id not in self._views:

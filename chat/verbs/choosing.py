@@ -6,12 +6,15 @@ from there.
 
 from __future__ import annotations
 
+from functools import partial
+
 from django.db import transaction
 
 from accounts import audit, rights
 from accounts.models import User
 from chat.composing.branches import newest_below
 from chat.models import Conversation, Message
+from chat.signals import branch_chosen
 
 
 def choose_version(actor: User, *, message: Message) -> None:
@@ -22,3 +25,5 @@ def choose_version(actor: User, *, message: Message) -> None:
         Conversation.objects.filter(pk=message.conversation_id).update(chosen=end)
         payload = {"conversation": str(message.conversation_id), "end": str(end)}
         audit.record(actor=actor, action="message.choose", obj=message, payload=payload)
+        told = {"conversation_id": message.conversation_id, "end": end}
+        transaction.on_commit(partial(branch_chosen.send, sender=Message, **told))

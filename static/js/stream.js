@@ -88,6 +88,16 @@ async function catchUp(id) {
   scrollToEnd();
 }
 
+/* Another tab or device turned to another branch; this one did too, or is about to, where that was asked for here. */
+async function turnTo(end) {
+  const isHere = [...messages.querySelectorAll("article")].at(-1)?.id === `m-${end}`;
+  if (isHere || messages.querySelector(".versions .htmx-request")) return;
+  const hadFocus = messages.contains(document.activeElement);
+  await window.htmx.ajax("GET", messages.dataset.turns, { target: messages, swap: "innerHTML" });
+  document.dispatchEvent(new CustomEvent("parley:turned"));
+  if (hadFocus && document.activeElement === document.body) focusOn(`m-${end}`);
+}
+
 /* Whether this page shows what a frame is about. A new answer gets its place, with its question, so that the
  * out-of-band swap finds it; unless it is on another branch. */
 function hasPlace(page) {
@@ -111,6 +121,11 @@ function take(html) {
   const wasAtEnd = isAtEnd();
   const hadFocus = messages.contains(document.activeElement);
   const page = new DOMParser().parseFromString(html, "text/html");
+  const turned = page.querySelector("[data-turned]");
+  if (turned) {
+    turnTo(turned.dataset.turned);
+    return;
+  }
   if (!hasPlace(page)) return;
   window.htmx.swap(document.body, html, { swapStyle: "none" });
   if (hadFocus && document.activeElement === document.body) focusOn(page.querySelector("article.answer[id]")?.id);

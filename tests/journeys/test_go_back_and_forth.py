@@ -128,7 +128,9 @@ def test_another_tab_follows_to_the_other_branch(alice: Window, page: Page, hous
         ends(tab.locator("article.answer"))
         assert told(tab) == ["Who are you", "I am Parley."]
     page.get_by_role("button", name=BEFORE).click()
-    expect(body(page.locator("article.answer"))).to_have_text("Good day.")
+    for tab in (page, other):
+        expect(body(tab.locator("article.answer"))).to_have_text("Good day.")
+        assert told(tab) == ["Hello there", "Good day."]
     says(house, "Nothing more.")
     ends(ask(page, "What else"))
     expect(other.locator("article.answer")).to_have_count(2)
