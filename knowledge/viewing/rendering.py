@@ -15,6 +15,7 @@ from html import escape
 
 from app.web.markdown import render
 
+TOP_HEADING = 3  # below the title of the document
 BEGIN, END = "\ue000", "\ue001"
 Span = tuple[int, int]
 _TAG = re.compile(r"(<[^>]*>)")
@@ -29,11 +30,11 @@ def rendered(text: str, part: Span, span: Span | None) -> str | None:
     last = part[1]
     head, first = _head(text, *part)
     if span is None:
-        return render(head + text[first:last])
+        return render(head + text[first:last], top=TOP_HEADING)
     start, end = _inside_signs(text, *span)
     if start >= end:
         return None
-    html = render(head + text[first:start] + BEGIN + text[start:end] + END + text[end:last])
+    html = render(head + text[first:start] + BEGIN + text[start:end] + END + text[end:last], top=TOP_HEADING)
     if html.count(BEGIN) != 1 or html.count(END) != 1 or html.index(BEGIN) > html.index(END):
         return None
     before, rest = html.split(BEGIN)

@@ -41,6 +41,7 @@ def counting(scripted_server):
 async def endless(running, counting):
     """The same, for answers of this test's own process: none is left when its server ends."""
     yield counting
+    await asyncio.gather(*leaving._leaving)
     await runner.drain(0)
 
 

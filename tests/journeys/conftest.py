@@ -33,6 +33,12 @@ def house(django_db_setup: None, django_db_blocker: DjangoDbBlocker, embedding_w
             empty()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def no_worker_is_left(house: House) -> Iterator[None]:
+    yield
+    house.stop_worker()
+
+
 @pytest.fixture(scope="package")
 def browser(house: House) -> Iterator[Browser]:
     with open_browser() as chromium:

@@ -58,6 +58,11 @@ class House:
         if "worker" not in self._running:
             self._start(application.worker_part())
 
+    def stop_worker(self) -> None:
+        """So that it does nothing behind the back of those who do not expect one, such as naming conversations."""
+        if "worker" in self._running:
+            processes.stop(*self._running.pop("worker"))
+
     def stop(self) -> None:
         while self._running:
             processes.stop(*self._running.popitem()[1])

@@ -74,6 +74,7 @@ def look(page: Page, name: str) -> list[str]:
     for width, theme, only in LOOKS:
         page.set_viewport_size({"width": width, "height": 900})
         page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+        page.evaluate("scrollTo(0, document.body.scrollHeight)")  # else what stays in place may lie over half a button
         found += [f"{name}, {width} px, {theme}: {one}" for one in page.evaluate(JUDGE, [only, MORE_RULES])]
         if (beyond := page.evaluate(BEYOND)) > 0:
             found.append(f"{name}, {width} px: reaches {beyond} px beyond the screen")

@@ -144,7 +144,7 @@ def test_a_missing_membership_says_what_to_do(charlie: User, olivia: User, crew:
     source = factories.make_source(owner=olivia, groups=[crew, factories.make_group("Board")])
     document = factories.make_document(source=source)
     (reason,) = explain_access(actor=olivia, document=document, person=charlie).reasons
-    assert reason.text == "Charlie is not in any of the groups Board and Crew."
+    assert reason.text == "Charlie is in none of these groups: Board, Crew."
     assert reason.remedy.startswith("Add them to Board or Crew: an administrator can.")
 
 

@@ -40,7 +40,8 @@ class Reading:
     ``links``: the address of each numbered citation ``[n]``. ``name``: of this text, unlike all others on a page, for
     the ids of its notes; without one they have none. ``references``: the definitions of links known so far; ``notes``:
     the names of notes that are. ``noted``: which notes were referred to already. ``expects_notes``: whether a note that
-    is not defined may still be, further on. ``is_cut``: whether the text goes on behind its end.
+    is not defined may still be, further on. ``is_cut``: whether the text goes on behind its end. ``top``: the level of
+    its first headings, one below that of what it stands in.
     """
 
     links: Links = field(default_factory=dict)
@@ -50,6 +51,7 @@ class Reading:
     noted: set[str] = field(default_factory=set)
     expects_notes: bool = False
     is_cut: bool = False
+    top: int = TOP_HEADING
 
     def env(self) -> dict[str, Any]:
         return {"reading": self, "references": self.references, "is_cut": self.is_cut}
@@ -61,9 +63,9 @@ class Reading:
         )
 
 
-def render(text: str, links: Links | None = None, *, name: str = "") -> str:
-    """Safe HTML of a whole Markdown text. For ``links`` and ``name`` see ``Reading``."""
-    return draw(text, Reading(links or {}, name))
+def render(text: str, links: Links | None = None, *, name: str = "", top: int = TOP_HEADING) -> str:
+    """Safe HTML of a whole Markdown text. For ``links``, ``name`` and ``top`` see ``Reading``."""
+    return draw(text, Reading(links or {}, name, top=top))
 
 
 def draw(text: str, reading: Reading) -> str:
@@ -161,16 +163,16 @@ def _draw_link_open(
     return f'<a href="{escape(href)}">'
 
 
-def heading_level(signs: int) -> int:
-    """The first level is the next one below the heading of an answer."""
-    return min(6, signs + TOP_HEADING - 1)
+def heading_level(signs: int, top: int = TOP_HEADING) -> int:
+    """Which heading of the page a heading with so many signs is; the first level is ``top``."""
+    return min(6, signs + top - 1)
 
 
 def _draw_heading(
     self: RendererProtocol, tokens: list[Token], index: int, options: OptionsDict, env: dict[str, Any]
 ) -> str:
     token = tokens[index]
-    level = heading_level(int(token.tag[1]))
+    level = heading_level(int(token.tag[1]), _reading(env).top)
     return f"<h{level}>" if token.nesting > 0 else f"</h{level}>\n"
 
 
