@@ -127,9 +127,7 @@ def test_after_a_pause_it_is_due_again(source: Source) -> None:
 def test_another_schedule_is_another_next_time(source: Source) -> None:
     weekly = f"weekly on {timezone.now() + timedelta(days=3):%A}".lower()
     before = source.next_sync_at
-    assert (
-        change_source(actor=source.owner, source=source, schedule=weekly).next_sync_at != before
-    )
+    assert change_source(actor=source.owner, source=source, schedule=weekly).next_sync_at != before
     assert change_source(actor=source.owner, source=source, schedule="").next_sync_at is None
 
 
