@@ -7,7 +7,7 @@ that nothing reaches beyond the screen.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 from typing import Any
@@ -68,14 +68,25 @@ def things(house: House, django_db_blocker: DjangoDbBlocker) -> Iterator[dict[st
         beside_the_browser(put_away, made)
 
 
+def judged(page: Page, only: Sequence[str]) -> list[str]:
+    """What axe finds at the page's end, and at its beginning too: what stays in place may lie over half a button that
+    has been scrolled under it."""
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    found: list[str] = page.evaluate(JUDGE, [only, MORE_RULES])
+    if not found:
+        return []
+    page.evaluate("scrollTo(0, 0)")
+    everywhere = set(page.evaluate(JUDGE, [only, MORE_RULES]))
+    return [one for one in found if one in everywhere]
+
+
 def look(page: Page, name: str) -> list[str]:
     """What axe finds in every look at the page as it stands, and where it is wider than the screen."""
     found = []
     for width, theme, only in LOOKS:
         page.set_viewport_size({"width": width, "height": 900})
         page.emulate_media(color_scheme=theme, reduced_motion="reduce")
-        page.evaluate("scrollTo(0, document.body.scrollHeight)")  # else what stays in place may lie over half a button
-        found += [f"{name}, {width} px, {theme}: {one}" for one in page.evaluate(JUDGE, [only, MORE_RULES])]
+        found += [f"{name}, {width} px, {theme}: {one}" for one in judged(page, only)]
         if (beyond := page.evaluate(BEYOND)) > 0:
             found.append(f"{name}, {width} px: reaches {beyond} px beyond the screen")
     page.set_viewport_size({"width": 1280, "height": 900})

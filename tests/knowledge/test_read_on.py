@@ -191,7 +191,7 @@ def test_an_e_mail_keeps_its_lines_and_its_head(handbook: Source, publish: Publi
     assert shown.kind == "lines"
     assert "From: Olivia" in shown.html
     assert "Subject" not in shown.html
-    assert "<h4>Canteen</h4>" in shown.html
+    assert "<h3>Canteen</h3>" in shown.html
 
 
 def test_a_text_of_eight_million_characters_is_shown_in_part(handbook: Source) -> None:
