@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from django.core.management import call_command
 from django.db import connection
+from django.db.backends.postgresql.operations import DatabaseOperations
 from django.test import Client
 from pytest_django.plugin import DjangoDbBlocker
 
@@ -39,6 +40,26 @@ def django_db_setup(django_test_environment: None, django_db_blocker: DjangoDbBl
     with django_db_blocker.unblock():
         connection.close()
         connection.close_pool()
+
+
+EMPTYING = """do $$ declare one text; has_rows boolean; begin
+  foreach one in array array[{names}] loop
+    execute format('select exists (select from %I)', one) into has_rows;
+    if has_rows then execute format('delete from %I', one); end if;
+  end loop;
+end $$"""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def tables_are_emptied_row_by_row() -> Iterator[None]:
+    """After a test with real commits few tables have rows, and few of them: truncating all takes 0.3 s, this .02."""
+
+    def statements(self: DatabaseOperations, style: object, tables: list[str], **options: object) -> list[str]:
+        return [EMPTYING.format(names=", ".join(f"'{name}'" for name in tables))] if tables else []
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DatabaseOperations, "sql_flush", statements)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -37,7 +37,7 @@ def title_after(answer: Message) -> str:
 
 def test_the_model_names_it(answer: Message) -> None:
     assert title_after(answer) == TITLE
-    event = AuditEvent.objects.get(action="conversation.name")
+    event = AuditEvent.objects.get(action="conversation.name", object__contains=str(answer.conversation_id))
     assert event.actor == "system" and event.payload == {"model": "scripted"}
 
 
