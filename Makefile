@@ -21,7 +21,7 @@ check: dev  ## Lint, format, types, direction of imports, missing migrations, te
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/djlint templates --lint --check --quiet
+	$(BIN)/djlint templates --lint --quiet
 	$(BIN)/python -m deploy.words --check
 	PARLEY_DATA_DIR=$(VENV)/check-data $(BIN)/python manage.py check
 	PARLEY_DATA_DIR=$(VENV)/check-data $(BIN)/python deploy/missing_migrations.py
