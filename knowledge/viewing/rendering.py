@@ -30,11 +30,11 @@ def rendered(text: str, part: Span, span: Span | None) -> str | None:
     last = part[1]
     head, first = _head(text, *part)
     if span is None:
-        return render(head + text[first:last], top=TOP_HEADING)
+        return _render(head + text[first:last])
     start, end = _inside_signs(text, *span)
     if start >= end:
         return None
-    html = render(head + text[first:start] + BEGIN + text[start:end] + END + text[end:last], top=TOP_HEADING)
+    html = _render(head + text[first:start] + BEGIN + text[start:end] + END + text[end:last])
     if html.count(BEGIN) != 1 or html.count(END) != 1 or html.index(BEGIN) > html.index(END):
         return None
     before, rest = html.split(BEGIN)
@@ -42,6 +42,11 @@ def rendered(text: str, part: Span, span: Span | None) -> str | None:
     if _is_in_tag(before) or _is_in_tag(before + inside):
         return None
     return before + _marked(inside) + after
+
+
+def _render(text: str) -> str:
+    """A part of a document: its headings keep the level that they have in the whole."""
+    return render(text, top=TOP_HEADING, first_signs=1)
 
 
 def as_written(text: str, part: Span, span: Span | None, first_id: str = "cited") -> str:

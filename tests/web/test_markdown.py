@@ -36,7 +36,8 @@ HOSTILE = [
 ]  # fmt: skip
 PIECES = st.lists(
     st.sampled_from(
-        [*HOSTILE, "\n", "\n\n", "- a\n", "1. b\n", "| a | b |\n", "|---|---|\n", "```\n", "# h\n", "[1]", "[2][1]",
+        [*HOSTILE, "\n", "\n\n", "- a\n", "1. b\n", "| a | b |\n", "|---|---|\n", "```\n", "# h\n",
+         "## h\n", "### h ", "[1]", "[2][1]",
          "> q\n", "**b**", "*", "`c`", "    code\n", "text ", "[9]", "---\n", "~~s~~", "ü 漢字 ", "[^1]",
          "[^1]: note\n", "[^b]", "[^b]: ", "[x]",
          "[x]: /u\n", "$x^2$", "$$\n", "$$", "\\[\n", "\\]\n", "\\(", "\\)", "$5 and $10 ",
@@ -221,6 +222,15 @@ def test_numbers_in_code_stay_code():
 
 def test_headings_stand_below_that_of_the_answer():
     assert re.findall(r"<(h\d)>", render("# a\n\n## b\n\n### c\n\n#### d\n\ne\n=\n")) == ["h4", "h5", "h6", "h6", "h4"]
+
+
+def test_a_text_that_begins_with_a_lower_heading_skips_no_level():
+    text = "### a\n\n- ## b\n\n#### c\n\n##### d\n\ne\n=\n\n### f\n"
+    growing = Growing()
+    closed = "".join(growing.add(letter) for letter in text)
+    html = closed + growing.open_html()
+    assert re.findall(r"<(h\d)>", html) == ["h4", "h4", "h5", "h6", "h4", "h4"]
+    assert html == render(text)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from markdown_it.common.utils import MD_TRIM_CHARS
 
-from app.web.markdown.parsing import Reading, heading_level
+from app.web.markdown.parsing import Reading
 from app.web.markdown.seams import Seam
 
 # What begins so is text: no sign of a list, a rule, a fence, a definition, a table.
@@ -61,7 +61,7 @@ class Line:
         if _PARAGRAPH.match(text):
             return cls(Seam(0, "<p>", "</p>\n", reading))
         if match := _HEADING.match(text):
-            tag = f"h{heading_level(len(match[1]))}"
+            tag = f"h{reading.heading_level(len(match[1]))}"
             return cls(Seam(match.end(), f"<{tag}>", f"</{tag}>\n", reading), is_heading=True)
         if (match := _ITEM.match(text)) and not match[1]:
             level = _level(match)

@@ -41,7 +41,8 @@ class Reading:
     the ids of its notes; without one they have none. ``references``: the definitions of links known so far; ``notes``:
     the names of notes that are. ``noted``: which notes were referred to already. ``expects_notes``: whether a note that
     is not defined may still be, further on. ``is_cut``: whether the text goes on behind its end. ``top``: the level of
-    its first headings, one below that of what it stands in.
+    its first heading, one below that of what it stands in. ``first_signs``: how many signs that heading has, 0 while
+    there is none: a text that begins with ``###`` skips no level.
     """
 
     links: Links = field(default_factory=dict)
@@ -52,9 +53,15 @@ class Reading:
     expects_notes: bool = False
     is_cut: bool = False
     top: int = TOP_HEADING
+    first_signs: int = 0
 
     def env(self) -> dict[str, Any]:
         return {"reading": self, "references": self.references, "is_cut": self.is_cut}
+
+    def heading_level(self, signs: int) -> int:
+        """Which heading of the page the next heading is, by how many signs it has."""
+        self.first_signs = self.first_signs or signs
+        return min(6, self.top + max(0, signs - self.first_signs))
 
     def trial(self) -> Reading:
         """One that may be thrown away, for the end of a text."""
@@ -63,9 +70,11 @@ class Reading:
         )
 
 
-def render(text: str, links: Links | None = None, *, name: str = "", top: int = TOP_HEADING) -> str:
-    """Safe HTML of a whole Markdown text. For ``links``, ``name`` and ``top`` see ``Reading``."""
-    return draw(text, Reading(links or {}, name, top=top))
+def render(
+    text: str, links: Links | None = None, *, name: str = "", top: int = TOP_HEADING, first_signs: int = 0
+) -> str:
+    """Safe HTML of a whole Markdown text. For the arguments see ``Reading``."""
+    return draw(text, Reading(links or {}, name, top=top, first_signs=first_signs))
 
 
 def draw(text: str, reading: Reading) -> str:
@@ -163,16 +172,11 @@ def _draw_link_open(
     return f'<a href="{escape(href)}">'
 
 
-def heading_level(signs: int, top: int = TOP_HEADING) -> int:
-    """Which heading of the page a heading with so many signs is; the first level is ``top``."""
-    return min(6, signs + top - 1)
-
-
 def _draw_heading(
     self: RendererProtocol, tokens: list[Token], index: int, options: OptionsDict, env: dict[str, Any]
 ) -> str:
     token = tokens[index]
-    level = heading_level(int(token.tag[1]), _reading(env).top)
+    level = _reading(env).heading_level(int(token.tag[1]))
     return f"<h{level}>" if token.nesting > 0 else f"</h{level}>\n"
 
 
