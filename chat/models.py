@@ -484,18 +484,21 @@ class FeedbackQuerySet(models.QuerySet["Feedback"]):
     def visible_to(self, user: User) -> FeedbackQuerySet:
         """Of others, what this person may answer: a moderator all of it, a keeper what answers said from their sources.
 
-        Not of an answer that its reader has not been shown.
+        Not of an answer that its reader has not been shown, nor of a conversation that was deleted.
         """
         if user.is_active and user.has_role(Role.MODERATOR):
-            return self.exclude(user=user).exclude(message__state=Message.State.HELD)
+            return self._of_others(user)
         return self.about_kept_by(user)
 
     def about_kept_by(self, user: User) -> FeedbackQuerySet:
         """Of others, on answers that cited a source which this person keeps."""
         if not user.is_active:
             return self.none()
-        shown = self.exclude(user=user).exclude(message__state=Message.State.HELD)
-        return shown.filter(Exists(_kept_citations(user)))
+        return self._of_others(user).filter(Exists(_kept_citations(user)))
+
+    def _of_others(self, user: User) -> FeedbackQuerySet:
+        there = self.filter(message__conversation__deleted_at=None).exclude(user=user)
+        return there.exclude(message__state=Message.State.HELD)
 
     def unanswered(self) -> FeedbackQuerySet:
         return self.filter(~Exists(Reply.objects.filter(feedback=OuterRef("pk"))))

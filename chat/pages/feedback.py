@@ -24,8 +24,8 @@ from accounts.callers import reader
 from accounts.models import Role, User
 from accounts.rights import require
 from app.web import markdown
-from app.web.paging import Page, newest_first
-from chat.models import Citation, Feedback, FeedbackQuerySet, Reply
+from app.web.paging import newest_first
+from chat.models import Citation, Feedback, FeedbackQuerySet, Message, Reply
 from chat.pages.presenting import passage_url
 from chat.uses import REASONS
 from chat.verbs.replying import reply_to
@@ -33,6 +33,7 @@ from knowledge.models import Document, Source
 from moderation.masking import mask
 
 ROWS = 30
+OF_A_FILE = UUID(int=0)  # stands for a document that nobody else may read
 FILTERS = {"waiting": _("Without a reply"), "down": _("Not helpful"), "up": _("Helpful"), "all": _("All")}
 
 
@@ -91,13 +92,6 @@ def reply(request: HttpRequest, feedback_id: UUID) -> HttpResponse:
     return render(request, "chat/_feedback_row.html", {"one": given, "of_keeper": of_keeper})
 
 
-def listed_for(user: User, *, show: str, limit: int, cursor: str | None) -> Page[Feedback]:
-    """What ``user`` may reply to, the latest first."""
-    return newest_first(
-        _with_all(_shown(Feedback.objects.visible_to(user), show)), by="given_at", limit=limit, cursor=cursor
-    )
-
-
 def _page(request: HttpRequest, rows: FeedbackQuerySet, *, of_keeper: bool) -> HttpResponse:
     show = request.GET.get("show", "waiting")
     show = show if show in FILTERS else "waiting"
@@ -135,8 +129,8 @@ def _given(user: User, rows: Iterable[Feedback], *, of_keeper: bool) -> list[Giv
     rows = list(rows)
     readable = set(Source.objects.visible_to(user).order_by().values_list("pk", flat=True))
     editable = set(Source.objects.editable_by(user).order_by().values_list("pk", flat=True))
-    rested_on = {row.pk: {UUID(card["document_id"]) for card in row.message.evidence} for row in rows}
-    every = set().union(*rested_on.values()) if rested_on else set()
+    rested_on = {row.pk: _documents_of(row.message) for row in rows}
+    every = set().union(*rested_on.values()) - {OF_A_FILE}
     known = set(Document.objects.filter(pk__in=every, source__in=readable).values_list("pk", flat=True))
     return [
         Given(
@@ -155,6 +149,11 @@ def _given(user: User, rows: Iterable[Feedback], *, of_keeper: bool) -> list[Giv
         )
         for row in rows
     ]
+
+
+def _documents_of(answer: Message) -> set[UUID]:
+    """What its cards are of; a file of the conversation is no document that anybody else may read."""
+    return {UUID(card["document_id"]) if card["document_id"] else OF_A_FILE for card in answer.evidence}
 
 
 def _answer_of(row: Feedback) -> str:

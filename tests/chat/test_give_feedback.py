@@ -9,6 +9,7 @@ from accounts.models import AuditEvent, Group, User
 from app.errors import BadInputError, NotFoundError
 from app.web.threads import in_thread
 from chat.models import Feedback, Message, Reply
+from chat.verbs.keeping import delete_conversation
 from chat.verbs.rating import rate_answer, withdraw_rating
 from chat.verbs.replying import read_replies, reply_to
 from tests import factories
@@ -107,6 +108,26 @@ def test_a_keeper_sees_no_answer_that_rests_on_what_they_may_not_read(
     answer.save()
     shown = page(signed_in(olivia), "/knowledge/feedback/")
     assert "also rests on documents that you may not read" in shown and QUESTION in shown
+
+
+def test_an_answer_from_a_file_can_be_rated_and_replied_to(
+    given: Feedback, answer: Message, olivia: User, dana: User, signed_in: SignIn
+) -> None:
+    answer.evidence = [*answer.evidence, {"document_id": None, "passage_id": None, "file_id": str(answer.pk)}]
+    answer.save()
+    assert QUESTION in page(signed_in(dana), "/review/feedback/")
+    shown = page(signed_in(olivia), "/knowledge/feedback/")
+    assert "also rests on documents that you may not read" in shown and QUESTION in shown
+
+
+def test_what_was_said_of_a_deleted_conversation_is_gone(
+    given: Feedback, answer: Message, olivia: User, dana: User, signed_in: SignIn
+) -> None:
+    delete_conversation(given.user, conversation=answer.conversation)
+    assert QUESTION not in page(signed_in(dana), "/review/feedback/?show=all")
+    assert QUESTION not in page(signed_in(olivia), "/knowledge/feedback/?show=all")
+    with pytest.raises(NotFoundError):
+        reply_to(dana, feedback_id=given.pk, text="Added.")
 
 
 def test_a_moderator_without_the_source_sees_its_name_alone(given: Feedback, dana: User, signed_in: SignIn) -> None:
