@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from accounts import audit, rights
 from accounts.models import User
@@ -36,5 +37,5 @@ def appeal_answer(actor: User, *, answer: Message, text: str) -> None:
             said = _("Only an answer that was withheld or edited by a person can be appealed against.")
             raise ConflictError(said, current={"state": message.state})
         case = appeal_case(actor, content_kind=CONTENT_KIND, content_id=message.pk, text=text)
-        hold_again(message, case, _("You asked that somebody else looks at it again."))
+        hold_again(message, case, gettext_noop("You asked that somebody else looks at it again."))
         audit.record(actor=actor, action="message.appeal", obj=message, payload={"case": str(case.pk)})

@@ -23,12 +23,21 @@ def hold_again(message: Message, case: Case, detail: str) -> None:
     log_end = telling.append(log, "status", {"state": Message.State.HELD, "detail": detail})
     if was_edited(log):
         message.grounds = None
-    message.state, message.held_text, message.evidence = Message.State.HELD, case.answer_waiting, case.context
+    message.state, message.held_text = Message.State.HELD, case.answer_waiting
+    message.evidence = _cards_again(message.evidence, case.context)
     message.error_code = message.error = ""
     message.log, message.seq, message.finished_at = log, log_end, None
     message.save()
     _cite_again(message, case.answer, case.context)
     tell_on_commit(message, log_end)
+
+
+def _cards_again(shown: Sequence[dict[str, Any]], context: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The cards of the answer: those that its reader was shown as they are, and of the others those of passages. The
+    case has no name and no way to what a file said, which was the moderators' to read and not to keep.
+    """
+    own = {card["number"]: card for card in shown}
+    return [own.get(card["number"], card) for card in context if card["number"] in own or card["passage_id"]]
 
 
 def _cite_again(message: Message, text: str, context: Sequence[dict[str, Any]]) -> None:
