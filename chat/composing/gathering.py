@@ -76,8 +76,8 @@ def images_for(brief: Brief) -> list[str]:
 
 
 def text_of_files(found: Sequence[Found]) -> str:
-    """What files bring into a prompt: words of the person who asks, as the question is."""
-    return "\n".join(one.text for one in found if isinstance(one, FoundInFile))
+    """What files bring into a prompt, with their names: words of the person who asks, as the question is."""
+    return "\n".join(f"{one.document_title}\n{one.text}" for one in found if isinstance(one, FoundInFile))
 
 
 def find_unread(brief: Brief) -> str:

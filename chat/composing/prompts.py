@@ -112,4 +112,4 @@ def _passages(found: Sequence[Found], numbers: Sequence[int]) -> str:
 
 def _inert(text: str) -> str:
     """Text that cannot close or open a mark."""
-    return text.replace("<passage", "‹passage").replace("</passage", "‹/passage").replace('"', "'")
+    return MARK.sub("‹", text).replace('"', "'")
