@@ -2,9 +2,9 @@
 
 A claim is supported when it is near enough to the passages by meaning and words together, and has no number that stands
 in none of them. The line was chosen on answers with and without the right passage at hand, and measured on others
-(``make bench ONLY=unsupported``): with it about one sentence in ten is marked all the same, often one that a writer
-added of their own; without it about four in five are. Greetings, questions, code, and what an answer says about itself
-claim nothing. A mark says "look here yourself", not "this is false".
+(``make bench ONLY=unsupported``): with it about one sentence in twenty-five is marked all the same, often one that a
+writer added of their own; without it about four in five are. Greetings, questions, code, and what an answer says about
+itself claim nothing. A mark says "look here yourself", not "this is false".
 """
 
 from __future__ import annotations

@@ -44,6 +44,7 @@ NOTHING_FOUND = (
     "Try other words, or ask the people who keep the handbook."
 )
 
+JUDGED_WITHIN_SECONDS = 10.0
 JUDGED = (State.DONE, State.HELD, State.STOPPED)
 LEFT = "Nobody was reading this any more, so it was stopped."
 
@@ -265,7 +266,6 @@ class Run:
 
     async def settle(self) -> None:
         """Write the end of the run and tell it. Quiet when the answer belongs to another process by now."""
-        await self.outlet.settle()
         outcome = self.outcome
         outcome.text, outcome.log = self.outlet.text, self.outlet.log
         if outcome.state != State.HELD:
@@ -277,6 +277,7 @@ class Run:
         await self._judge_grounds()
         self._judge_support()
         self._mark_time("done")
+        await self.outlet.settle()
         policy_version = self.brief.policy_version if self.brief else None
         try:
             told = await in_thread(finishing.finish, self.message, outcome, policy_version)
@@ -306,13 +307,17 @@ class Run:
         if brief is None or not brief.assistant.searches or outcome.state not in JUDGED:
             return
         try:
-            if outcome.mode == Assistant.Mode.GENERATE:
-                text = outcome.text + outcome.held_text
-                outcome.grounds = await in_thread(grounds.judge, text, self.found, brief.question)
-            elif outcome.state == State.DONE and not self.quotes:
-                outcome.grounds = await in_thread(grounds.nothing, self.found)
-        except ParleyError as error:
-            log.warning("what supports %s could not be looked at: %s", self.message.id, error)
+            async with asyncio.timeout(JUDGED_WITHIN_SECONDS):
+                if outcome.mode == Assistant.Mode.GENERATE:
+                    text = outcome.text + outcome.held_text
+                    outcome.grounds = await in_thread(grounds.judge, text, self.found, brief.question)
+                elif outcome.state == State.DONE and not self.quotes:
+                    outcome.grounds = await in_thread(grounds.nothing, self.found)
+        except (ParleyError, TimeoutError) as error:
+            log.warning("what supports %s could not be looked at: %r", self.message.id, error)
+        except Exception:
+            # The answer is whole: what broke in judging it costs no more than the judgement.
+            log.exception("judging %s failed", self.message.id)
 
     def _judge_support(self) -> None:
         """How well knowledge supported the answer, where it was asked and the answer came to its own end. A question

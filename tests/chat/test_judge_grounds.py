@@ -1,15 +1,19 @@
 """What of an answer no passage supports: told with it, kept with it, and nothing of what claims nothing."""
 
+import time
 from uuid import uuid4
 
 import pytest
+from django.utils import timezone
 
 from app.inference.registry import ensure_model, register_worker
 from app.web.threads import in_thread
 from chat import tasks
+from chat.composing import grounds as grounds_module
 from chat.composing.grounds import claims_in, judge, says_nothing
 from chat.models import Assistant, Message
 from chat.verbs.asking import start_conversation
+from chat.writing import leases
 from knowledge.models import GapQuestion
 from knowledge.retrieval.found import Found
 from knowledge.sources import Readers, create_source
@@ -177,6 +181,32 @@ async def test_without_a_source_near_the_assistants_owner_is_named(answered, res
     client = await in_thread(signed_in, alice)
     page = (await in_thread(client.get, f"/c/{answer.conversation_id}/")).content.decode()
     assert "<strong>Dana</strong>, who answers for Researcher" in page
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_an_answer_that_cannot_be_judged_ends_well_all_the_same(answered, monkeypatch, caplog):
+    def break_down(*_):
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr(grounds_module, "judge", break_down)
+    frames, answer = await answered(GOOD)
+    assert (frames[-1]["state"], frames[-1]["claims"], answer.state) == ("done", None, "done")
+    assert "out of memory" in caplog.text
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_while_it_is_judged_the_answer_stays_with_its_process(answered, monkeypatch):
+    judge, is_held = grounds_module.judge, []
+
+    def judge_slowly(*given):
+        time.sleep(leases.LEASE_SECONDS * 2)
+        is_held.append(Message.objects.filter(role="assistant", lease_until__gt=timezone.now()).exists())
+        return judge(*given)
+
+    monkeypatch.setattr(leases, "LEASE_SECONDS", 2)
+    monkeypatch.setattr(grounds_module, "judge", judge_slowly)
+    frames, answer = await answered(GOOD)
+    assert (is_held, frames[-1]["state"], answer.state) == ([True], "done", "done")
 
 
 @pytest.mark.django_db(transaction=True)
