@@ -159,8 +159,10 @@ def _write_turn(
     files: Sequence[UUID],
 ) -> Turn:
     attached = take_for_question(actor, standing, files) if files else []
+    if attached:
+        standing = replace(standing, has_files=True)
     answer = _answer_to(question, standing)
-    metering.take(actor, standing.conversation, answer)
+    metering.take(actor, standing.conversation, answer, has_files=standing.has_files)
     payload = {
         "conversation": str(standing.conversation.id),
         "question": str(question.id),
@@ -175,7 +177,6 @@ def _write_turn(
     _record(actor, writes, action="message.ask", answer=answer, payload=payload)
     if attached:
         bind(question, attached)
-        standing = replace(standing, has_files=True)
     _announce(standing, answer, [Said.of(question), *said])
     return Turn(question, answer)
 
@@ -199,7 +200,7 @@ def write_beside(actor: User, *, answer: Message, action: str, continues: bool =
     question.conversation = standing.conversation
     with within_limits():
         again = _answer_to(question, standing, continues=answer if continues else None)
-        metering.take(actor, standing.conversation, again)
+        metering.take(actor, standing.conversation, again, has_files=standing.has_files)
         writes = [inserting([again]), _touching(standing, again)]
         _record(actor, writes, action=action, answer=again, payload={"instead_of": str(answer.id)})
         _announce(standing, again, said)

@@ -75,14 +75,18 @@ class Bill:
         return told | ({"estimated": True} if self.tokens.is_estimate else {})
 
 
-def take(actor: User, conversation: Conversation, answer: Message) -> None:
-    """Count a question before its answer is saved, and set aside what it may need.
+def take(actor: User, conversation: Conversation, answer: Message, *, has_files: bool) -> None:
+    """Count a question before its answer is saved, and set aside what it may need: more where ``has_files``, with this
+    question or before.
 
     Raises LimitReachedError where a limit has no room for it.
     """
     answer.key_id = actor.key_id
     take_question(
-        actor, assistant_id=conversation.assistant_id, answer_id=answer.id, most=lambda: _most(conversation, answer)
+        actor,
+        assistant_id=conversation.assistant_id,
+        answer_id=answer.id,
+        most=lambda: _most(conversation, answer, has_files=has_files),
     )
 
 
@@ -126,7 +130,7 @@ def settle(message: Message, billed: Bill) -> None:
     record_spending(spent, answer_id=message.id)
 
 
-def _most(conversation: Conversation, answer: Message) -> Need:
+def _most(conversation: Conversation, answer: Message, *, has_files: bool) -> Need:
     """The most that an answer can need, by any of the models that may write it. Asked only where it is limited."""
     assistant = conversation.assistant
     if assistant.mode == Assistant.Mode.QUOTE or assistant.model is None:
@@ -135,7 +139,7 @@ def _most(conversation: Conversation, answer: Message) -> Need:
     characters += sum(map(len, briefing.personal_of(conversation)))
     if assistant.searches:
         characters += PASSAGES * prompts.PASSAGE_CHARACTERS
-    if conversation.files.exists():
+    if has_files:
         characters += in_files.STRETCHES * prompts.PASSAGE_CHARACTERS + in_files.PICTURES * IMAGE_CHARACTERS
     tokens = Tokens(read=-(-characters // CHARACTERS_SET_ASIDE), written=assistant.max_tokens)
     names = [assistant.model.name, *assistant.fallbacks.values_list("model__name", flat=True)]

@@ -25,6 +25,7 @@ from chat.verbs.asking import ask, regenerate, start_conversation
 from chat.writing import metering
 from chat.writing.runner import runner
 from tests import factories
+from tests.chat.files import bring
 from tests.chat.reading import Reader
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -219,6 +220,18 @@ async def test_budgets_stop_before_they_are_overshot(running, conversation, alic
     assert count.reserved == 0
 
 
+def test_files_of_a_first_question_are_set_aside_for(alice: User, writer) -> None:
+    factories.make_limit(subject="each", measure="tokens", amount=100_000)
+
+    def set_aside(files) -> int:
+        before = sum(LimitCount.objects.values_list("reserved", flat=True))
+        ask(alice, conversation=start_conversation(alice, assistant=writer), text="What?", files=files)
+        return int(LimitCount.objects.get().reserved - before)
+
+    brought = bring(alice, None)
+    assert set_aside([brought.pk]) > set_aside([]) + 5000
+
+
 async def test_what_was_set_aside_for_a_lost_answer_is_given_back(conversation, alice: User) -> None:
     await in_thread(_price)
     await in_thread(factories.make_limit, subject="each", measure="tokens", amount=10_000)
@@ -251,7 +264,7 @@ def _lost_answer(alice: User, conversation: Conversation) -> Message:
         finished_at=None,
     )
     with within_limits():
-        metering.take(alice, conversation, answer)
+        metering.take(alice, conversation, answer, has_files=False)
     return answer
 
 
