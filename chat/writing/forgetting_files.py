@@ -40,11 +40,14 @@ def forget() -> int:
     """Delete the files that nobody asked with; how many there were."""
     left = Attachment.objects.filter(asked_at=None, created_at__lt=timezone.now() - FORGOTTEN_AFTER)
     lost = list(left.without_text().order_by("pk")[:SWEPT])
+    count = 0
     for file in lost:
         with transaction.atomic():
-            delete_file(ACTOR, file)
+            if left.select_for_update().filter(pk=file.pk).exists():  # a question may have gone out with it meanwhile
+                delete_file(ACTOR, file)
+                count += 1
     file_bytes.drop_strays()
-    return len(lost)
+    return count
 
 
 def _blot_out(file: Attachment) -> None:

@@ -26,8 +26,11 @@ def purge_deleted() -> int:
     """
     over = Conversation.objects.filter(deleted_at__lt=timezone.now() - grace()).order_by("deleted_at")
     count = 0
-    for conversation in over[:AT_ONCE]:
+    for pk in list(over.values_list("pk", flat=True)[:AT_ONCE]):
         with transaction.atomic():
+            conversation = over.select_for_update().filter(pk=pk).first()
+            if conversation is None:  # brought back meanwhile
+                continue
             label = audit.label(conversation)
             for file in conversation.files.without_text():
                 delete_file(ACTOR, file)

@@ -269,6 +269,22 @@ def test_what_nobody_asked_with_goes_after_a_day(alice, talk):
     assert list(Attachment.objects.all()) == [fresh]
 
 
+def test_unless_a_question_goes_out_with_it_meanwhile(alice, talk, monkeypatch):
+    left = bring(alice, None, "left.md")
+    other = bring(alice, None, "other.md")
+    Attachment.objects.update(created_at=timezone.now() - timedelta(days=2))
+    delete = forgetting_files.delete_file
+
+    def ask_first(actor, file):
+        ask(alice, conversation=talk, text="What?", files=[other.pk])
+        delete(actor, file)
+
+    monkeypatch.setattr(forgetting_files, "delete_file", ask_first)
+    assert forgetting_files.forget() == 1
+    assert list(Attachment.objects.values_list("name", flat=True)) == ["other.md"]
+    assert left.pk != other.pk
+
+
 def test_a_name_is_words_and_nothing_else(alice, talk, signed_in):
     name = "<img src=x onerror=alert(1)>.md"
     file = bring(alice, talk, f"../../{name}")

@@ -16,6 +16,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts import audit
 from accounts.models import AuditEvent, Group, User
 from chat import tasks
 from chat.exporting import archiving
@@ -220,6 +221,20 @@ def test_after_the_days_of_grace_it_is_gone_for_good(alice: User, bob: User, liv
     assert not Share.objects.filter(owner=alice).exists()
     assert Message.objects.filter(text="For bob.").exists()
     assert AuditEvent.objects.filter(action="conversation.purge", object=f"conversation:{lived_in.pk}").count() == 1
+
+
+def test_what_is_brought_back_meanwhile_stays(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    long_ago = timezone.now() - timedelta(days=31)
+    first, second = (factories.make_conversation(owner=alice, deleted_at=long_ago) for _ in range(2))
+    record = audit.record
+
+    def bring_back(**event: Any) -> object:
+        Conversation.objects.filter(pk=second.pk).update(deleted_at=None)
+        return record(**event)
+
+    monkeypatch.setattr(audit, "record", bring_back)
+    assert purge_deleted() == 1
+    assert list(Conversation.objects.filter(owner=alice)) == [second] and first.pk != second.pk
 
 
 def test_files_that_were_attached_are_in_the_zip(alice: User, bob: User, tmp_path: Path) -> None:
