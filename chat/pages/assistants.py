@@ -104,5 +104,9 @@ def models_of(assistant: Assistant | None, conversation: Conversation | None = N
         return {"models": []}
     offered = [one for one in assistant.offers_models.order_by("name") if one.pk != assistant.model_id]
     chosen = conversation.model if conversation else None
-    is_gone = chosen is not None and chosen not in offered
-    return {"models": offered, "chosen_model": None if is_gone else chosen, "gone_model": chosen if is_gone else None}
+    is_gone = chosen is not None and chosen not in offered and chosen.pk != assistant.model_id
+    return {
+        "models": offered,
+        "chosen_model": chosen if chosen in offered else None,
+        "gone_model": chosen if is_gone else None,
+    }

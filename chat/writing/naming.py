@@ -49,7 +49,7 @@ def _model_of(setup: Setup, conversation: Conversation) -> str:
     """The first of its models that is more than a demonstration; "" where there is none, or nothing is written."""
     if setup.assistant.mode != Assistant.Mode.GENERATE:
         return ""
-    names = setup.models_for(conversation.pk)
+    names = setup.models_for(conversation.pk, conversation.model_id)
     capable = set(Model.objects.filter(name__in=names, is_demonstration=False).values_list("name", flat=True))
     return next((name for name in names if name in capable), "")
 

@@ -85,6 +85,14 @@ def test_what_is_offered_no_more_writes_no_more(alice, large, writer, conversati
     assert "large is not offered here any more; scripted writes instead." in page
 
 
+def test_one_that_became_the_assistants_own_writes_and_nothing_is_said(alice, large, writer, conversation, signed_in):
+    choose_model(alice, conversation=conversation, model=large)
+    writer.model = large
+    writer.save()
+    page = signed_in(alice).get(reverse("chat:conversation", args=[conversation.pk])).content.decode()
+    assert "is not offered here any more" not in page
+
+
 def test_an_assistant_that_was_taken_away_takes_no_choice(alice, large, writer, conversation):
     Assistant.objects.filter(pk=writer.pk).update(is_for_everyone=False)
     with pytest.raises(NotFoundError):

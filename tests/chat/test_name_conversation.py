@@ -8,6 +8,7 @@ from channels.testing import WebsocketCommunicator
 from accounts.models import AuditEvent, User
 from app.asgi import application
 from app.inference.models import Model
+from app.inference.registry import ensure_model, register_worker
 from app.inference.scripted_server import ScriptedServer
 from app.web.threads import in_thread
 from chat import tasks
@@ -39,6 +40,17 @@ def test_the_model_names_it(answer: Message) -> None:
     assert title_after(answer) == TITLE
     event = AuditEvent.objects.get(action="conversation.name", object__contains=str(answer.conversation_id))
     assert event.actor == "system" and event.payload == {"model": "scripted"}
+
+
+def test_the_model_that_was_chosen_names_it(
+    answer: Message, writer: Assistant, scripted_server: ScriptedServer
+) -> None:
+    large = ensure_model(name="large", role="generate")
+    register_worker(model_name="large", address=scripted_server.url)
+    writer.offers_models.add(large)
+    Conversation.objects.filter(pk=answer.conversation_id).update(model=large)
+    title_after(answer)
+    assert AuditEvent.objects.get(action="conversation.name").payload == {"model": "large"}
 
 
 def test_it_is_named_once(answer: Message, scripted_server: ScriptedServer) -> None:
