@@ -165,12 +165,16 @@ def _warn(count: LimitCount, now: datetime) -> bool:
     if not LimitCount.objects.filter(pk=count.pk, warned_at=None).update(warned_at=now):
         return False
     standing = _standing(count.limit, count, now)
-    try:
-        for message in _messages(standing):
-            message.send()
-    except (SMTPException, OSError) as error:
+    refused: list[Exception] = []
+    sent = 0
+    for message in _messages(standing):
+        try:
+            sent += message.send()
+        except (SMTPException, OSError) as error:
+            refused.append(error)
+            log.warning("a warning of a limit could not be sent: %r", error)
+    if refused and not sent:  # the next run tries again; who has heard of it hears of it once
         LimitCount.objects.filter(pk=count.pk).update(warned_at=None)
-        log.warning("the warning of a limit could not be sent, trying again with the next run: %r", error)
         return False
     return True
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from smtplib import SMTPRecipientsRefused
+from typing import ClassVar
 from uuid import uuid4
 
 import pytest
+from django.core.mail.backends.base import BaseEmailBackend
 
 from accounts import limit_notices, usage
 from accounts.models import Group, LimitCount, Spending, User
@@ -115,6 +118,19 @@ def test_energy_in_words() -> None:
     assert in_words(1100) == "as much as boiling a litre of water takes, 10 times"
 
 
+class RefusesAda(BaseEmailBackend):
+    """As a mail server that does not know her address."""
+
+    reached: ClassVar[list[str]] = []
+
+    def send_messages(self, email_messages):
+        (message,) = email_messages
+        if "ada@example.org" in message.recipients():
+            raise SMTPRecipientsRefused({"ada@example.org": (550, b"no such person")})
+        self.reached.extend(message.recipients())
+        return 1
+
+
 class TestWarnings:
     def fill(self, limit, used: int, holder=None) -> LimitCount:
         began_at = limit_notices.begin_of(limit.period, NOON)
@@ -161,6 +177,15 @@ class TestWarnings:
         assert limit_notices.warn_administrators(NOON) == 0
         settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
         assert limit_notices.warn_administrators(NOON) == 1
+
+    def test_whom_one_mail_reached_gets_no_other_because_another_was_refused(self, ada: User, settings, db) -> None:
+        User.objects.filter(pk=ada.pk).update(language="de")
+        factories.make_user("adam", roles=["admin"])
+        self.fill(factories.make_limit(amount=10), 9)
+        settings.EMAIL_BACKEND = f"{__name__}.RefusesAda"
+        RefusesAda.reached.clear()
+        assert [limit_notices.warn_administrators(NOON) for _ in range(2)] == [1, 0]
+        assert RefusesAda.reached == ["adam@example.org"]
 
     def test_old_counts_are_forgotten(self, db: None) -> None:
         minute = factories.make_limit(period="minute")
