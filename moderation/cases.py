@@ -253,7 +253,7 @@ def _why_not(actor: User, case: Case) -> str:
     if case.state == Case.State.OPEN:
         if case.decisions.filter(reviewer=actor, round=case.round).exists():
             return "You passed this case on, so somebody else decides it."
-        if case.decisions.filter(reviewer=actor).exists():
+        if case.decisions.filter(reviewer=actor).exclude(action=Decision.Action.ESCALATE).exists():
             return "You decided this case the first time, so somebody else looks at the appeal."
         return "Your claim has ended. Claim the case again to decide it."
     if case.reviewer_id == actor.pk:

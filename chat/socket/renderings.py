@@ -74,7 +74,7 @@ class JsonRendering:
     async def reply(self, message_id: UUID, *, is_here: bool) -> list[str]:
         if not is_here:
             return []
-        last = await Reply.objects.filter(feedback__message=message_id).alast()
+        last = await in_thread(Reply.objects.filter(feedback__message=message_id).last)
         told = {"type": "reply", "message_id": message_id, "seq": 0, "text": last.text if last else ""}
         return [orjson.dumps(told).decode()]
 
@@ -149,7 +149,10 @@ class HtmlRendering:
 
     def _marked(self, view: AnswerView) -> list[str]:
         """The text once more, with the marks that it gets at its end."""
-        return [*self._anew(view), self._redraw(view)] if view.mark_unsupported() else []
+        if not view.mark_unsupported():
+            return []
+        *pieces, last = self._anew(view)
+        return [*pieces, last + self._redraw(view)]
 
     async def title(self, conversation_id: UUID) -> str:
         conversation = await in_thread(Conversation.objects.get, pk=conversation_id)

@@ -10,6 +10,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
@@ -41,11 +42,12 @@ def reviewed(request: HttpRequest, source_id: UUID) -> HttpResponse:
     months = MONTHS.get(request.POST.get("months", ""))
     if months is None:
         raise BadInputError("Choose in how many months it should be looked at again: 6 or 12.")
-    source = mark_reviewed(actor=user, source=source, next_review_by=_in_months(timezone.localdate(), months))
+    review_by = _in_months(timezone.localdate(), months)
+    source = mark_reviewed(actor=user, source=source, next_review_by=review_by)
     messages.success(
         request,
         _("Reviewed: %(name)s. Next by %(review_by)s.")
-        % {"name": source.name, "review_by": f"{source.review_by:%-d %B %Y}"},
+        % {"name": source.name, "review_by": date_format(review_by, "j F Y")},
     )
     return redirect("knowledge:home")
 

@@ -15,7 +15,7 @@ from accounts import audit
 from accounts.models import AuditEvent, User
 from app.errors import BadInputError, ConflictError, NotFoundError
 from moderation.appeals import appeal_case
-from moderation.cases import claim_case, decide_case
+from moderation.cases import claim_case, decide_case, release_claim
 from moderation.models import Case, Decision
 from moderation.standing import standings_of
 from tests.moderation.conftest import OpenCase
@@ -66,6 +66,16 @@ def test_whoever_passed_it_on_the_first_time_may(case: Case, alice: User, dana: 
     decide(erin, case)
     appeal(alice, case)
     assert decide(dana, case, "approve", "").round == 2
+
+
+def test_and_is_told_when_their_claim_on_the_appeal_ended(case: Case, alice: User, dana: User, erin: User) -> None:
+    decide(dana, case, "escalate", "I know her.")
+    decide(erin, case)
+    appeal(alice, case)
+    claimed = claim_case(dana, case_id=case.pk)
+    release_claim(dana, case_id=case.pk, fence=claimed.fence)
+    with pytest.raises(ConflictError, match="Your claim has ended"):
+        decide_case(dana, case_id=case.pk, action="approve", reason="", fence=claimed.fence)
 
 
 def test_nor_may_who_passes_on_the_appeal(rejected: Case, alice: User, erin: User) -> None:
