@@ -12,8 +12,7 @@ from ninja.files import UploadedFile
 from accounts.callers import caller
 from app.errors import NotFoundError
 from chat import schemas
-from chat.attached import Attachment
-from chat.models import Conversation
+from chat.models import Attachment, Conversation
 from chat.verbs.attaching import attach_file, remove_file
 
 router = Router(tags=["Chat"])

@@ -19,9 +19,19 @@ from PIL import Image
 
 from accounts.models import ApiKey, Group, Limit, Role, User
 from app.inference.models import Model, Worker
-from chat.attached import Attachment, AttachmentPassage
 from chat.composing.snapshots import snapshot_of, transcript_of
-from chat.models import Assistant, Citation, Conversation, Export, Generation, Message, SavedPrompt, Share
+from chat.models import (
+    Assistant,
+    Attachment,
+    AttachmentPassage,
+    Citation,
+    Conversation,
+    Export,
+    Generation,
+    Message,
+    SavedPrompt,
+    Share,
+)
 from chat.verbs.sharing import digest_of, token_of
 from knowledge.models import Document, Gap, GapQuestion, Passage, Source, Version
 from moderation.models import Case, Policy, PolicyVersion

@@ -11,10 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.errors import BadInputError, UnavailableError
-from chat.attached import Attachment
 from chat.composing.briefing import Brief
 from chat.composing.in_files import FoundInFile, pictures_of, search_files
-from chat.models import Assistant
+from chat.models import Assistant, Attachment
 from knowledge.retrieval import search
 from knowledge.retrieval.found import Found
 from knowledge.retrieval.quoting import Quote, best_quotes

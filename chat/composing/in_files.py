@@ -17,7 +17,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from chat.attached import Attachment, AttachmentPassage
+from chat.models import Attachment, AttachmentPassage
 from knowledge.files import path_of
 from knowledge.index.generations import Vectors, embed_query, serving_generation
 from knowledge.index.indexing import as_text

@@ -18,10 +18,9 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
-from chat.attached import Attachment
 from chat.composing.snapshots import transcript_of
 from chat.exporting import data, markdown, wording
-from chat.models import Conversation, Feedback, Instructions, SavedPrompt, Share
+from chat.models import Attachment, Conversation, Feedback, Instructions, SavedPrompt, Share
 from knowledge.files import path_of
 
 Progress = Callable[[int, int], None]

@@ -17,8 +17,7 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts.callers import reader
 from accounts.models import User
 from app.errors import BadInputError, NotFoundError
-from chat.attached import Attachment, AttachmentPassage
-from chat.models import Conversation
+from chat.models import Attachment, AttachmentPassage, Conversation
 from chat.pages.sidebar import own_conversation
 from chat.verbs import attaching
 from knowledge import viewing

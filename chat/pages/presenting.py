@@ -18,9 +18,8 @@ from django.utils.translation import gettext as _
 from app.web.markdown import Growing, Parts
 from app.web.marking import render_marked
 from app.web.saying import written
-from chat.attached import Attachment
 from chat.composing.branches import Versions
-from chat.models import Assistant, Feedback, Message, Reply
+from chat.models import Assistant, Attachment, Feedback, Message, Reply
 from chat.pages.grounding import GroundsView
 from chat.pages.waiting import WaitView
 from chat.streaming import telling

@@ -15,9 +15,8 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from app.web.paging import Page, newest_first
-from chat.attached import Attachment
 from chat.composing.branches import steps_of, versions_of
-from chat.models import Conversation, ConversationQuerySet, Message, Reply, Tag
+from chat.models import Attachment, Conversation, ConversationQuerySet, Message, Reply, Tag
 from chat.pages.grounding import grounds_views
 from chat.pages.presenting import AnswerView, QuestionView, view_of
 from chat.pages.waiting import WaitView

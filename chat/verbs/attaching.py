@@ -24,9 +24,8 @@ from django.utils.translation import ngettext
 from accounts import audit, rights
 from accounts.models import User
 from app.errors import BadInputError, NotFoundError
-from chat.attached import Attachment
 from chat.composing.gathering import cannot_see
-from chat.models import Assistant, Conversation, Message
+from chat.models import Assistant, Attachment, Conversation, Message
 from chat.tasks import read_soon
 from chat.verbs.standing import Standing
 from chat.writing import file_bytes

@@ -16,7 +16,7 @@ from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from chat.attached import Attachment
+from chat.models import Attachment
 from knowledge.files import Draft, StoredFile, path_of
 
 FOLDER = "chat/"

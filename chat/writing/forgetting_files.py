@@ -13,8 +13,7 @@ from django.utils import timezone
 
 from accounts import audit
 from accounts.models import User
-from chat.attached import Attachment
-from chat.models import Message
+from chat.models import Attachment, Message
 from chat.writing import file_bytes
 
 FORGOTTEN_AFTER = timedelta(days=1)  # a file that no question went out with

@@ -25,7 +25,7 @@ from django.utils import timezone
 from accounts import audit
 from app.errors import ParleyError
 from app.web.ids import new_id
-from chat.attached import Attachment, AttachmentPassage
+from chat.models import Attachment, AttachmentPassage
 from chat.writing import file_bytes
 from knowledge.extraction.running import extract, shrink_picture
 from knowledge.extraction.types import Extracted, ExtractionError, Limits, Picture

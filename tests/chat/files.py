@@ -9,8 +9,7 @@ import zlib
 from PIL import Image, ImageDraw
 
 from accounts.models import User
-from chat.attached import Attachment
-from chat.models import Conversation
+from chat.models import Attachment, Conversation
 from chat.verbs.attaching import attach_file
 from chat.writing.reading_files import read
 

@@ -13,8 +13,7 @@ from PIL import Image
 
 from app.inference.models import Model
 from app.web.threads import in_thread
-from chat.attached import Attachment
-from chat.models import Assistant, Generation, Message
+from chat.models import Assistant, Attachment, Generation, Message
 from chat.pages.presenting import view_of
 from chat.streaming import telling
 from chat.verbs.appealing import appeal_answer

@@ -14,9 +14,8 @@ from PIL import Image
 
 from accounts.models import AuditEvent
 from app.errors import BadInputError, NotAllowedError, NotFoundError, UnavailableError
-from chat.attached import Attachment, AttachmentPassage
 from chat.composing import briefing
-from chat.models import Message
+from chat.models import Attachment, AttachmentPassage, Message
 from chat.verbs import attaching, keeping
 from chat.verbs.asking import ask, edit_question, start_conversation
 from chat.writing import file_bytes, forgetting_files, reading_files

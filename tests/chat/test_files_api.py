@@ -3,8 +3,7 @@
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from chat.attached import Attachment
-from chat.models import Message
+from chat.models import Attachment, Message
 from chat.writing.reading_files import read
 from tests import factories
 from tests.chat.files import LETTER

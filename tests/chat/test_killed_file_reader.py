@@ -14,7 +14,7 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts.models import AuditEvent
-from chat.attached import Attachment, AttachmentPassage
+from chat.models import Attachment, AttachmentPassage
 from chat.verbs.attaching import attach_file
 from chat.writing import reading_files
 from tests import factories
