@@ -7,6 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app.web.markdown import Growing, render
+from app.web.markdown.formulas import open_block
 from tests.web.inertness import faults
 
 LINKS = {1: "/p/1?start=1&end=2", 2: "/p/2"}
@@ -100,7 +101,9 @@ def test_what_is_shown_meanwhile_is_the_same_as_rendered_anew(pieces):
         text += piece
         closed += growing.add(piece)
         shown, lines = closed + growing.open_html(), text[: text.rfind("\n") + 1]
-        if "[^" not in text and not OPEN_FORMULA.search(text, len(lines)) and shown != rendered(text):
+        if "[^" in text or OPEN_FORMULA.search(text, len(lines)) or open_block(growing.tail) is not None:
+            continue
+        if shown != rendered(text):
             assert WORDLESS.match(text, len(lines)), text
             assert shown == rendered(lines)
 

@@ -137,7 +137,7 @@ class Growing:
             head, foot = frame(formulas.LANGUAGE)
             return Parts(head, as_text(formula), f"\n{foot}")
         if not has_text(shown):
-            return self._in_two(self._draw("", self._reading)[0])
+            return self._in_two(self._draw("", self._reading)[0]) if self._stem else Parts("", "", "")
         if self._shown is None or self._shown[0] != shown:
             self._shown = shown, self._grown(shown)
         return self._shown[1]
