@@ -141,7 +141,8 @@ def _closed_words(turns: Iterable[Mapping[str, Any]], closed: Collection[str]) -
         for version_id, ordinals in around.items():
             near |= Q(version_id=version_id, ordinal__in=ordinals)
         yield from Passage.objects.filter(near).values_list("text", flat=True)
-    yield from AttachmentPassage.objects.filter(file__in=closed).values_list("text", flat=True).iterator()
+    of_files = AttachmentPassage.objects.filter(file__in=[UUID(one) for one in closed])
+    yield from of_files.values_list("text", flat=True)
 
 
 def _runs_of(texts: Iterable[str], said: Iterable[str]) -> Runs:
