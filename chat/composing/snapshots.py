@@ -22,6 +22,7 @@ from chat.models import Assistant, Citation, Conversation, Feedback, Generation,
 from chat.streaming import telling
 
 SHOWN = 100_000  # messages of a branch; nobody has as many
+NOBODYS = UUID(int=0)  # in the place of a passage's id
 
 
 @dataclass(frozen=True)
@@ -208,9 +209,10 @@ def quoted_spans(entry: Entry) -> list[list[Any]]:
     """Which stretches of a quoting answer are whose words: ``[start, end, number, passage ids]``, without gaps.
 
     The text is its quotes in their order, each with its number behind it (see ``quotation.say``). Where it is not, as
-    after a moderator has edited it, all of it counts as the words of every passage that was shown; its number is 0.
+    after a moderator has edited it, all of it counts as the words of every passage that was shown; its number is 0. So
+    does what was shown of one that is held: it may be an edited text that was appealed against.
     """
-    if entry.state == Message.State.EDITED:
+    if entry.state in (Message.State.EDITED, Message.State.HELD):
         return _as_one(entry)
     if not entry.cited:
         return []  # that nothing was found, in Parley's words
@@ -248,8 +250,10 @@ def _as_one(entry: Entry) -> list[list[Any]]:
 
 
 def _key(card: dict[str, Any]) -> str:
-    """What decides who may read a card: its passage; its file, which nobody else may, where it is of one."""
-    return str(card["passage_id"] or card["file_id"])
+    """What decides who may read a card: its passage; its file, which nobody else may, where it is of one. After an
+    appeal a card of a file does not say which, and is nobody's.
+    """
+    return str(card["passage_id"] or card["file_id"] or NOBODYS)
 
 
 def _unique(*lists: Sequence[str]) -> list[str]:

@@ -21,6 +21,7 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from accounts.models import User
+from chat.attached import AttachmentPassage
 from chat.composing.snapshots import passages_in
 from chat.models import Share
 from knowledge.models import Passage
@@ -63,9 +64,10 @@ class Seen:
 
 
 def as_seen_by(reader: User, snapshot: Mapping[str, Any], note: str = "") -> Seen:
-    """A snapshot, and what its owner wrote above it. Three statements at most."""
+    """A snapshot, and what its owner wrote above it. Four statements at most."""
     turns = snapshot["turns"]
-    closed, runs = _closed_to(reader, turns)
+    said = [snapshot["title"], note, *(turn["text"] for turn in turns)]
+    closed, runs = _closed_to(reader, turns, said)
     return Seen(
         title=without(snapshot["title"], runs),
         note=without(note, runs),
@@ -77,17 +79,20 @@ def as_seen_by(reader: User, snapshot: Mapping[str, Any], note: str = "") -> See
 
 
 def heads_seen_by(reader: User, shares: Sequence[Share]) -> list[tuple[str, str]]:
-    """Title and note of each of these. Three statements at most, however many they are."""
-    _, runs = _closed_to(reader, [turn for share in shares for turn in share.snapshot["turns"]])
+    """Title and note of each of these. Four statements at most, however many they are."""
+    said = [text for share in shares for text in (share.title, share.note)]
+    _, runs = _closed_to(reader, [turn for share in shares for turn in share.snapshot["turns"]], said)
     return [(without(share.title, runs), without(share.note, runs)) for share in shares]
 
 
-def _closed_to(reader: User, turns: Collection[Mapping[str, Any]]) -> tuple[set[str], Runs]:
-    """The ids of the passages in these that the reader may not read, and the runs of words that are left out for it."""
+def _closed_to(reader: User, turns: Collection[Mapping[str, Any]], said: Iterable[str]) -> tuple[set[str], Runs]:
+    """The ids of the passages in these that the reader may not read, and the runs of words that are left out of what
+    is ``said`` for it.
+    """
     named = passages_in(turns)
     visible = Passage.objects.visible_to(reader).filter(pk__in=named).values_list("pk", flat=True)
     closed = named - {str(pk) for pk in visible}
-    return closed, _runs_of(_closed_words(turns, closed)) if closed else {}
+    return closed, _runs_of(_closed_words(turns, closed), said) if closed else {}
 
 
 def _seen(turn: Mapping[str, Any], closed: Collection[str], runs: Runs) -> SeenTurn:
@@ -122,7 +127,9 @@ def _in_place_of(number: int) -> str:
 
 
 def _closed_words(turns: Iterable[Mapping[str, Any]], closed: Collection[str]) -> Iterator[str]:
-    """All that is known of what closed passages say: what was quoted of them, and they and their neighbours."""
+    """All that is known of what closed passages say: what was quoted of them, they and their neighbours, and the whole
+    of a file that was attached.
+    """
     for turn in turns:
         yield from (words for passage_id, words in turn.get("words", []) if passage_id in closed)
     around: dict[UUID, set[int]] = defaultdict(set)
@@ -134,17 +141,31 @@ def _closed_words(turns: Iterable[Mapping[str, Any]], closed: Collection[str]) -
         for version_id, ordinals in around.items():
             near |= Q(version_id=version_id, ordinal__in=ordinals)
         yield from Passage.objects.filter(near).values_list("text", flat=True)
+    of_files = AttachmentPassage.objects.filter(file__in=[UUID(one) for one in closed])
+    yield from of_files.values_list("text", flat=True)
 
 
-def _runs_of(texts: Iterable[str]) -> Runs:
-    """Every run of RUN words in ``texts``, by its length; a shorter text is one run as a whole."""
+def _runs_of(texts: Iterable[str], said: Iterable[str]) -> Runs:
+    """Every run of RUN words that is in ``texts`` and in what is ``said``, by its length; a shorter text is one run as
+    a whole. Others are not kept: a file may have a million characters.
+    """
+    known = {run for one in said for run in _runs_in(_plain_words(one), RUN)}
     runs: Runs = defaultdict(set)
     for text in texts:
-        words = [match[0].casefold() for match in _words_of(text)]
-        length = min(RUN, len(words))
-        if length >= LEAST_RUN:
-            runs[length].update(tuple(words[at : at + length]) for at in range(len(words) - length + 1))
+        words = _plain_words(text)
+        if len(words) >= RUN:
+            runs[RUN].update(run for run in _runs_in(words, RUN) if run in known)
+        elif len(words) >= LEAST_RUN:
+            runs[len(words)].add(tuple(words))
     return runs
+
+
+def _runs_in(words: Sequence[str], length: int) -> Iterator[tuple[str, ...]]:
+    return (tuple(words[at : at + length]) for at in range(len(words) - length + 1))
+
+
+def _plain_words(text: str) -> list[str]:
+    return [match[0].casefold() for match in _words_of(text)]
 
 
 def _words_of(text: str) -> list[re.Match[str]]:

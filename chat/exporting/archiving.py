@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from datetime import timedelta
 from functools import partial
@@ -38,7 +39,7 @@ def write_export(export_id: UUID) -> None:
     try:
         with override(language_of(export.owner)):
             count = write_everything(export.owner, path, partial(_tell, export_id))
-    except OSError:
+    except Exception:  # whatever it is: left as it is, it would be begun anew every few minutes, and fail again
         log.exception("export %s could not be written", export_id)
         own.update(state=Export.State.FAILED, expires_at=now + KEPT_FOR)
         return
@@ -67,14 +68,29 @@ def find_lost() -> list[UUID]:
 
 
 def remove_expired() -> int:
-    """Remove the files whose day is over; how many."""
+    """Remove the files whose day is over; how many. Besides, what no export needs although nobody removed it."""
     over = list(Export.objects.filter(expires_at__lte=timezone.now())[:500])
     for export in over:
         path_of(export).unlink(missing_ok=True)
     Export.objects.filter(pk__in=[one.pk for one in over]).delete()
+    _remove_strays()
     return len(over)
+
+
+def _remove_strays() -> None:
+    """Remove drafts whose worker was killed, and files whose person is gone: all that a day has not touched."""
+    before = (timezone.now() - KEPT_FOR).timestamp()
+    needed = {path_of(export) for export in Export.objects.only("pk")}
+    for path in _folder().glob("*"):
+        with contextlib.suppress(FileNotFoundError):  # somebody else removed it
+            if path not in needed and path.stat().st_mtime < before:
+                path.unlink()
+
+
+def _folder() -> Path:
+    return Path(settings.FILES_ROOT) / "exports"
 
 
 def path_of(export: Export) -> Path:
     """Where the file lies, named by Parley."""
-    return Path(settings.FILES_ROOT) / "exports" / f"{export.pk}.zip"
+    return _folder() / f"{export.pk}.zip"

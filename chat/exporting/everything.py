@@ -89,7 +89,7 @@ def _add(archive: zipfile.ZipFile, conversation: Conversation) -> None:
 def _add_files(archive: zipfile.ZipFile, user: User) -> None:
     """A list of what is attached to conversations, and each as it came; a picture as it was kept."""
     listed = []
-    for one in Attachment.objects.visible_to(user).without_text().order_by("created_at", "id"):
+    for one in Attachment.objects.belonging_to(user).without_text().order_by("created_at", "id"):
         path = path_of(one.file or one.picture) if one.places() else None
         place = f"files/{one.pk}{PurePath(one.name if one.file else one.picture).suffix.lower()}"
         is_here = path is not None and path.is_file()

@@ -1,33 +1,58 @@
 """A conversation as Markdown, with footnotes for its citations.
 
 An answer's own Markdown is kept, but for what would act or mislead in another program: raw HTML and pictures (which
-load from outside), links that run something, footnotes of its own, headings above those of the export, and a block of
-code that is never closed. Code is left as it is.
+load from outside), links that lead elsewhere than to web pages and mail, definitions of links and footnotes, which hold
+for the whole file, headings above those of the export, and a block of code that is never closed. Code is left as it is.
+
+Programs do not agree on where blocks begin and end, so what makes a line safe asks for nothing but that line, and a
+line is left as code only where every reading of the result has it for code. Where they differ, nothing is code.
 """
 
 from __future__ import annotations
 
+import html
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from markdown_it import MarkdownIt
+from markdown_it.token import Token
 
 from chat.composing.snapshots import Cited, Entry, Transcript
 from chat.exporting import wording
 from chat.exporting.wording import in_a_line, tame
 from chat.streaming.telling import MARKER
 
-_PARSER = MarkdownIt("commonmark", {"html": False}).enable("table")
 _APART = "\u2060"
-_HEADING = re.compile(r"^( {0,3})(#{1,6})(?=[ \t]|$)")
+# What may stand before the first word of a line: quotes and lists that it is in.
+_OPENING = r"((?:[ \t>]|[-+*](?=[ \t])|\d{1,9}[.)](?=[ \t]))*+)"
+_HEADING = re.compile(rf"^{_OPENING}(#{{1,6}})(?=[ \t]|$)")
+_UNDERLINE = re.compile(r"^([ \t>]*)(=+|-+)[ \t]*$")
+_FENCE = re.compile(rf"^{_OPENING}(?=```|~~~)")
 _CODE_SPAN = re.compile(r"(?<!`)(`+)(?!`)(?:.*?[^`])\1(?!`)")
 _TAG = re.compile(r"<(?=[A-Za-z/!?])")
-_RUNS = re.compile(r"\]\((\s*<?\s*)(?=(?:javascript|data|vbscript|file):)", re.IGNORECASE)
+# The name of a link that is defined, whole or the end of one that begins above.
+_DEFINES = re.compile(rf"^{_OPENING}(\[?+(?:[^\[\]\\]|\\.)*+)\]:")
+# A link's target, as far as it can hold a scheme; nothing before the end of the line: it may stand on the next one.
+_LINK = re.compile(r"\](?=\([ \t]*(?:<([^<>()\[\]]*)|([^<>()\[\] \t]*))(.?))")
+_ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
+_HARMLESS = re.compile(r"(?:https?|mailto):|(?![\\/]{2})[^:]*(?:[/?#]|$)", re.IGNORECASE)
 _SIGNS = re.compile(r"([\\`*_\[\]<>#|~])")
 HEADINGS_BELOW = 2
+
+
+def _reader(*rules: str, has_html: bool) -> MarkdownIt:
+    """Reads blocks, and not what is in them."""
+    reader = MarkdownIt("commonmark", {"html": has_html}).enable(rules)
+    reader.core.ruler.enableOnly(["normalize", "block"])
+    return reader
+
+
+_BLOCKS = _reader("table", has_html=False)
+_READINGS = (_reader(has_html=True), _reader("table", has_html=True))
 
 
 @dataclass
@@ -70,8 +95,7 @@ def _head(transcript: Transcript) -> Iterator[str]:
 
 
 def _question(entry: Entry) -> list[str]:
-    lines = _lines_of(entry.text, {}, is_plain=True)
-    quoted = "\n".join(f"> {line}".rstrip() for line in lines)
+    quoted = "\n".join(_lines_of(entry.text, {}, is_plain=True))
     return [f"## {_('Question')}", f"*{entry.at:%Y-%m-%d %H:%M} UTC*", quoted]
 
 
@@ -89,46 +113,94 @@ def _answer(entry: Entry, notes: Notes) -> list[str]:
 def _lines_of(text: str, numbers: dict[int, int], *, is_plain: bool = False) -> list[str]:
     """The lines of a text made safe, with its citations as footnotes; what it leaves open is closed at its end.
 
-    ``is_plain``: as somebody wrote it, where headings of theirs are no headings of the file.
+    ``is_plain``: quoted as somebody wrote it, where headings of theirs are no headings of the file.
     """
     lines = tame(text).strip("\n").split("\n")
-    is_code, closing = _code_in(lines)
-    safe = [line if index in is_code else _line(line, numbers, is_plain=is_plain) for index, line in enumerate(lines)]
-    return [*safe, closing] if closing else safe
+    lines = [f"> {line}".rstrip() for line in lines] if is_plain else _with_signs(lines)
+    tokens = _BLOCKS.parse("\n".join(lines))
+    code, closing = _code_in(tokens), _closing(tokens, lines)
+    safe = [line if index in code else _line(line, numbers, is_plain=is_plain) for index, line in enumerate(lines)]
+    safe += [closing] if closing else []
+    if all(_is_read_so(reading, safe, code) for reading in _READINGS):
+        return safe
+    return [_line(_FENCE.sub(r"\1\\", line), numbers, is_plain=is_plain) for line in lines]
 
 
-def _code_in(lines: list[str]) -> tuple[set[int], str]:
-    """Which of these lines are blocks of code, and what closes the last one if nothing does."""
-    is_code: set[int] = set()
-    closing = ""
-    for token in _PARSER.parse("\n".join(lines)):
-        if token.type not in ("fence", "code_block") or not token.map:
+def _with_signs(lines: list[str]) -> list[str]:
+    """With signs before headings that are underlined, which know two levels alone."""
+    lines = list(lines)
+    for token, title in pairwise(_BLOCKS.parse("\n".join(lines))):
+        if token.type != "heading_open" or token.markup not in ("=", "-") or not token.map:
             continue
         begin, end = token.map
-        is_code.update(range(begin, end))
-        if token.type == "fence":
-            is_code.discard(begin)  # what it calls itself is no code
-            last = lines[end - 1].strip()
-            is_closed = end - begin > 1 and set(last) == {token.markup[0]} and len(last) >= len(token.markup)
-            closing = token.markup if not is_closed and not "".join(lines[end:]).strip() and token.level == 0 else ""
-    return is_code, closing
+        line = lines[begin].rstrip()
+        if end - begin == 2 and line.endswith(title.content):
+            lines[begin] = f"{line.removesuffix(title.content)}{'#' * int(token.tag[1])} {title.content}"
+            lines[begin + 1] = _UNDERLINE.sub(r"\1", lines[begin + 1]).rstrip()
+    return lines
+
+
+def _code_in(tokens: Sequence[Token]) -> set[int]:
+    """Which lines are blocks of code. What a block calls itself is no code."""
+    code: set[int] = set()
+    for token in tokens:
+        if token.type in ("fence", "code_block") and token.map:
+            begin, end = token.map
+            code.update(range(begin + (token.type == "fence"), end))
+    return code
+
+
+def _closing(tokens: Sequence[Token], lines: Sequence[str]) -> str:
+    """What closes the last block of code if nothing does."""
+    if not tokens or tokens[-1].type != "fence" or not tokens[-1].map:
+        return ""
+    fence, (begin, end) = tokens[-1], tokens[-1].map
+    last = lines[end - 1].strip()
+    is_closed = end - begin > 1 and set(last) == {fence.markup[0]} and len(last) >= len(fence.markup)
+    return "" if is_closed else fence.markup
+
+
+def _is_read_so(reading: MarkdownIt, lines: Sequence[str], code: Collection[int]) -> bool:
+    """Whether ``code`` is code, and nothing takes in what comes behind these lines."""
+    tokens = reading.parse("\n".join([*lines, "", "# end"]))
+    is_apart = tokens[-1].type == "heading_close" and tokens[-1].level == 0
+    return is_apart and _code_in(tokens).issuperset(code)
 
 
 def _line(line: str, numbers: dict[int, int], *, is_plain: bool) -> str:
+    """A line made safe, whatever stands around it."""
     if heading := _HEADING.match(line):
         signs = "\\" + heading[2] if is_plain else "#" * min(6, len(heading[2]) + HEADINGS_BELOW)
         line = heading[1] + signs + line[heading.end() :]
+    line = _UNDERLINE.sub(_no_underline, line)
     pieces, at = [], 0
     for code in _CODE_SPAN.finditer(line):
         pieces += [_safe(line[at : code.start()], numbers), _safe_code(code[0])]
         at = code.end()
-    return "".join([*pieces, _safe(line[at:], numbers)])
+    line = "".join([*pieces, _safe(line[at:], numbers)])
+    line = _DEFINES.sub(rf"\1\2]{_APART}:", line)  # last: a bracket that became an entity ends no name
+    return _LINK.sub(lambda match: "]" if _is_harmless(match) else f"]{_APART}", line)
+
+
+def _no_underline(match: re.Match[str]) -> str:
+    """A line across the page stays one, of a sign that makes no heading of what stands above it."""
+    before, signs = match[1], match[2]
+    return before + ("*" * len(signs) if signs.startswith("---") else f"\\{signs}")
+
+
+def _is_harmless(match: re.Match[str]) -> bool:
+    """Whether a link leads to a web page, to mail, or to no other program, however its target is written."""
+    in_brackets, bare, behind = match.groups(default="")
+    target = in_brackets or bare
+    if not target and not behind:
+        return False
+    read = html.unescape(_ESCAPE.sub(r"\1", target))
+    return _HARMLESS.match("".join(sign for sign in read if sign > " " and not sign.isspace())) is not None
 
 
 def _safe(text: str, numbers: dict[int, int]) -> str:
     # As entities, which no sign before them can undo.
     text = _TAG.sub("&lt;", text).replace("![", "!&#91;").replace("[^", "&#91;^")
-    text = _RUNS.sub(r"](\1blocked:", text)
     return MARKER.sub(lambda match: f"[^{numbers[int(match[1])]}]" if int(match[1]) in numbers else match[0], text)
 
 
@@ -136,8 +208,7 @@ def _safe_code(text: str) -> str:
     """A span of code shows a backslash, so a sign without width keeps apart what would act if it were none after all:
     where spans end depends on the lines and cells around them.
     """
-    text = _TAG.sub(f"<{_APART}", text).replace("![", f"!{_APART}[").replace("[^", f"[{_APART}^")
-    return _RUNS.sub(rf"](\1{_APART}", text)
+    return _TAG.sub(f"<{_APART}", text).replace("![", f"!{_APART}[").replace("[^", f"[{_APART}^")
 
 
 def _escaped(text: str) -> str:

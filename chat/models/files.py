@@ -29,8 +29,12 @@ if TYPE_CHECKING:
 class AttachmentQuerySet(models.QuerySet["Attachment"]):
     def visible_to(self, user: User) -> AttachmentQuerySet:
         """One's own, as long as their conversation is not deleted."""
+        return self.belonging_to(user) if user.is_active else self.none()
+
+    def belonging_to(self, user: User) -> AttachmentQuerySet:
+        """The same of anybody, as exports have them: also of somebody who is suspended."""
         live = Q(conversation=None) | Q(conversation__deleted_at=None)
-        return self.filter(live, owner=user) if user.is_active else self.none()
+        return self.filter(live, owner=user)
 
     def unasked(self) -> AttachmentQuerySet:
         """Those that wait where one writes: no question went out with them yet."""

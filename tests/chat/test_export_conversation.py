@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
 
 import jsonschema
 import pypdfium2
@@ -15,6 +17,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
+from mdit_py_plugins.footnote import footnote_plugin
 
 from accounts.models import AuditEvent, User
 from app.errors import BadInputError
@@ -96,28 +99,106 @@ def test_headings_of_an_answer_stay_below_those_of_the_file(alice: User, leave: 
     assert "\n### Leave\n" in exported(alice, leave, "md")
 
 
+def test_headings_that_are_underlined_stay_below_those_of_the_file(alice: User, leave: Conversation) -> None:
+    Message.objects.filter(text__contains="some too").update(text="Some\n====\n\n- Days\n  ----\n  off\n\ntext\n***")
+    text = exported(alice, leave, "md")
+    assert "\n### Some\n" in text and "\n- #### Days\n" in text
+    _check_harmless(text)
+
+
 @pytest.mark.parametrize(
-    "hostile",
-    [
-        "<script>alert(1)</script>",
-        "![](https://example.org/leak?q=1)",
-        "[look](javascript:alert(1))",
-        "[look]( <javascript:alert(1)>)",
-        "> ```\n<img src=x onerror=alert(1)>",
-        "a `b\n` <img src=x> `",
-        "a ` <img src=x>\n# b `",
-        "| ` <img src=x> | ` |\n|---|---|\n| ` <img src=x> | ` |",
-        "- ```\n<img src=x>",
-        "```\nopen\n",
-        "~~~~\n```\n<img src=x>",
-        "[^1]: false",
-    ],
+    "typed", ["# Days", "Days\n===", "Days\n---", "> - # Days", "a\nDays\n-", "# a\n    <img src=x>"]
 )
+def test_a_question_has_no_headings(alice: User, leave: Conversation, typed: str) -> None:
+    Message.objects.filter(text="And for interns?").update(text=typed)
+    _check_harmless(exported(alice, leave, "md"))
+
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "![](https://example.org/leak?q=1)",
+    "[look](javascript:alert(1))",
+    "[look]( <javascript:alert(1)>)",
+    "[look][x]\n\n[x]: javascript:alert(1)",
+    "[look][x]\n\n> - [x]:\n>   javascript:alert(1)",
+    "[a\nb]\n\n[a\nb]: <javascript:alert(1)>",
+    "[`]: javascript:alert(1)`\n\n[`]",
+    "[look](java&#115;cript:alert(1))",
+    "[look](java&Tab;script&colon;alert(1))",
+    "[look](&#1;javascript\\:alert(1))",
+    "[look](\njavascript:alert(1))",
+    "> [look](\n> javascript:alert(1))",
+    "[look](< JavaScript:alert(1)>)",
+    "[look](<a](javascript:alert(1))",
+    "[look](ms-settings:display)",
+    r"[look](\\\\host\share)",
+    "<javascript:alert(1)>",
+    "Title\n===",
+    "text\n---",
+    "a\nb\n===\n---\n--\n-",
+    "> Title\n> ===",
+    "1. Title\n   ---",
+    "> # Title",
+    "- 1) # Title",
+    "[x]: foo:bar\n===",
+    "[x]: foo:bar\n    <img src=x>",
+    "[x]: /u\n2. item\n\n      <img src=x>",
+    "| a |\n|---|\n| x |\n    <img src=x>",
+    "| a |\n|---|\n2. x\n   ```\nopen",
+    "> ```\n<img src=x onerror=alert(1)>",
+    "a `b\n` <img src=x> `",
+    "a ` <img src=x>\n# b `",
+    "| ` <img src=x> | ` |\n|---|---|\n| ` <img src=x> | ` |",
+    "- ```\n<img src=x>",
+    "```\nopen\n",
+    "~~~~\n```\n<img src=x>",
+    "\t<img src=x>",
+    "<!--\n```\n-->\n<img src=x>",
+    "[^1]: false",
+    "[1]: false",
+    "[[^1]: /u",
+]
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
 def test_what_an_answer_says_acts_in_no_other_program(alice: User, leave: Conversation, hostile: str) -> None:
     for at in (hostile, f"text\n\n{hostile}\n\ntext [1]"):
         Message.objects.filter(text__contains="some too").update(text=at)
         _check_harmless(exported(alice, leave, "md"))
         Message.objects.filter(text=at).update(text="They have some too [1].")
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_nor_does_what_a_question_says(alice: User, leave: Conversation, hostile: str) -> None:
+    Message.objects.filter(text="And for interns?").update(text=hostile)
+    _check_harmless(exported(alice, leave, "md"))
+
+
+KEPT = """See [the page](https://example.org/a_(b) "Title: x"), [more](page.html), [write](mailto:a@b.org).
+
+---
+
+- `items[0]: int` and [1]
+- `[key: string]: number`, `f[x](y)`
+
+***
+
+| a | b |
+|---|---|
+| 1 | `<b>` |
+
+```html
+<script>[x]: javascript:a</script>
+# Title
+===
+```
+
+    <img src=x>"""
+
+
+def test_what_is_harmless_is_kept_as_it_is() -> None:
+    said = "\n".join(markdown._lines_of(KEPT, {}))
+    assert said == KEPT.replace("\n---\n", "\n***\n").replace("<b>", "<\u2060b>")
 
 
 PARTS = [
@@ -129,45 +210,88 @@ PARTS = [
     "> ",
     "- ",
     "    ",
+    "\t",
     "| ",
     "|---|\n",
     "# ",
+    "\n===\n",
+    "\n---\n",
+    "-",
+    "=",
     "x",
     "<img src=x>",
     "</p>",
     "<!--",
+    "-->",
+    "<",
+    ">",
     "[^1]: ",
+    "[1]: ",
+    "[x]: ",
+    "[x]",
+    "[",
+    "]: ",
     "![",
     "](",
     "javascript:a",
+    "java&#115;cript&colon;a",
+    "&#9;",
+    "data:text/html,a",
+    "file:///a",
+    "//a",
+    "<javascript:a>",
+    "https://example.org/a",
     ")",
     "\\",
+    ":",
     "``",
     "1. ",
+    "2) ",
 ]
+pieces = st.lists(st.sampled_from(PARTS), max_size=20)
 
 
-@hypothesis_settings(max_examples=300, deadline=None)
-@given(st.lists(st.sampled_from(PARTS), max_size=14))
-def test_however_its_signs_are_put_together(parts: list[str]) -> None:
-    lines = markdown._lines_of("".join(parts), {1: 1})
-    _check_harmless("\n".join([*lines, "", "## Answer", "", "[^1]: x <http://127.0.0.1>"]), heads=1)
+@hypothesis_settings(max_examples=600, deadline=None)
+@given(pieces, pieces)
+def test_however_its_signs_are_put_together(asked: list[str], said: list[str]) -> None:
+    question = markdown._lines_of("".join(asked), {}, is_plain=True)
+    answer = markdown._lines_of("".join(said), {1: 1})
+    tail = ["", "## Answer", "", "[x] [^1]", "", "[^1]: x <http://127.0.0.1>"]
+    _check_harmless("\n".join(["# Title", "", *question, *tail[:3], *answer, *tail]))
+    assert "<h" not in MarkdownIt().render("\n".join(question)).replace("<hr", "")
 
 
-def _check_harmless(text: str, heads: int | None = None) -> None:
-    """As a Markdown program that lets HTML through reads it: no HTML, pictures or scripts, and the heads stay."""
-    tokens = MarkdownIt("commonmark", {"html": True}).enable("table").parse(text)
+def _check_harmless(text: str) -> None:
+    """As Markdown programs that let everything through read it: no HTML, pictures or targets that run, no headings
+    beside those of the file, which are all there, and no footnotes but its own.
+    """
+    for rules in ([], ["table"]):
+        for plugins in ([], [footnote_plugin]):
+            parser = MarkdownIt("commonmark", {"html": True}).enable(rules)
+            parser.validateLink = lambda *_: True  # type: ignore[method-assign]
+            for plugin in plugins:
+                parser.use(plugin, move_to_end=False)
+            _check_read(text, parser)
+
+
+def _check_read(text: str, parser: MarkdownIt) -> None:
+    env: dict[str, Any] = {}
+    tokens = parser.parse(text, env)
     parts = [part for token in tokens for part in (token, *(token.children or []))]
     assert not [part for part in parts if part.type in ("html_block", "html_inline", "image")], text
-    targets = [str(part.attrGet("href")) for part in parts if part.type == "link_open"]
-    assert not [one for one in targets if one.lower().startswith("javascript:")], text
-    titles = [
-        tokens[at + 1].content for at, token in enumerate(tokens) if token.type == "heading_open" and token.tag == "h2"
-    ]
-    assert titles.count("Answer") == (heads if heads is not None else 2), text
-    code = {line for token in tokens if token.type in ("fence", "code_block") for line in range(*(token.map or ()))}
-    outside = [line for at, line in enumerate(text.split("\n")) if line.startswith("[^") and at not in code]
-    assert all("<http://127.0.0.1" in line for line in outside), text
+    targets = [str(part.attrGet(name) or "") for part in parts for name in ("href", "src")]
+    assert not [one for one in targets if RUNS.match(unquote(one))], text
+    heads = [(token.tag, tokens[at + 1].content) for at, token in enumerate(tokens) if token.type == "heading_open"]
+    high = [(tag, title) for tag, title in heads if tag < "h3"]
+    assert [tag for tag, _ in high].count("h1") == 1 and high[0][0] == "h1", text
+    assert {title for tag, title in high if tag == "h2"} <= {"Question", "Answer"}, text
+    assert [title for _, title in high].count("Answer") == 2, text
+    assert "references" not in env, text
+    notes = [tokens[at + 2].content for at, token in enumerate(tokens) if token.type == "footnote_reference_open"]
+    assert all("<http://127.0.0.1" in note for note in notes), text
+
+
+RUNS = re.compile(r"\s*(?!https?:|mailto:)[a-z][a-z0-9+.-]*:|[\\/]{2}", re.IGNORECASE)
 
 
 def test_signs_that_turn_the_direction_are_taken_out_or_escaped(alice: User, leave: Conversation) -> None:

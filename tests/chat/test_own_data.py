@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import zipfile
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -153,6 +155,37 @@ def test_a_full_disk_is_told(alice: User, page: Client, settings: Any, tmp_path:
     assert "could not be written" in page.get(reverse("chat:own_data")).content.decode()
 
 
+def test_one_that_cannot_be_written_is_given_up_and_told(
+    alice: User, page: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    conversation = factories.make_conversation(owner=alice)
+    log = [[1, "accepted", None], [2, "evidence", None]]
+    card = {"number": 1, "passage_id": None, "file_id": "a card without its place"}
+    factories.make_answer(conversation=conversation, text="At nine [1].", evidence=[card], log=log)
+    export = request_export(alice)
+    archiving.write_export(export.pk)
+    assert Export.objects.get().state == Export.State.FAILED
+    assert "could not be written" in page.get(reverse("chat:own_data")).content.decode()
+    assert "could not be written" in caplog.text and "Traceback" in caplog.text
+    Export.objects.update(touched_at=timezone.now() - timedelta(minutes=6))
+    assert archiving.find_lost() == []
+
+
+def test_what_a_killed_worker_left_is_removed_after_a_day(alice: User, settings: Any, tmp_path: Path) -> None:
+    settings.FILES_ROOT = tmp_path
+    ready = factories.make_export(owner=alice)
+    folder = archiving.path_of(ready).parent
+    folder.mkdir()
+    draft, of_nobody, fresh = folder / ".new-abc", folder / f"{uuid4()}.zip", folder / ".new-def"
+    for path in (draft, of_nobody, archiving.path_of(ready), fresh):
+        path.write_bytes(b"PK")
+    long_ago = (timezone.now() - timedelta(days=1, minutes=1)).timestamp()
+    for path in (draft, of_nobody, archiving.path_of(ready)):
+        os.utime(path, (long_ago, long_ago))
+    assert tasks.tend_exports() == 0
+    assert set(folder.iterdir()) == {archiving.path_of(ready), fresh}
+
+
 def test_its_way_is_audited(alice: User, page: Client) -> None:
     page.post(reverse("chat:request_own_export"))
     export = Export.objects.get()
@@ -165,12 +198,19 @@ def test_its_way_is_audited(alice: User, page: Client) -> None:
 
 
 def test_the_command_writes_the_same_for_anybody(alice: User, lived_in: Conversation, tmp_path: Path) -> None:
+    factories.make_file(owner=alice, conversation=lived_in, name="gate.md")
+    factories.make_file(owner=alice, name="waits.md")
+    of_deleted = Conversation.objects.get(title="Deleted")
+    factories.make_file(owner=alice, conversation=of_deleted, name="deleted.md")
     User.objects.filter(pk=alice.pk).update(is_active=False)
     out = tmp_path / "alice.zip"
     call_command("export_user", "ALICE@example.org", str(out))
     files = files_in(out.read_bytes())
     assert len([name for name in files if name.startswith("conversations/")]) == 2
     assert json.loads(files["shares.json"])
+    listed = json.loads(files["files.json"])
+    assert [one["name"] for one in listed] == ["gate.md", "waits.md"]
+    assert all(files[one["file"]] == "The gate closes at nine." for one in listed)
     assert AuditEvent.objects.filter(action="account.export", actor="system", object=f"user:{alice.pk}").count() == 1
     with pytest.raises(CommandError, match="there already"):
         call_command("export_user", alice.email, str(out))

@@ -17,10 +17,13 @@ from hypothesis import strategies as st
 
 from accounts.models import AuditEvent, Group, User
 from app.errors import BadInputError, ConflictError
+from chat.attached import Attachment, AttachmentPassage
+from chat.composing.evidence import for_reviewers
 from chat.composing.quotation import say
-from chat.composing.withholding import RUN, as_seen_by
+from chat.composing.withholding import RUN, as_seen_by, heads_seen_by
 from chat.models import Conversation, Message, Share
 from chat.verbs import sharing
+from chat.writing.forgetting_files import delete_file
 from knowledge.models import Passage
 from knowledge.retrieval.found import Found
 from knowledge.retrieval.quoting import Quote
@@ -264,14 +267,15 @@ def test_a_quoted_row_takes_the_head_of_its_table_with_it(
     assert "heading" not in seen and "90" not in seen
 
 
+@pytest.mark.parametrize("state", ["edited", "held"])  # as it is again after an appeal
 def test_an_answer_that_a_person_edited_is_shown_whole_or_not_at_all(
-    bob: User, leave: Conversation, open_passage: Passage, closed_passage: Passage
+    alice: User, bob: User, leave: Conversation, open_passage: Passage, closed_passage: Passage, state: str
 ) -> None:
-    edited = {"state": Message.State.EDITED}
-    answer_in(leave, "Seniors get between 56 and 72.", cited=[open_passage], evidence=[closed_passage], **edited)
-    seen = as_seen_by(bob, factories.make_share(conversation=leave).snapshot)
-    assert "Seniors" not in seen.turns[1].text
-    assert "28 days" in OPEN
+    said = "Seniors get between 56 and 72."
+    answer_in(leave, said, cited=[open_passage], evidence=[closed_passage], state=state)
+    snapshot = factories.make_share(conversation=leave).snapshot
+    assert "Seniors" not in as_seen_by(bob, snapshot).turns[1].text
+    assert as_seen_by(alice, snapshot).turns[1].text == said
 
 
 def test_a_deleted_passage_is_closed_to_everybody(alice: User, leave: Conversation, closed_passage: Passage) -> None:
@@ -494,3 +498,30 @@ def test_a_quote_from_a_file_that_was_attached_is_left_out(
     share = sharing.share_conversation(alice, conversation=leave, people=[bob], groups=[], expires_at=week())
     page = signed_in(bob).get(path_of(share)).content.decode()
     assert "eighteen thousand" not in page and WITHHELD in page
+
+
+def test_what_stands_elsewhere_in_the_file_is_left_out_as_well(alice: User, bob: User, leave: Conversation) -> None:
+    more = "Whoever signs before the end of March gets the chairs for half of that price."
+    leave.assistant = factories.make_assistant(slug="writer", mode="generate", model=factories.make_model(name="m"))
+    leave.save()
+    answer = file_answer(leave, f"The offer has a sum [1]. {more} Think about it.")
+    file = Attachment.objects.get(owner=alice)
+    AttachmentPassage.objects.create(file=file, ordinal=1, text=more, start=100, end=100 + len(more))
+    share = factories.make_share(conversation=leave, people=[bob], note=more)
+    seen = as_seen_by(bob, share.snapshot, share.note)
+    ((_, note),) = heads_seen_by(bob, [share])
+    assert "chairs" not in f"{seen.turns[1].text} {seen.note} {note}"
+    assert "The offer has a sum" in seen.turns[1].text and "Think about it." in seen.turns[1].text
+    delete_file(alice, file=file)
+    answer.refresh_from_db()
+    kept = as_seen_by(bob, share.snapshot)
+    assert "eighteen" not in str(kept)
+
+
+def test_after_an_appeal_a_file_is_open_to_no_reader_either(alice: User, bob: User, leave: Conversation) -> None:
+    answer = file_answer(leave, f"{FILE} [1]", state=Message.State.EDITED)
+    answer.evidence = for_reviewers(answer.evidence)  # what an appeal puts into its row
+    answer.state = Message.State.HELD
+    answer.save()
+    seen = as_seen_by(bob, factories.make_share(conversation=leave).snapshot)
+    assert "eighteen" not in str(seen)

@@ -16,7 +16,10 @@ from chat.exporting.everything import write_everything
 
 class Command(BaseCommand):
     requires_system_checks = []
-    help = "Write a zip with everything of a person's own: conversations, prompts, instructions, feedback, shares."
+    help = (
+        "Write a zip with everything of a person's own: conversations, attached files, prompts, instructions, "
+        "feedback, shares."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("email", help="the person's e-mail address")
