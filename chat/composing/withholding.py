@@ -21,9 +21,8 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from chat.attached import AttachmentPassage
 from chat.composing.snapshots import passages_in
-from chat.models import Share
+from chat.models import AttachmentPassage, Share
 from knowledge.models import Passage
 
 RUN = 8

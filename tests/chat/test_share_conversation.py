@@ -17,11 +17,10 @@ from hypothesis import strategies as st
 
 from accounts.models import AuditEvent, Group, User
 from app.errors import BadInputError, ConflictError
-from chat.attached import Attachment, AttachmentPassage
 from chat.composing.evidence import for_reviewers
 from chat.composing.quotation import say
 from chat.composing.withholding import RUN, as_seen_by, heads_seen_by
-from chat.models import Conversation, Message, Share
+from chat.models import Attachment, AttachmentPassage, Conversation, Message, Share
 from chat.verbs import sharing
 from chat.writing.forgetting_files import delete_file
 from knowledge.models import Passage
