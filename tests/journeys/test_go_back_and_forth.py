@@ -154,6 +154,7 @@ def test_a_question_that_is_being_edited_is_not_thrown_away_by_another_tab(
     with line.value.expect_event("framereceived", lambda frame: "data-turned" in str(frame)):
         page.get_by_role("button", name=BEFORE).click()
     expect(body(page.locator("article.answer"))).to_have_text("Good day.")
+    other.wait_for_timeout(1000)  # what would be fetched is there by then
     expect(field).to_have_value("Half a thought")
     expect(field).to_be_focused()
     other.keyboard.press("Escape")
