@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
+from django.http import HttpRequest
 from django.http.cookie import parse_cookie
 from django.utils import translation
 from django.utils.translation.trans_real import parse_accept_lang_header
@@ -23,16 +24,19 @@ FOR_PROGRAMS = ("/api/", "/v1/", "/healthz", "/readyz", "/metrics")
 
 def language_for(user: object, cookies: Mapping[str, str], accepted: str) -> str:
     """``accepted`` is the header Accept-Language."""
-    chosen = user.language if isinstance(user, User) else ""
-    for code in (chosen, cookies.get(settings.LANGUAGE_COOKIE_NAME, "")):
-        if code in dict(settings.LANGUAGES):
-            return code
+    if code := _chosen(user, cookies):
+        return code
     for code, _quality in parse_accept_lang_header(accepted):
         try:
             return translation.get_supported_language_variant(code)
         except LookupError:
             continue
     return settings.LANGUAGE_CODE
+
+
+def choice(request: HttpRequest) -> dict[str, str]:
+    """Context processor: ``chosen_language``, "" where the browser is asked."""
+    return {"chosen_language": _chosen(getattr(request, "user", None), request.COOKIES)}
 
 
 def language_of_socket(scope: Mapping[str, Any]) -> str:
@@ -44,3 +48,9 @@ def language_of_socket(scope: Mapping[str, Any]) -> str:
 def language_of(user: User) -> str:
     """For what reaches somebody without a browser: e-mail."""
     return language_for(user, {}, "")
+
+
+def _chosen(user: object, cookies: Mapping[str, str]) -> str:
+    wanted = user.language if isinstance(user, User) else ""
+    codes = (wanted, cookies.get(settings.LANGUAGE_COOKIE_NAME, ""))
+    return next((code for code in codes if code in dict(settings.LANGUAGES)), "")

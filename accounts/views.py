@@ -44,13 +44,19 @@ def keys(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_POST
 def language(request: HttpRequest) -> HttpResponse:
-    """Speak another language from now on: kept by the browser, and with the person who is signed in."""
-    code = request.POST.get("language", "")
-    if code not in dict(settings.LANGUAGES):
+    """Speak another language from now on: kept by the browser, and with the person who is signed in.
+
+    "" takes the choice back from both.
+    """
+    code = request.POST.get("language")
+    if code not in ("", *dict(settings.LANGUAGES)):
         raise BadInputError(_("Parley does not speak this language. Choose one of the list."))
     if isinstance(person := request.user, User):
         choose_language(actor=person, language=code)
     response = redirect(_back_to(request))
+    if not code:
+        response.delete_cookie(settings.LANGUAGE_COOKIE_NAME, samesite="Lax")
+        return response
     response.set_cookie(
         settings.LANGUAGE_COOKIE_NAME,
         code,

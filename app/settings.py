@@ -87,6 +87,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "app.web.context.shell",
+                "accounts.languages.choice",
             ],
             # Every template has words and numbers, so none has to load the tags that translate them.
             "builtins": ["django.templatetags.i18n", "django.templatetags.l10n", "app.web.templatetags.saying"],

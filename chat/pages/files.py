@@ -69,8 +69,16 @@ def attach(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_GET
 def state(request: HttpRequest, file_id: UUID) -> HttpResponse:
-    """How a file stands, as a fragment: where one writes, or at the question it went out with."""
-    file = _file(reader(request), file_id)
+    """How a file stands, as a fragment: where one writes, or at the question it went out with.
+
+    A page that asks after one that is gone, as when another tab removed it, gets nothing to show in its place.
+    """
+    try:
+        file = _file(reader(request), file_id)
+    except NotFoundError:
+        if is_fragment(request):
+            return HttpResponse()
+        raise
     return render(request, "chat/_file.html", {"file": file, "waits": file.asked_at is None})
 
 

@@ -1,4 +1,4 @@
-"""Words of the interface that nothing translates: in templates outside of its tags, and in scripts."""
+"""Words of the interface that nothing translates: in templates outside of its tags, in scripts, and in style sheets."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ DJANGO = re.compile(r"\{%.*?%\}|\{\{.*?\}\}|\{#.*?#\}", re.S)
 
 # In scripts: a text of two words and more that begins like a sentence. What they say comes from the page.
 SCRIPT_TEXT = re.compile(r"""["`]([A-Z“][a-z]+ [^"`]*|[A-Z][a-z]+ ?\.)["`]""")
+# In style sheets: what they write beside what the page says. attr(data-…) has it from the page.
+STYLE_TEXT = re.compile(r"""\bcontent:[^;]*?"([^"]*)\"""")
 
 
 def problems() -> Iterator[str]:
@@ -30,6 +32,10 @@ def problems() -> Iterator[str]:
     for path in sorted((ROOT / "static" / "js").rglob("*.js")):
         name = path.relative_to(ROOT).as_posix()
         yield from (f"{name}:{line}: a page has to say this: {words}" for line, words in _in_script(path))
+    for path in sorted((ROOT / "static" / "css").rglob("*.css")):
+        name = path.relative_to(ROOT).as_posix()
+        for line, words in _in_style(path.read_text()):
+            yield f"{name}:{line}: a page has to say this: {words}"
 
 
 def _in_template(text: str) -> Iterator[tuple[int, str]]:
@@ -61,6 +67,12 @@ def _in_script(path: Path) -> Iterator[tuple[int, str]]:
         if not line.lstrip().startswith(("/*", "*", "//")):
             for found in SCRIPT_TEXT.finditer(line):
                 yield number, found[1]
+
+
+def _in_style(text: str) -> Iterator[tuple[int, str]]:
+    for found in STYLE_TEXT.finditer(text):
+        if _has_words(found[1]):
+            yield text.count("\n", 0, found.start()) + 1, found[1].strip()
 
 
 def _blank(found: re.Match[str]) -> str:

@@ -6,7 +6,7 @@ const news = document.getElementById("file-news");
 const blank = document.getElementById("sending-file").content.firstElementChild;
 const token = () => document.querySelector("#composer [name=csrfmiddlewaretoken]").value;
 let sent = { id: "", rows: [] };
-let isHeld = false;
+let held = null; // a question that waits, and the button it was sent with
 
 document.getElementById("conversation").dataset.drop = list.dataset.drop;
 if (!document.querySelector(`link[href="${list.dataset.styles}"]`)) {
@@ -43,13 +43,14 @@ function hold(event) {
   if (event.target.id !== "composer" || !isSending()) return;
   event.preventDefault();
   event.stopImmediatePropagation();
-  isHeld = true;
+  held = event;
 }
 
 function goOn() {
-  if (!isHeld || isSending()) return;
-  isHeld = false;
-  if (!list.querySelector('[data-state="refused"]')) document.getElementById("composer").requestSubmit();
+  if (!held || isSending()) return;
+  const { submitter } = held;
+  held = null;
+  if (!list.querySelector('[data-state="refused"]')) document.getElementById("composer").requestSubmit(submitter);
 }
 
 function fail(row) {

@@ -78,6 +78,7 @@ function closeForm(form) {
   delete article.dataset.editing;
   form.remove();
   article.querySelector("[data-edits]").focus({ preventScroll: true });
+  document.dispatchEvent(new CustomEvent("parley:unedited"));
 }
 
 /* Escape and Cancel take the form away; where a page came with it open there is nothing under it, so that page is left. */

@@ -115,5 +115,6 @@ if (messages) {
   document.addEventListener("htmx:oobAfterSwap", (event) => {
     if (event.detail.target?.matches?.(".evidence, .answer, .question")) markWords();
   });
+  document.addEventListener("htmx:afterSettle", ({ detail }) => detail.xhr && markWords());
   markWords();
 }

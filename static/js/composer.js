@@ -6,7 +6,6 @@ const send = document.getElementById("send");
 const stop = document.getElementById("stop");
 const page = document.getElementById("conversation");
 const messages = document.getElementById("messages");
-const UNDER_WAY = new Set(["queued", "running", "reading", "searching", "waiting", "writing"]);
 const DRAFTS = "parley:draft:";
 const mine = `${DRAFTS}${page?.dataset.reader}:`;
 const draftKey = `${mine}${page?.dataset.conversationId ?? "new"}`;
@@ -52,6 +51,16 @@ function beginDraft({ text = "", id = crypto.randomUUID() } = {}) {
   if (!field.value) field.value = text;
 }
 
+/* What a page comes with, a saved prompt or a question that was not taken, stands below what was being written here. */
+function takeUp() {
+  const given = field.value;
+  const kept = readDraft();
+  const isNew = given && !kept.text?.includes(given);
+  if (given && kept.text) field.value = isNew ? `${kept.text.trimEnd()}\n\n${given}` : kept.text;
+  beginDraft(isNew ? {} : kept);
+  if (isNew) keepDraft();
+}
+
 function grow() {
   field.style.height = "auto";
   field.style.height = `${field.scrollHeight}px`;
@@ -60,7 +69,7 @@ function grow() {
 
 const isAnswering = () => {
   const newest = [...(messages?.querySelectorAll("article.answer") ?? [])].at(-1);
-  return Boolean(newest) && UNDER_WAY.has(newest.dataset.state);
+  return Boolean(newest?.querySelector(".state[data-moves]"));
 };
 
 function showStopOrSend() {
@@ -83,7 +92,7 @@ function giveBack() {
 
 if (form && field) {
   dropOthers();
-  beginDraft(field.value ? {} : readDraft());
+  takeUp();
   grow();
   showStopOrSend();
   /* A thumb's keyboard would cover half of the page. */
@@ -136,9 +145,12 @@ if (form && field) {
     chosen.value = "";
   });
   field.addEventListener("paste", (event) => {
-    if (!event.clipboardData.files.length) return;
+    const { files, types } = event.clipboardData;
+    /* Words from an office program come with a picture of themselves. */
+    const isText = types.includes("text/plain") && types.includes("text/html");
+    if (!files.length || isText) return;
     event.preventDefault();
-    bringIn([...event.clipboardData.files]);
+    bringIn([...files]);
   });
   for (const name of ["dragenter", "dragover", "dragleave", "drop"]) {
     page.addEventListener(name, (event) => {
@@ -158,7 +170,7 @@ if (form && field) {
       event.preventDefault();
       field.focus();
     } else if (event.key === "Escape" && !event.defaultPrevented && !stop.hidden) {
-      if (!document.querySelector("dialog[open], .menu:popover-open")) stop.click();
+      if (!document.querySelector("dialog[open], :is(.menu, .peek):popover-open, .quote-selected")) stop.click();
     }
   });
 }

@@ -1,4 +1,5 @@
-/* The page of messages: the breath of what is under way, and a way to the end when it is out of sight. */
+/* The page of messages: the breath of what is under way, a way to the end when it is out of sight, and quoting, which is
+ * loaded with the first words that are selected. */
 
 const messages = document.getElementById("messages");
 const jump = document.getElementById("jump");
@@ -17,6 +18,7 @@ function keepBreath() {
 
 if (messages) {
   document.addEventListener("parley:frame", keepBreath);
+  document.addEventListener("selectionchange", () => getSelection().isCollapsed || import("./quoting.js"));
 }
 
 if (jump) {

@@ -8,7 +8,7 @@ async function markdownOf(id) {
   const response = await fetch(`/api/v1/messages/${id}`, { headers: { Accept: "application/json" } });
   if (!response.ok) throw new Error(String(response.status));
   const { text, citations } = await response.json();
-  const sources = citations.map((one) => `[${one.number}] ${one.document_title}${one.page ? `, p. ${one.page}` : ""}: “${one.quote}”`);
+  const sources = citations.map((one) => `[${one.number}] ${one.document_title}${one.page ? `, ${word("page", one)}` : ""}: “${one.quote}”`);
   return sources.length ? `${text}\n\n---\n${sources.join("\n")}\n` : `${text}\n`;
 }
 
@@ -100,6 +100,7 @@ if (messages) {
     if (event.target.closest(".wrap-code")) turnWrap();
   });
   document.addEventListener("parley:frame", addButtons);
+  document.addEventListener("htmx:afterSettle", ({ detail }) => detail.xhr && addButtons());
   addEventListener("storage", (event) => event.key === WRAP && showWrap(wraps()));
   showWrap(wraps());
   addButtons();

@@ -37,10 +37,9 @@ function fillSheet() {
   choice.checked = areOn();
 }
 
+/* By the letter that the list names, whatever the area is called in the page's language. */
 function goToArea(letter) {
-  const areas = [...document.querySelectorAll(".areas a")];
-  const area = areas.find((link) => link.querySelector(".area-name").textContent.trim().toLowerCase().startsWith(letter));
-  area?.click();
+  [...document.querySelectorAll(".areas a")].find((link) => link.dataset.key === letter)?.click();
 }
 
 /* Rows of tables and lists, or the questions of a conversation. */

@@ -53,7 +53,7 @@ document.addEventListener("keydown", (event) => {
     links[0]?.click();
   } else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
     event.preventDefault();
-    const next = now + (event.key === "ArrowDown" ? 1 : -1);
+    const next = event.key === "ArrowDown" ? now + 1 : Math.max(now, 0) - 1;
     (next < 0 && !isTyping ? field : links.at(next % Math.max(links.length, 1)))?.focus();
   } else if (!isTyping && (event.key === "Home" || event.key === "End")) {
     event.preventDefault();

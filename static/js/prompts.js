@@ -123,13 +123,18 @@ function putIn() {
   field.scrollTop = field.scrollHeight;
 }
 
+/** Whether the address names a prompt; it does so no longer: a reload finds the draft that it has become. */
+function leaveAddress() {
+  const here = new URL(location.href);
+  if (!here.searchParams.has("prompt")) return false;
+  here.searchParams.delete("prompt");
+  history.replaceState(history.state, "", here);
+  return true;
+}
+
 function giveUp() {
   panel.replaceChildren();
-  const here = new URL(location.href);
-  if (here.searchParams.has("prompt")) {
-    here.searchParams.delete("prompt");
-    history.replaceState(history.state, "", here);
-  }
+  leaveAddress();
   field.focus();
 }
 
@@ -209,5 +214,5 @@ if (composing && menu) {
 
   const first = panel.querySelector("input[data-place]");
   if (first) first.select();
-  else if (new URLSearchParams(location.search).has("prompt")) write("", field.value.length, field.value.length);
+  else if (leaveAddress()) write("", field.value.length, field.value.length);
 }

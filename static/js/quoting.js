@@ -1,4 +1,5 @@
-/* Quoting: words selected in an answer get a button that puts them, as a Markdown quote, where questions are written. */
+/* Quoting: words selected in an answer get a button that puts them, as a Markdown quote, where questions are written.
+ * Loaded when words are selected. */
 
 const messages = document.getElementById("messages");
 const field = document.getElementById("question");
@@ -74,4 +75,5 @@ if (messages && field && button) {
       getSelection().removeAllRanges();
     }
   });
+  show();
 }

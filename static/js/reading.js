@@ -2,7 +2,6 @@
 import { sentencesOf } from "./sentences.js";
 
 const messages = document.getElementById("messages");
-const UNDER_WAY = new Set(["queued", "searching", "waiting", "writing", "running"]);
 const PAUSE_MS = 700;
 const KEPT = 12;
 const heard = new Map(); // of each answer, how many of its sentences, and after which event
@@ -15,7 +14,7 @@ function newSentences(answer) {
   const body = document.getElementById(`body-${answer.id.slice(2)}`);
   if (!body || before?.seq === answer.dataset.seq) return [];
   const all = sentencesOf(body);
-  const whole = UNDER_WAY.has(answer.dataset.state) ? Math.max(all.length - 1, 0) : all.length;
+  const whole = answer.querySelector(".state[data-moves]") ? Math.max(all.length - 1, 0) : all.length;
   const count = Math.max(whole, before?.count ?? 0);
   heard.set(answer.id, { count, seq: answer.dataset.seq });
   return all.slice(before?.count ?? 0, count);

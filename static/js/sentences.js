@@ -1,4 +1,5 @@
 /* The words of an answer as one would read them aloud, sentence by sentence: no numerals of citations and notes, no code. */
+import { word } from "./words.js";
 
 const LEFT_OUT = ".cite, .note-sign, .code-block, pre, input";
 const BLOCKS = "p, li, h4, h5, h6, tr, blockquote, .note";
@@ -7,7 +8,7 @@ const BLOCKS = "p, li, h4, h5, h6, tr, blockquote, .note";
 export function sentencesOf(body) {
   const words = body.cloneNode(true);
   for (const one of words.querySelectorAll(LEFT_OUT)) one.remove();
-  for (const one of words.querySelectorAll("math")) one.replaceWith(" formula ");
+  for (const one of words.querySelectorAll("math")) one.replaceWith(` ${word("formula")} `);
   for (const one of words.querySelectorAll("br")) one.replaceWith(" ");
   for (const one of words.querySelectorAll("th:not(:last-child), td:not(:last-child)")) one.append(", ");
   for (const one of words.querySelectorAll(BLOCKS)) {

@@ -40,7 +40,9 @@ function markRows() {
 }
 
 document.addEventListener("parley:frame", markRows);
-document.addEventListener("parley:read", ({ detail }) => document.querySelector(`#${detail.value} .row-new`)?.remove());
+document.addEventListener("parley:read", ({ detail: { value } }) => {
+  for (const one of document.querySelectorAll(`#${value} .row-new, [data-marks="${value}"]`)) one.remove();
+});
 
 /* ---- a new name, in the row */
 function rename(row) {

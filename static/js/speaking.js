@@ -8,8 +8,13 @@ let spoken = null; // the id of the answer that is read
 let queue = [];
 let turn = 0; // what an utterance of an earlier turn says about its end is not listened to
 
-/* The line of actions is drawn anew when an answer ends: its button is made to tell what goes on. */
+/* The line of actions is drawn anew when an answer ends or is judged: its button is made to tell what goes on. What is
+ * gone from the page is read no further, since nothing there could stop it. */
 function showButtons() {
+  if (spoken && !document.getElementById(`body-${spoken}`)) {
+    stop();
+    return;
+  }
   for (const button of messages.querySelectorAll("[data-speaks]")) {
     const isSpoken = button.dataset.speaks === spoken;
     const says = word(isSpoken ? "stopReading" : "readAloud");
@@ -60,6 +65,7 @@ function press(event) {
 if (messages && voice && window.SpeechSynthesisUtterance) {
   messages.addEventListener("click", press);
   document.addEventListener("parley:frame", showButtons);
+  document.addEventListener("htmx:afterSettle", ({ detail }) => detail.xhr && showButtons());
   addEventListener("pagehide", stop);
   showButtons();
 }

@@ -20,6 +20,7 @@ let socket = null;
 let waitMs = 500;
 let outbox = [];
 let isLeaving = false;
+let isBehind = false;
 const lookedFor = new Set();
 
 function newestAnswer() {
@@ -64,7 +65,7 @@ function open() {
       window.location.reload();
     } else if (!FINAL_CLOSES.has(event.code)) {
       showConnection(word(navigator.onLine ? "connectionLost" : "offline"));
-      window.setTimeout(open, waitMs + Math.random() * 250);
+      window.setTimeout(() => socket || open(), waitMs + Math.random() * 250);
       waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS);
     }
   });
@@ -78,23 +79,34 @@ function reopen() {
   before.close();
 }
 
+async function showNow() {
+  isBehind = false;
+  await window.htmx.ajax("GET", messages.dataset.turns, { target: messages, swap: "innerHTML" });
+  document.dispatchEvent(new CustomEvent("parley:turned"));
+}
+
+/* A question that is being written anew is not thrown away for what happened elsewhere: that is shown when it is left. */
+function mayTurn() {
+  const isWritten = Boolean(messages.querySelector(".edit:not([data-sent])"));
+  isBehind ||= isWritten;
+  return !isWritten && !messages.querySelector(".versions .htmx-request");
+}
+
 /* Another tab or device went on from elsewhere: show what the conversation shows now. Once for each answer, lest a page
  * that cannot have it asks for ever. */
 async function catchUp(id) {
-  if (lookedFor.has(id)) return;
+  if (lookedFor.has(id) || !mayTurn()) return;
   lookedFor.add(id);
-  await window.htmx.ajax("GET", messages.dataset.turns, { target: messages, swap: "innerHTML" });
-  document.dispatchEvent(new CustomEvent("parley:turned"));
+  await showNow();
   scrollToEnd();
 }
 
 /* Another tab or device turned to another branch; this one did too, or is about to, where that was asked for here. */
 async function turnTo(end) {
   const isHere = [...messages.querySelectorAll("article")].at(-1)?.id === `m-${end}`;
-  if (isHere || messages.querySelector(".versions .htmx-request")) return;
+  if (isHere || !mayTurn()) return;
   const hadFocus = messages.contains(document.activeElement);
-  await window.htmx.ajax("GET", messages.dataset.turns, { target: messages, swap: "innerHTML" });
-  document.dispatchEvent(new CustomEvent("parley:turned"));
+  await showNow();
   if (hadFocus && document.activeElement === document.body) focusOn(`m-${end}`);
 }
 
@@ -227,6 +239,7 @@ if (address && messages && composer) {
   composer.addEventListener("submit", ask);
   messages.addEventListener("submit", edit);
   document.addEventListener("parley:turned", reopen);
+  document.addEventListener("parley:unedited", () => isBehind && showNow());
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden && document.title.startsWith(ENDED)) document.title = document.title.slice(ENDED.length);
   });

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.core import mail
 from django.test import Client
@@ -61,6 +63,30 @@ def test_a_person_is_known_by_their_choice_everywhere(alice: User, signed_in: Si
     assert '<html lang="ar"' in elsewhere
     event = AuditEvent.objects.get(actor=str(alice.pk), action="account.choose_language")
     assert event.payload == {"language": "ar"}
+
+
+def test_a_choice_is_taken_back_from_the_person_and_the_browser(alice: User, signed_in: SignIn) -> None:
+    client = signed_in(alice)
+    client.post("/account/language/", {"language": "ar"})
+    chosen = client.get("/account/keys/", headers={"accept-language": "de"}).content.decode()
+    assert re.search(r'value="ar"[^>]*aria-current="true"', chosen)
+    client.post("/account/language/", {"language": ""})
+    alice.refresh_from_db()
+    assert alice.language == ""
+    assert not client.cookies["parley_language"].value
+    page = client.get("/account/keys/", headers={"accept-language": "de"}).content.decode()
+    assert '<html lang="de"' in page
+    assert re.findall(r'name="language"\s+value="(\w*)"[^>]*aria-current="true"', page) == [""]
+    assert client.post("/account/language/").status_code == 422
+
+
+def test_a_choice_on_a_page_that_was_sent_to_leads_to_one_that_can_be_opened(alice: User, signed_in: SignIn) -> None:
+    client = signed_in(alice)
+    wanted = re.compile(r'name="next"\s+value="([^"]*)"')
+    assert wanted.findall(client.get("/prompts/?show=own").content.decode()) == ["/prompts/?show=own"]
+    refused = client.post("/prompts/new", {"name": "", "text": "", "group": ""})
+    assert refused.status_code == 422
+    assert wanted.findall(refused.content.decode()) == [""]
 
 
 def test_a_language_that_is_not_spoken_is_refused(alice: User, signed_in: SignIn) -> None:

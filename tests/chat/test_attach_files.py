@@ -294,6 +294,17 @@ def test_a_name_is_words_and_nothing_else(alice, talk, signed_in):
         assert "<img src=x" not in shown and "&lt;img src=x" in shown
 
 
+def test_a_row_that_asks_after_a_file_that_is_gone_goes_too(alice, charlie, talk, signed_in):
+    file = attaching.attach_file(alice, file=[LETTER.encode()], name="offer.md", conversation=talk)
+    address, asks = f"/files/{file.pk}/state", {"HX-Request": "true"}
+    assert f'hx-get="{address}"' in signed_in(alice).get(address, headers=asks).content.decode()
+    others = signed_in(charlie).get(address, headers=asks)
+    attaching.remove_file(alice, file=file)
+    for gone in (others, signed_in(charlie).get(address, headers=asks), signed_in(alice).get(address, headers=asks)):
+        assert (gone.status_code, gone.content) == (200, b"")
+    assert signed_in(alice).get(address).status_code == 404
+
+
 def test_a_plain_form_brings_its_files_along(alice, talk, signed_in):
     form = {"text": "What do the desks cost?", "file": SimpleUploadedFile("offer.md", LETTER.encode())}
     answer = signed_in(alice).post(f"/c/{talk.pk}/ask", form)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
+from pytest_django.plugin import DjangoDbBlocker
 
+from chat.models import Assistant
 from tests.chat.files import LETTER, picture
 from tests.journeys.browsing import ask, ends
 from tests.journeys.conftest import OpenWindow
 from tests.journeys.house import House
+from tests.journeys.test_reach_everybody import beside_the_browser
 
 pytestmark = pytest.mark.journey
 
@@ -22,6 +25,16 @@ CARRY = """([kind, name, text]) => {
     if (kind === "paste") return field.dispatchEvent(new ClipboardEvent("paste", { ...how, clipboardData: carried }));
     for (const step of ["dragenter", "dragover", "drop"])
         field.dispatchEvent(new DragEvent(step, { ...how, dataTransfer: carried }));
+}"""
+
+# What is copied in a word processor: the words, plain and with their looks, and a picture of them.
+FROM_OFFICE = """() => {
+    const carried = new DataTransfer();
+    carried.setData("text/plain", "Forty desks");
+    carried.setData("text/html", "<b>Forty desks</b>");
+    carried.items.add(new File(["picture"], "image.png", { type: "image/png" }));
+    const how = { bubbles: true, cancelable: true, clipboardData: carried };
+    return document.getElementById("question").dispatchEvent(new ClipboardEvent("paste", how));
 }"""
 
 
@@ -93,6 +106,62 @@ def test_a_question_may_go_before_its_files_are_read(house: House, window: OpenW
     expect(ends(answer)).to_contain_text("It is red.")
     expect(answer.locator("a.cite")).to_have_count(1)
     assert any("door of the archive is red" in str(request.body) for request in house.model.requests)
+
+
+def test_a_file_that_another_tab_removed_goes_and_one_that_cannot_be_asked_after_is_no_trouble(
+    window: OpenWindow,
+) -> None:
+    alice = window("alice")
+    for words in ("net::ERR_INTERNET_DISCONNECTED", "htmx:"):
+        alice.expect(words)
+    page = alice.open("/?assistant=writer")
+    attach(page, ("slow.txt", b"Nobody reads this yet."))
+    expect(waiting(page, "slow.txt")).to_contain_text("being read")
+    with page.expect_event("requestfailed"):
+        page.context.set_offline(True)
+    page.wait_for_timeout(200)
+    expect(page.locator(".toast")).to_have_count(0)
+    page.context.set_offline(False)
+    other = alice.open("/?assistant=writer")
+    other.get_by_role("button", name="Remove slow.txt").click()
+    for tab in (other, page):
+        expect(waiting(tab, "slow.txt")).to_have_count(0)
+    expect(page.locator(".toast")).to_have_count(0)
+
+
+def test_words_from_an_office_program_stay_words(window: OpenWindow) -> None:
+    page = window("alice").open("/?assistant=writer")
+    assert page.evaluate(FROM_OFFICE), "the browser puts the words in"
+    page.evaluate(CARRY, ["paste", "alone.txt", "A file comes alone."])
+    expect(page.locator("#files .file")).to_have_count(1)
+    page.get_by_role("button", name="Remove alone.txt").click()
+    expect(page.locator("#files .file")).to_have_count(0)
+
+
+def test_a_suggestion_pressed_while_a_file_is_sent_is_asked_once_that_is_there(
+    house: House, window: OpenWindow, django_db_blocker: DjangoDbBlocker
+) -> None:
+    with django_db_blocker.unblock():
+        beside_the_browser(_suggest, "What is in it?")
+    house.model.script(tokens=["It is ", "green."])
+    page = window("alice").open("/?assistant=writer")
+    held: list[Route] = []
+    page.route("**/files/", lambda route: held.append(route))
+    with page.expect_request("**/files/"):
+        attach(page, ("door.txt", b"The door is green."))
+    page.get_by_role("button", name="What is in it?").click()
+    expect(waiting(page, "door.txt")).to_contain_text("sending")
+    house.start_worker()
+    held[0].continue_()
+    expect(page.locator(".question-text")).to_have_text("What is in it?")
+    expect(ends(page.locator("article.answer"))).to_contain_text("It is green.")
+    expect(page.locator("article.question .file")).to_contain_text("door.txt")
+    with django_db_blocker.unblock():
+        beside_the_browser(_suggest)
+
+
+def _suggest(*suggestions: str) -> None:
+    Assistant.objects.filter(slug="writer").update(suggestions=list(suggestions))
 
 
 def test_an_image_that_the_model_cannot_use_is_said_and_comes_back(house: House, window: OpenWindow) -> None:

@@ -138,6 +138,30 @@ def test_another_tab_follows_to_the_other_branch(alice: Window, page: Page, hous
     assert told(other) == told(page) == ["Hello there", "Good day.", "What else", "Nothing more."]
 
 
+def test_a_question_that_is_being_edited_is_not_thrown_away_by_another_tab(
+    alice: Window, page: Page, house: House
+) -> None:
+    says(house, "I am Parley.")
+    edit(page, "Hello there").fill("Who are you")
+    page.keyboard.press("Enter")
+    expect(body(page.locator("article.answer"))).to_have_text("I am Parley.")
+    ends(page.locator("article.answer"))
+    other = alice.context.new_page()
+    with other.expect_event("websocket") as line:
+        other.goto(page.url)
+    field = edit(other, "Who are you")
+    field.fill("Half a thought")
+    with line.value.expect_event("framereceived", lambda frame: "data-turned" in str(frame)):
+        page.get_by_role("button", name=BEFORE).click()
+    expect(body(page.locator("article.answer"))).to_have_text("Good day.")
+    other.wait_for_timeout(1000)  # what would be fetched is there by then
+    expect(field).to_have_value("Half a thought")
+    expect(field).to_be_focused()
+    other.keyboard.press("Escape")
+    expect(body(other.locator("article.answer"))).to_have_text("Good day.")
+    assert told(other) == ["Hello there", "Good day."]
+
+
 def test_an_answer_under_way_on_another_branch_stays_there(page: Page, house: House) -> None:
     words = [f"word{number} " for number in range(5000)]
     house.model.script(tokens=words, pace=0.03)

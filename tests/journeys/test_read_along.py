@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 
 from tests.journeys.browsing import Window, ask, ends, plain
 from tests.journeys.conftest import OpenWindow
@@ -77,6 +77,28 @@ def test_stop_keeps_the_text_and_again_gives_another_answer(page: Page, house: H
     ends(answer)
     expect(page.locator("article.answer")).to_have_count(2)
     expect(page.get_by_role("button", name="Send")).to_be_visible()
+
+
+def test_a_line_that_breaks_is_opened_once(alice: Window, house: House) -> None:
+    page = alice.context.new_page()
+    lines: list[WebSocketRoute] = []
+
+    def carry(line: WebSocketRoute) -> None:
+        lines.append(line)
+        line.connect_to_server()
+
+    page.route_web_socket("**/ws/**", carry)
+    page.goto("/?assistant=writer")
+    ends(ask(page, "Good day."))
+    assert len(lines) == 1
+    lines[0].close(code=1012)
+    expect(page.get_by_text("Connection lost. Reconnecting…")).to_be_visible()
+    page.evaluate("window.dispatchEvent(new Event('online'))")
+    expect(page.locator("#connection")).to_be_hidden()
+    page.wait_for_timeout(1500)
+    assert len(lines) == 2
+    house.model.script(tokens=GREETING)
+    expect(body(ask(page, "Are you there?"))).to_have_text("Good day.")
 
 
 def test_after_a_crash_the_page_finds_its_way_back(alice: Window, page: Page, house: House) -> None:

@@ -148,6 +148,35 @@ def test_reading_aloud_is_stopped_at_a_press(answer: Locator) -> None:
     assert page.evaluate("() => window.spoken.length") == 1
 
 
+def test_it_can_still_be_read_aloud_and_stopped_once_it_was_judged(answer: Locator) -> None:
+    page = answer.page
+    page.evaluate(SILENT_VOICE)
+    page.evaluate("() => { window.holdsBreath = true; }")
+    answer.get_by_role("button", name="Read aloud").click()
+    answer.get_by_role("button", name="This helped").click()
+    expect(answer.get_by_role("button", name="This helped")).to_have_attribute("aria-pressed", "true")
+    answer.get_by_role("button", name="Stop reading aloud").click()
+    expect(answer.get_by_role("button", name="Read aloud")).to_be_visible()
+
+
+def test_another_version_has_all_its_buttons_and_the_one_before_falls_silent(answer: Locator, house: House) -> None:
+    page = answer.page
+    house.model.script(tokens=["Briefly: it adds up."])
+    answer.get_by_role("button", name="Answer again").click()
+    expect(body(answer)).to_have_text("Briefly: it adds up.")
+    ends(answer)
+    page.evaluate(SILENT_VOICE)
+    page.evaluate("() => { window.holdsBreath = true; }")
+    page.evaluate("() => { speechSynthesis.cancel = () => { window.isSilent = true; }; }")
+    answer.get_by_role("button", name="Read aloud").click()
+    page.evaluate("() => { window.isSilent = false; }")
+    answer.get_by_role("button", name="Show the version before").click()
+    expect(answer.get_by_role("button", name="Copy this code")).to_be_visible()
+    expect(answer.get_by_role("button", name="Wrap long lines of code")).to_be_visible()
+    expect(answer.get_by_role("button", name="Read aloud")).to_be_visible()
+    assert page.evaluate("() => window.isSilent")
+
+
 def test_a_screen_reader_hears_each_sentence_once_and_whole(window: OpenWindow, house: House) -> None:
     page = window("alice").open("/?assistant=writer")
     ends(ask(page, "Good day."))

@@ -132,9 +132,14 @@ def test_a_conversation_is_saved_as_a_pdf(window: OpenWindow, conversation: Conv
 def test_everything_is_written_in_the_background_and_fetched(
     window: OpenWindow, house: House, conversation: Conversation
 ) -> None:
+    alice = window("alice")
+    for words in ("net::ERR_FAILED", "htmx:"):
+        alice.expect(words)
+    page = alice.open("/account/data/")
+    page.route("**/account/data/progress", lambda route: route.abort(), times=1)
+    with page.expect_event("requestfailed"):
+        page.get_by_role("button", name="Export all").click()
     house.start_worker()
-    page = window("alice").open("/account/data/")
-    page.get_by_role("button", name="Export all").click()
     expect(page.get_by_text("Your file is ready")).to_be_visible()
     with page.expect_download() as saving:
         page.get_by_role("link", name="Download").click()

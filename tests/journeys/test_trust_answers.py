@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 from tests.journeys.browsing import ask, ends
 from tests.journeys.conftest import OpenWindow
 from tests.journeys.house import House
+from tests.journeys.test_go_back_and_forth import SELECT
 from tests.journeys.test_wait_for_review import REASON, open_case
 
 pytestmark = pytest.mark.journey
@@ -70,6 +71,25 @@ def test_a_citation_shows_its_words_to_keys_and_opens_beside_at_them(window: Ope
     expect(chip).to_be_focused()
 
 
+def test_escape_takes_away_what_lies_over_the_page_before_it_stops_an_answer(window: OpenWindow, house: House) -> None:
+    page = researched(window, house, GOOD)
+    house.model.script(tokens=["word "] * 5000, pace=0.03)
+    answer = ask(page, "And now at length?")
+    expect(answer).to_have_attribute("data-state", "writing")
+    page.locator("article.answer a.cite").first.focus()
+    expect(page.locator("#peek")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#peek")).to_be_hidden()
+    assert page.evaluate(SELECT, "annual leave")
+    expect(page.get_by_role("button", name="Quote")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="Quote")).to_have_count(0)
+    page.wait_for_timeout(300)
+    expect(answer).to_have_attribute("data-state", "writing")
+    page.keyboard.press("Escape")
+    ends(answer, "stopped")
+
+
 def test_on_a_phone_a_citation_opens_a_sheet_and_leaves_nothing_behind(window: OpenWindow, house: House) -> None:
     phone = {"viewport": {"width": 360, "height": 640}, "has_touch": True, "is_mobile": True}
     page = researched(window, house, GOOD + BAD, **phone)
@@ -128,14 +148,16 @@ def test_a_reply_to_feedback_comes_to_its_reader_live(window: OpenWindow) -> Non
     expect(answer.locator(".replies")).to_contain_text("A moderator replied")
     row = page.locator(".conversation:has([aria-current])")
     expect(row.get_by_role("img", name="A new reply:")).to_be_visible()
-    page.get_by_role("button", name="Dismiss").click()
-    answer.get_by_role("button", name="Mark as read").click()
+    answer.get_by_role("button", name="Mark as read").press("Enter")  # the toast may lie over it
     expect(row.get_by_role("img", name="A new reply:")).to_have_count(0)
+    expect(page.locator(".toast[data-marks]")).to_have_count(0)
     expect(answer.get_by_role("button", name="Mark as read")).to_have_count(0)
 
     answer.get_by_role("button", name="This did not help").click()
     expect(answer.locator(".replies")).not_to_contain_text("They have a part of it")
     expect(answer.get_by_label("What is the matter?")).to_have_count(0)
+    ends(ask(page, LEAVE))
+    expect(row.get_by_role("img", name="A new reply:")).to_have_count(0)
 
 
 def test_who_waits_sees_the_place_and_may_appeal_to_another_person(window: OpenWindow) -> None:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-import pytest
-from playwright.sync_api import Locator, Page, expect
+from functools import partial
 
+import pytest
+from django.utils import timezone
+from playwright.sync_api import Locator, Page, expect
+from pytest_django.plugin import DjangoDbBlocker
+
+from accounts.counting import FRESH_SECONDS
+from accounts.models import Limit
+from tests import factories
 from tests.journeys.browsing import ends
 from tests.journeys.conftest import OpenWindow
 from tests.journeys.house import House
+from tests.journeys.test_reach_everybody import beside_the_browser
 from tests.journeys.test_use_a_phone import PHONE, fits, has_names
 
 pytestmark = pytest.mark.journey
@@ -104,6 +112,46 @@ def test_a_prompt_is_kept_deleted_and_brought_back(window: OpenWindow) -> None:
     expect(question(page)).to_have_value("Summarise the minutes of Monday.")
 
 
+def test_a_prompt_is_put_below_what_was_being_written_and_both_survive_a_reload(window: OpenWindow) -> None:
+    page = window("alice").open("/")
+    question(page).fill("Half a thought")
+    page.goto("/prompts/")
+    page.get_by_role("link", name="Use Thank you").click()
+    both = "Half a thought\n\nWrite a short thank-you note."
+    expect(question(page)).to_have_value(both)
+    expect(question(page)).to_be_focused()
+    page.keyboard.type(" For Bob.")
+    question(page).press("Control+Home")
+    page.keyboard.type("No more than h")
+    question(page).press("Delete")
+    edited = both.replace("H", "No more than h", 1) + " For Bob."
+    expect(question(page)).to_have_value(edited)
+    page.reload()
+    expect(question(page)).to_have_value(edited)
+    page.goto("/")
+    expect(question(page)).to_have_value(edited)
+
+
+def test_a_question_that_a_limit_refused_is_kept(
+    window: OpenWindow, house: House, django_db_blocker: DjangoDbBlocker
+) -> None:
+    opened = window("charlie")
+    opened.expect("429")
+    page = opened.open("/?assistant=writer")
+    with django_db_blocker.unblock():
+        limit = beside_the_browser(partial(factories.make_limit, amount=0))
+        page.wait_for_timeout(1000 * FRESH_SECONDS)
+        try:
+            question(page).fill("Is there room for me?")
+            question(page).press("Enter")
+            expect(page.get_by_role("alert")).to_contain_text("Your question was not sent.")
+            expect(question(page)).to_have_value("Is there room for me?")
+            page.goto("/")
+            expect(question(page)).to_have_value("Is there room for me?")
+        finally:
+            beside_the_browser(partial(Limit.objects.filter(pk=limit.pk).update, removed_at=timezone.now()))
+
+
 def test_without_a_script_the_page_has_all_of_it(window: OpenWindow) -> None:
     page = window("alice", java_script_enabled=False).open("/prompts/")
     page.get_by_role("link", name="Use Welcome note").click()
@@ -123,9 +171,13 @@ def test_an_assistant_is_chosen_by_typing_and_arrows(window: OpenWindow) -> None
     box = page.get_by_role("dialog", name="Choose an assistant")
     expect(box.get_by_role("searchbox", name="Find an assistant")).to_be_focused()
     expect(box.get_by_role("link")).to_have_count(3)
-    page.keyboard.press("ArrowDown")
-    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowUp")
+    expect(box.get_by_role("link").last).to_be_focused()
+    page.keyboard.press("ArrowUp")
     expect(box.get_by_role("link").nth(1)).to_be_focused()
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowUp")
+    expect(box.get_by_role("searchbox", name="Find an assistant")).to_be_focused()
     page.keyboard.type("nobody")
     expect(box.get_by_text("No assistant has these words.")).to_be_visible()
     page.keyboard.press("Control+a")
