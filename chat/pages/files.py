@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import PurePath
 from typing import Any, cast
+from http import HTTPStatus
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
@@ -71,7 +72,8 @@ def attach(request: HttpRequest) -> HttpResponse:
 def state(request: HttpRequest, file_id: UUID) -> HttpResponse:
     """How a file stands, as a fragment: where one writes, or at the question it went out with.
 
-    A page that asks after one that is gone, as when another tab removed it, gets nothing to show in its place.
+    A page that asks after one that is still being read keeps the row it shows, so that a button in it is not changed
+    under a finger. After one that is gone, as when another tab removed it, it gets nothing to show in its place.
     """
     try:
         file = _file(reader(request), file_id)
@@ -79,6 +81,8 @@ def state(request: HttpRequest, file_id: UUID) -> HttpResponse:
         if is_fragment(request):
             return HttpResponse()
         raise
+    if file.is_under_way and is_fragment(request):
+        return HttpResponse(status=HTTPStatus.NO_CONTENT)
     return render(request, "chat/_file.html", {"file": file, "waits": file.asked_at is None})
 
 

@@ -317,6 +317,18 @@ def test_a_plain_form_brings_its_files_along(alice, talk, signed_in):
     assert other.conversation != talk and other.questions.get().text == "And?"
 
 
+def test_a_page_keeps_its_row_until_the_file_is_read(alice, talk, signed_in):
+    file = attach_file(alice, file=[b"Not read yet."], name="slow.txt", conversation=talk)
+    client, address = signed_in(alice), reverse("chat:file_state", args=[file.pk])
+    asked = client.get(address, headers={"HX-Request": "true"})
+    assert (asked.status_code, asked.content) == (204, b"")
+    assert b"being read" in client.get(address).content
+    while read(file.pk):
+        pass
+    asked = client.get(address, headers={"HX-Request": "true"})
+    assert asked.status_code == 200 and b'data-state="ready"' in asked.content
+
+
 def test_others_find_nothing_at_its_addresses(alice, bob, ada, dana, talk, signed_in):
     file = bring(alice, talk, "sign.png", picture(words="The gate closes at nine."))
     for part in ("", "state", "picture", "original", "part?after=0"):

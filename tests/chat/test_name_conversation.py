@@ -50,7 +50,8 @@ def test_the_model_that_was_chosen_names_it(
     writer.offers_models.add(large)
     Conversation.objects.filter(pk=answer.conversation_id).update(model=large)
     title_after(answer)
-    assert AuditEvent.objects.get(action="conversation.name").payload == {"model": "large"}
+    named = AuditEvent.objects.get(action="conversation.name", object__contains=str(answer.conversation_id))
+    assert named.payload == {"model": "large"}
 
 
 def test_it_is_named_once(answer: Message, scripted_server: ScriptedServer) -> None:
