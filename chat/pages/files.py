@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from pathlib import PurePath
 from typing import Any, cast
-from http import HTTPStatus
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required

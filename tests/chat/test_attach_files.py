@@ -297,7 +297,7 @@ def test_a_name_is_words_and_nothing_else(alice, talk, signed_in):
 def test_a_row_that_asks_after_a_file_that_is_gone_goes_too(alice, charlie, talk, signed_in):
     file = attaching.attach_file(alice, file=[LETTER.encode()], name="offer.md", conversation=talk)
     address, asks = f"/files/{file.pk}/state", {"HX-Request": "true"}
-    assert f'hx-get="{address}"' in signed_in(alice).get(address, headers=asks).content.decode()
+    assert f'hx-get="{address}"' in signed_in(alice).get(address).content.decode()
     others = signed_in(charlie).get(address, headers=asks)
     attaching.remove_file(alice, file=file)
     for gone in (others, signed_in(charlie).get(address, headers=asks), signed_in(alice).get(address, headers=asks)):
@@ -318,12 +318,12 @@ def test_a_plain_form_brings_its_files_along(alice, talk, signed_in):
 
 
 def test_a_page_keeps_its_row_until_the_file_is_read(alice, talk, signed_in):
-    file = attach_file(alice, file=[b"Not read yet."], name="slow.txt", conversation=talk)
-    client, address = signed_in(alice), reverse("chat:file_state", args=[file.pk])
+    file = attaching.attach_file(alice, file=[b"Not read yet."], name="slow.txt", conversation=talk)
+    client, address = signed_in(alice), f"/files/{file.pk}/state"
     asked = client.get(address, headers={"HX-Request": "true"})
     assert (asked.status_code, asked.content) == (204, b"")
     assert b"being read" in client.get(address).content
-    while read(file.pk):
+    while reading_files.read(file.pk):
         pass
     asked = client.get(address, headers={"HX-Request": "true"})
     assert asked.status_code == 200 and b'data-state="ready"' in asked.content
