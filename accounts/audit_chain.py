@@ -163,32 +163,45 @@ def check_chain(
 ) -> Fault | None:
     """The first fault of one shard, whose rows come in the order of seq; None when it is whole."""
     inside = _check_links(shard, rows, head)
-    outside = check_marks(shard, rows, marks, known) if marks else None
+    outside = check_marks(shard, rows, marks, known, inside.seq if inside else None) if marks else None
     if inside is None or outside is None:
         return inside or outside
     # What the chain itself shows says best what was done; the checkpoints may know of an earlier row.
     return inside if inside.seq <= (outside.until or outside.seq) else outside
 
 
-def check_marks(shard: int, rows: list[Row], marks: Marks, known: Known | None = None) -> Fault | None:
-    """The first row that is not the one that was sealed at its place; ``known`` narrows it down to that row."""
+def check_marks(
+    shard: int, rows: list[Row], marks: Marks, known: Known | None = None, broken: int | None = None
+) -> Fault | None:
+    """The first row that is not the one that was sealed at its place; ``known`` narrows it down to that row.
+
+    ``broken``: where the links break, if they do: before it a mark that is met says nothing of the rows before it.
+    """
     before = 0
     for index, seq in enumerate(marks.seqs):
-        if seq <= len(rows) and bytes(rows[seq - 1].hash) == marks.hash_at(index):
-            before = seq
-            continue
-        sealed = known(marks.offsets[index], seq - before) if known else b""
-        for place in range(before + 1, seq + 1):
-            if place > len(rows):
-                return Fault(shard, place, "truncated")
-            start = PREFIX_BYTES * (place - before - 1)
-            prefix = sealed[start : start + PREFIX_BYTES]
-            if not prefix:
-                break
-            if bytes(rows[place - 1].hash)[:PREFIX_BYTES] != prefix:
-                return Fault(shard, place, "rewritten", rows[place - 1].id)
-        only = rows[seq - 1].id if seq == before + 1 and seq <= len(rows) else None
-        return Fault(shard, before + 1, "rewritten", only, None if seq == before + 1 else seq)
+        is_met = seq <= len(rows) and bytes(rows[seq - 1].hash) == marks.hash_at(index)
+        if not is_met or (broken is not None and before < broken <= seq):
+            sealed = known(marks.offsets[index], seq - before) if known else b""
+            if fault := _first_rewritten(shard, rows, before, seq, sealed):
+                return fault
+        if not is_met:
+            only = rows[seq - 1].id if seq == before + 1 and seq <= len(rows) else None
+            return Fault(shard, before + 1, "rewritten", only, None if seq == before + 1 else seq)
+        before = seq
+    return None
+
+
+def _first_rewritten(shard: int, rows: list[Row], before: int, until: int, sealed: bytes) -> Fault | None:
+    """The first row behind ``before`` whose hash does not begin as it did; ``sealed`` may have fewer than there are."""
+    is_known = True
+    for place in range(before + 1, until + 1):
+        if place > len(rows):
+            return Fault(shard, place, "truncated") if is_known else None
+        start = PREFIX_BYTES * (place - before - 1)
+        prefix = sealed[start : start + PREFIX_BYTES]
+        is_known = bool(prefix)
+        if is_known and bytes(rows[place - 1].hash)[:PREFIX_BYTES] != prefix:
+            return Fault(shard, place, "rewritten", rows[place - 1].id)
     return None
 
 
@@ -589,7 +602,8 @@ def check_export(path: Path, keys: Sequence[str], say: Callable[[str], None]) ->
         def each() -> Iterator[Row]:
             for row, proof in _read_events(archive):
                 counts["events"] += 1
-                counts["unsealed"] += not proof
+                is_sealed = row.seq <= course.heads[row.shard].seq if manifest["complete"] else proof
+                counts["unsealed"] += not is_sealed
                 if what := check_event(row, proof, roots):
                     counts["wrong"] += 1
                     say(f"shard {row.shard}, seq {row.seq}, event {row.id}: {what}")

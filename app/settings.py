@@ -172,7 +172,7 @@ CELERY_BEAT_SCHEDULE = {
     "accounts.forget_old_counts": {"task": "accounts.tasks.forget_old_counts", "schedule": 3600.0},
 }
 
-# The audit log's checkpoints: what signs them, whose count besides, where they are kept outside the database, who is told.
+# The audit log: what signs its checkpoints, whose count besides, where they are kept beside the database, who is told.
 AUDIT_KEY = environment.find_text("AUDIT_KEY")
 AUDIT_SIGNING = environment.boolean("AUDIT_SIGNING", True)
 AUDIT_PUBLIC_KEYS = environment.words("AUDIT_PUBLIC_KEYS", "")

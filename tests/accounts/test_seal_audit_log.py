@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from django.db.utils import ProgrammingError
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django import Settings
 
 from accounts import audit
 from accounts.audit_chain import Checkpoint, ed25519_verify, follow, is_signed, read_line, signed_bytes
@@ -30,7 +30,7 @@ from app.errors import BadInputError
 
 
 @pytest.fixture
-def folder(tmp_path: Path, settings: SettingsWrapper, transactional_db: None) -> CheckpointFolder:
+def folder(tmp_path: Path, settings: Settings, transactional_db: None) -> CheckpointFolder:
     """An empty one; the checkpoints of earlier tests come into it with the first sealing."""
     settings.AUDIT_FOLDER = tmp_path / "audit"
     return CheckpointFolder(settings.AUDIT_FOLDER)
@@ -114,9 +114,15 @@ TAMPERINGS = {
             select shard, max(seq) from audit_event where at <= (select max(at) from audit_checkpoint) group by shard)
     """,
     "the log is put back to before the last checkpoint": """
-        with gone as (delete from audit_event where (shard, seq) in (select shard, seq from audit_head where seq > 1))
-        update audit_head set seq = seq - 1, hash = event.hash from audit_event event
-        where event.shard = audit_head.shard and event.seq = audit_head.seq - 1
+        with place as (
+            select at.shard - 1 as shard, at.seq - 1 as seq
+            from (select seqs from audit_checkpoint order by number desc limit 1) last,
+                unnest(last.seqs) with ordinality as at (seq, shard) where at.seq > 1
+        ), gone as (
+            delete from audit_event event using place where event.shard = place.shard and event.seq > place.seq
+        )
+        update audit_head set seq = event.seq, hash = event.hash
+        from place join audit_event event using (shard, seq) where audit_head.shard = place.shard
     """,
     "a new row is changed": "update audit_event set actor = 'x' where at > (select max(at) from audit_checkpoint)",
     "a new row is gone": "delete from audit_event where at > (select max(at) from audit_checkpoint)",
@@ -127,8 +133,6 @@ TAMPERINGS = {
 @pytest.mark.parametrize("tampering", TAMPERINGS)
 def test_what_does_not_follow_is_not_signed(mallory: psycopg.Connection, tampering: str) -> None:
     mallory.execute(TAMPERINGS[tampering])
-    if tampering == "the log is put back to before the last checkpoint":
-        mallory.execute(TAMPERINGS[tampering])
     with pytest.raises(CannotSealError) as caught:
         seal(mallory, signing_key(), trusted_keys())
     assert all(fault.startswith("shard ") for fault in caught.value.faults)
@@ -141,7 +145,7 @@ def test_a_forged_checkpoint_stops_the_signer(mallory: psycopg.Connection) -> No
     assert any("has a wrong signature" in fault for fault in check_log(mallory).faults)
 
 
-def test_another_key_is_not_believed(folder: CheckpointFolder, settings: SettingsWrapper) -> None:
+def test_another_key_is_not_believed(folder: CheckpointFolder, settings: Settings) -> None:
     deed()
     seal_log()
     settings.AUDIT_KEY = "another key altogether, of enough characters"
@@ -160,7 +164,7 @@ def test_a_database_behind_the_folder_is_not_signed(folder: CheckpointFolder) ->
     with folder.lines.open("a") as lines:
         lines.write(ahead.line() + "\n")
     with own_view() as view:
-        with pytest.raises(KeepingError, match="is in .* and not in the database"):
+        with pytest.raises(KeepingError, match=r"is in .* and not in the database"):
             check_last(view, folder)
         assert any(f"checkpoint {ahead.number} is not in the database" in fault for fault in check_log(view).faults)
 
@@ -193,7 +197,7 @@ def test_a_folder_that_was_lost_is_filled_again_from_what_is_still_proved(folder
     assert folder.hashes.path.read_bytes() == hashes
 
 
-def test_the_key_comes_from_a_file_a_text_or_a_pem(settings: SettingsWrapper) -> None:
+def test_the_key_comes_from_a_file_a_text_or_a_pem(settings: Settings) -> None:
     assert (paths.data_folder().secrets / "audit_key").stat().st_mode & 0o777 == 0o600
     own = public_key(signing_key())
     settings.AUDIT_KEY = "a text of at least thirty-two characters"
