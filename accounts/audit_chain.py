@@ -639,6 +639,9 @@ def _each_alone(checkpoints: Sequence[Checkpoint], keys: Sequence[str]) -> tuple
 def check_proof(path: Path, keys: Sequence[str], say: Callable[[str], None]) -> bool:
     """Check the proof of one event (JSON)."""
     found = json.loads(path.read_text())
+    if found["checkpoint"] is None:
+        say("There is no checkpoint yet, so nothing proves this event. Ask for its proof again in some minutes.")
+        return False
     one, row = read_line(json.dumps(found["checkpoint"])), from_record(found["event"])
     course = Course(one.number, at=str(one.statement["at"]), keys={str(one.statement["key"])})
     what = check_event(row, found["event"]["proof"], {one.number: str(one.statement["root"])})

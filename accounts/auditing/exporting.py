@@ -27,7 +27,7 @@ from accounts.auditing.keys import trusted_keys
 from accounts.auditing.proving import Prover
 from accounts.auditing.reading import Chosen, events_of, record_look
 from accounts.auditing.rows import read_checkpoints, read_heads, read_rows
-from accounts.auditing.sealing import own_view
+from accounts.auditing.sealing import own_view, shared_view
 from accounts.models import User
 from app.errors import BadInputError
 from app.web.csv_export import safe
@@ -72,7 +72,10 @@ def export_events(
         raise BadInputError(
             f"These are more than {most:,} events. Choose fewer, or have `manage.py audit_export` write them."
         )
-    with own_view() as connection, zipfile.ZipFile(into, "w", zipfile.ZIP_DEFLATED) as archive:
+    with (
+        own_view() if chosen is None else shared_view() as connection,
+        zipfile.ZipFile(into, "w", zipfile.ZIP_DEFLATED) as archive,
+    ):
         prover = Prover(connection)
         rows = _all_rows(connection) if chosen is None else _chosen_rows(chosen, prover)
         with archive.open(f"events.{form}", "w", force_zip64=True) as raw:

@@ -13,6 +13,8 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
+from django.utils.dateparse import parse_datetime
+from django.utils.timezone import is_naive, make_aware
 
 from accounts import audit, rights
 from accounts.models import AuditEvent, Group, User
@@ -98,13 +100,42 @@ def _named(name: str, text: str, end: str) -> Q:
     return Q(**{f"{name}__startswith" if text.endswith(end) else name: text})
 
 
-def read_events(*, actor: User, chosen: Chosen, limit: int = 50, cursor: str | None = None) -> Page[AuditEvent]:
-    """A page of events, newest first; the look is recorded after it, so that it does not see itself."""
+def read_events(
+    *, actor: User, chosen: Chosen, after: str | None = None, limit: int = 50, cursor: str | None = None
+) -> Page[AuditEvent]:
+    """A page of events, newest first; the look is recorded after it, so that it does not see itself.
+
+    ``after``: a time or an event's id; only later ones. Raises BadInputError when it is neither.
+    """
     rights.require(actor, "audit.read")
+    found = events_of(chosen)
+    if after:
+        found = found.filter(_later_than(after))
     with transaction.atomic():
-        page = newest_first(events_of(chosen), by="at", limit=limit, cursor=cursor)
-        record_look(actor, chosen.said())
+        page = newest_first(found, by="at", limit=limit, cursor=cursor)
+        record_look(actor, chosen.said() | ({"after": after} if after else {}))
     return page
+
+
+def _later_than(after: str) -> Q:
+    moment = _find_moment(after)
+    if moment is not None:
+        return Q(at__gt=moment)
+    event = AuditEvent.objects.filter(pk=after).first() if _is_id(after) else None
+    if event is None:
+        raise BadInputError("`after` is a time such as 2026-01-31T08:00:00Z, or the id of an event.")
+    return Q(at__gt=event.at) | Q(at=event.at, pk__gt=event.pk)
+
+
+def _find_moment(text: str) -> datetime | None:
+    try:
+        moment = parse_datetime(text.replace(" ", "+"))  # a "+" in a query string arrives as a space
+        if moment and is_naive(moment):
+            moment = make_aware(moment)
+        # In UTC, because PostgreSQL refuses offsets that Python takes.
+        return moment and moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def record_look(actor: User, looked_for: dict[str, str], action: str = "audit.read") -> None:

@@ -95,6 +95,14 @@ def own_view() -> Iterator[psycopg.Connection]:
         yield connection
 
 
+@contextmanager
+def shared_view() -> Iterator[psycopg.Connection]:
+    """Django's own connection, within a transaction of it: for reading beside what the request does."""
+    with transaction.atomic():
+        django_connection.ensure_connection()
+        yield django_connection.connection
+
+
 def seal_log() -> int:
     """Sign what is new, keep it outside, note how it went; how many checkpoints were made.
 
