@@ -107,7 +107,8 @@ def _plot(chosen: Chosen) -> EventPlot | None:
         return None
     begin = datetime.combine(chosen.since, time(), UTC)
     now = timezone.now()
-    end = datetime.combine(chosen.until, time(), UTC) + timedelta(days=1) if chosen.until else now
+    last = min(chosen.until or now.date(), now.date())
+    end = datetime.combine(last, time(), UTC) + timedelta(days=1)
     if not begin < end <= begin + timedelta(days=731):
         return None
     return event_plot(events_of(chosen), begin, end)
