@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from celery import shared_task
 from django.conf import settings
 
@@ -23,14 +25,12 @@ def forget_old_counts() -> int:
 
 @shared_task(name="accounts.tasks.seal_audit_log")
 def seal_audit_log() -> int:
-    """What cannot be sealed has been logged and noted; the next minute tries again."""
+    """What cannot be sealed has been logged and noted; the next minute tries again. How many checkpoints were made."""
     made = 0
     if settings.AUDIT_SIGNING:
-        try:
+        with contextlib.suppress(CannotSealError):
             made = seal_log()
-        except CannotSealError:
-            return 0
-    tell_witnesses()
+        tell_witnesses()
     return made
 
 

@@ -14,6 +14,7 @@ import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,7 +22,8 @@ from django.conf import settings
 from django.utils import timezone
 
 from accounts.audit_chain import Checkpoint
-from accounts.auditing.rows import read_checkpoints
+from accounts.auditing.rows import connect, read_checkpoints
+from accounts.auditing.sealing import address as database_address
 from accounts.auditing.sealing import own_view
 from accounts.models import AuditCheckpoint, AuditWitness
 from app.errors import BadInputError
@@ -32,11 +34,18 @@ PATIENCE_SECONDS = 10.0
 MOST_AT_ONCE = 200
 _PRIORITY = 13 * 8 + 5  # facility "log audit", severity "notice"
 _SYSLOG_PORTS = {"syslog+udp": 514, "syslog+tcp": 601}
+_LOCK = 0x5041524C45593032
 SCHEMES = (*_SYSLOG_PORTS, "syslog+unix", "http", "https")
 
 
 class WitnessError(Exception):
     """It was not told; the text says why."""
+
+
+def check_addresses() -> None:
+    """Raises BadInputError for a witness of the settings that cannot be one."""
+    for address in settings.AUDIT_WITNESSES:
+        check_address(address)
 
 
 def check_address(address: str) -> None:
@@ -51,10 +60,20 @@ def check_address(address: str) -> None:
 
 
 def tell_witnesses() -> int:
-    """Tell every witness of the settings what it has not been told; how many could not be."""
+    """Tell every witness of the settings what it has not been told; how many could not be.
+
+    One at a time does so, or two would tell out of order. The lock is the session's: no transaction waits for others.
+    """
+    check_addresses()
+    with connect(database_address()) as connection:
+        if connection.execute("select pg_try_advisory_lock(%s)", [_LOCK]).fetchone() != (True,):
+            return 0
+        return _tell_all()
+
+
+def _tell_all() -> int:
     failed = 0
     for address in settings.AUDIT_WITNESSES:
-        check_address(address)
         newest = AuditCheckpoint.objects.order_by("-number").values_list("number", flat=True).first() or 0
         # A new one begins with the newest: it names all before it.
         witness, _ = AuditWitness.objects.get_or_create(address=address, defaults={"number": max(0, newest - 1)})
@@ -66,7 +85,7 @@ def tell_witnesses() -> int:
 
 def _catch_up(witness: AuditWitness) -> bool:
     with own_view() as connection:
-        checkpoints = [one for one, _ in zip(read_checkpoints(connection, witness.number), range(MOST_AT_ONCE))]  # noqa: B905
+        checkpoints = list(islice(read_checkpoints(connection, witness.number), MOST_AT_ONCE))
     try:
         for one in checkpoints:
             tell(witness.address, one)

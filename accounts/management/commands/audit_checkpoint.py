@@ -38,6 +38,7 @@ class Command(BaseCommand):
         try:
             made = seal_log()
         except CannotSealError as error:
+            tell_witnesses()
             if is_last:
                 raise CommandError("\n".join(["Nothing is signed: the log does not follow.", *error.faults])) from error
             self.stderr.write(self.style.ERROR(str(error)))
