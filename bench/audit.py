@@ -1,5 +1,5 @@
 """How many events a second the audit log takes, against the same rows put into a table without chain or guards; and how
-many are checked in a second, by one process and by as many as there are processors.
+many are checked in a second, by one process and by several.
 
 Every event is a transaction of its own, as in a deed that does nothing else. The clients are PostgreSQL's own pgbench,
 which costs least beside the server it measures.
@@ -48,6 +48,15 @@ insert into bench_plain (shard, seq, at, prev, hash, actor, action, object, outc
 values (0, nextval('bench_seq'), clock_timestamp(), ''::bytea, ''::bytea, {_VALUES});
 """
 _CHAINED = f"{_EVENT} select audit_append({_VALUES});"
+_FILL = f"""
+do $$ begin
+    for number in 1..3000 loop
+        perform audit_append({_VALUES.replace(":actor", "step % 500").replace(":object", "number")})
+        from generate_series(1, 100) as step;
+        commit;
+    end loop;
+end $$
+"""
 _RATE = re.compile(r"^tps = ([\d.]+)", re.MULTILINE)
 
 
@@ -69,13 +78,15 @@ def run(house: House) -> list[Row]:
 
 
 def _checking() -> list[Row]:
-    """Of all the events that were just written."""
-    many = os.cpu_count() or 1
+    """Of all the events that were just written, and as many more as make the start of a process count for little."""
+    with psycopg.connect(database_url("owner"), autocommit=True) as connection:
+        connection.execute(_FILL)
+    many = max(2, (os.cpu_count() or 1) // 2)
     rates = interleaved({"one": partial(_checked_per_second, 1), "many": partial(_checked_per_second, many)})
     goal = Goal("value", 200_000, at_least=True)
     return [
-        Row("checking, 1 process", rates["one"], "events/s"),
-        Row(f"checking, {many} processes", rates["many"], "events/s", "1 process", rates["one"], goal),
+        Row("checking, 1 process", rates["one"], "events/s", goal=goal),
+        Row(f"checking, {many} processes", rates["many"], "events/s", "1 process", rates["one"]),
     ]
 
 

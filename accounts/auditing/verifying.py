@@ -18,7 +18,7 @@ from accounts.auditing.rows import check_in_processes, check_rows, stored
 from accounts.auditing.sealing import address, course_of, folder, own_view
 from accounts.models import AuditCheck
 
-FEW_EVENTS = 100_000  # a process costs more to start than these cost to check
+FEW_EVENTS = 1_000_000  # processes cost more to start than these cost to check
 MOST_PROCESSES = 8
 
 
@@ -67,7 +67,9 @@ def check_log(connection: psycopg.Connection, *, elsewhere: Iterable[Path] = (),
 
 def _wanted(connection: psycopg.Connection) -> int:
     (events,) = connection.execute("select coalesce(sum(seq), 0) from audit_head").fetchone() or (0,)
-    return min(os.cpu_count() or 1, MOST_PROCESSES) if events > FEW_EVENTS else 1
+    # PostgreSQL works as much for each of them as they do.
+    processors = (os.cpu_count() or 1) // 2
+    return max(1, min(processors, MOST_PROCESSES)) if events > FEW_EVENTS else 1
 
 
 def _key(course: Course) -> str:
