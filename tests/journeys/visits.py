@@ -202,12 +202,12 @@ VISITS = [
     Visit("pool:model", "ada", {"model_id": "model"}),
     Visit("pool:assistants", "ada"),
     Visit("pool:assistant", "ada", {"assistant_id": "assistant"}),
-    Visit("audit:events", "aud", states={"details": _open_details}),
-    Visit("audit:events", "aud", query="?actor=nobody-of-this-name"),
     Visit("usage:everybody", "ada"),
     Visit("usage:limits", "ada"),
     Visit("usage:new_limit", "ada", {"subject": "=each"}),
     Visit("usage:change_limit", "ada", {"limit_id": "limit"}),
+    Visit("audit:events", "aud", states={"details": _open_details}),
+    Visit("audit:events", "aud", query="?actor=nobody-of-this-name"),
 ]
 
 
