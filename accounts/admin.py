@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts import audit
 from accounts.callers import reader
 from accounts.keys import revoke_key
-from accounts.models import ApiKey, AuditEvent, Group, Role, User
+from accounts.models import ApiKey, Group, Role, User
 from accounts.people import reinstate_person, suspend_person, tell_access_ended
 from accounts.rights import Capability, can
 
@@ -152,12 +152,3 @@ class ApiKeyAdmin(ReadOnlyAdmin):
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
         for key in queryset.select_related("user"):
             revoke_key(actor=reader(request), key=key)
-
-
-@admin.register(AuditEvent)
-class AuditEventAdmin(ReadOnlyAdmin):
-    capability = "audit.read"
-    list_display = ("at", "actor", "action", "object", "outcome", "request_id")
-    search_fields = ("actor", "action", "object")
-    ordering = ("-at", "-id")
-    show_full_result_count = False

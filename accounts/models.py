@@ -306,3 +306,9 @@ class AuditEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M:%S} {self.action} {self.object}"
+
+
+# In a file of their own; Django looks for models here.
+from accounts.audit_models import AuditCheck as AuditCheck  # noqa: E402
+from accounts.audit_models import AuditCheckpoint as AuditCheckpoint  # noqa: E402
+from accounts.audit_models import AuditWitness as AuditWitness  # noqa: E402

@@ -1,10 +1,16 @@
-"""What limits do by themselves, from time to time."""
+"""What limits and the audit log do by themselves, from time to time."""
 
 from __future__ import annotations
 
+import contextlib
+
 from celery import shared_task
+from django.conf import settings
 
 from accounts import limit_notices
+from accounts.auditing.sealing import CannotSealError, seal_log
+from accounts.auditing.verifying import verify_log
+from accounts.auditing.witnesses import tell_witnesses
 
 
 @shared_task(name="accounts.tasks.warn_of_limits")
@@ -15,3 +21,20 @@ def warn_of_limits() -> int:
 @shared_task(name="accounts.tasks.forget_old_counts")
 def forget_old_counts() -> int:
     return limit_notices.forget_old_counts()
+
+
+@shared_task(name="accounts.tasks.seal_audit_log")
+def seal_audit_log() -> int:
+    """What cannot be sealed has been logged and noted; the next minute tries again. How many checkpoints were made."""
+    made = 0
+    if settings.AUDIT_SIGNING:
+        with contextlib.suppress(CannotSealError):
+            made = seal_log()
+        tell_witnesses()
+    return made
+
+
+@shared_task(name="accounts.tasks.verify_audit_log")
+def verify_audit_log() -> int:
+    """In this process alone: a worker may not have children. Returns how many faults there are."""
+    return len(verify_log(processes=1).faults)

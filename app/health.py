@@ -7,15 +7,17 @@ make the answer hang.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable
 
 import aiohttp
 from django.conf import settings
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 from redis.asyncio import Redis
 
+from accounts.auditing.standing import read_standing
 from app.inference.routing.directory import load_targets
 from app.inference.types import Target
 from app.inference.watching.probing import new_session
@@ -23,6 +25,11 @@ from app.inference.watching.watcher import ask_health
 from app.web.threads import in_thread
 
 PATIENCE_SECONDS = 1.5
+
+AUDIT_FAULTS = Gauge("parley_audit_faults", "What the last checks of the audit log found wrong")
+AUDIT_CHECKPOINT = Gauge("parley_audit_checkpoint", "Number of the audit log's last checkpoint")
+AUDIT_CHECKPOINT_AGE = Gauge("parley_audit_checkpoint_age_seconds", "Since the audit log's last checkpoint")
+AUDIT_LATE = Gauge("parley_audit_checkpoint_late", "1: what happened waits for a checkpoint for too long")
 
 
 async def healthz(request: HttpRequest) -> HttpResponse:
@@ -33,13 +40,33 @@ async def healthz(request: HttpRequest) -> HttpResponse:
 async def readyz(request: HttpRequest) -> HttpResponse:
     """200 when database, broker and a model answer; else 503 with what does not, and why."""
     checks = {"database": _database(), "broker": _broker(), "model": _model()}
-    reasons = await asyncio.gather(*(_reason(check) for check in checks.values()))
+    *reasons, trouble = await asyncio.gather(*(_reason(check) for check in checks.values()), _audit_trouble())
     failing = [{"part": part, "reason": reason} for part, reason in zip(checks, reasons, strict=True) if reason]
-    return JsonResponse({"ready": not failing, "failing": failing}, status=503 if failing else 200)
+    said: dict[str, object] = {"ready": not failing, "failing": failing}
+    if trouble:  # Parley can serve all the same; somebody has to look
+        said["notes"] = [{"part": "audit", "reason": trouble}]
+    return JsonResponse(said, status=503 if failing else 200)
 
 
 async def metrics(request: HttpRequest) -> HttpResponse:
+    with contextlib.suppress(DatabaseError, TimeoutError):
+        await asyncio.wait_for(in_thread(_measure_audit), PATIENCE_SECONDS)
     return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+
+
+def _measure_audit() -> None:
+    standing = read_standing()
+    AUDIT_FAULTS.set(len(standing.faults))
+    AUDIT_CHECKPOINT.set(standing.checkpoint.number if standing.checkpoint else 0)
+    AUDIT_CHECKPOINT_AGE.set(standing.age_seconds or 0)
+    AUDIT_LATE.set(standing.is_late)
+
+
+async def _audit_trouble() -> str:
+    """What is wrong with the audit log's proof, or ""."""
+    with contextlib.suppress(DatabaseError, TimeoutError):  # which is said as the database's own reason
+        return (await asyncio.wait_for(in_thread(read_standing), PATIENCE_SECONDS)).trouble
+    return ""
 
 
 async def _reason(check: Awaitable[str]) -> str:

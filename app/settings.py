@@ -69,6 +69,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "accounts.auditing.refusals.RefusedAccess",
     "app.web.middleware.ErrorPages",
 ]
 
@@ -167,9 +168,19 @@ CELERY_BEAT_SCHEDULE = {
     "chat.tend_exports": {"task": "chat.tasks.tend_exports", "schedule": 60.0},
     "chat.purge_deleted": {"task": "chat.tasks.purge_deleted", "schedule": 3600.0},
     "chat.note_lost_gaps": {"task": "chat.tasks.note_lost_gaps", "schedule": 300.0},
+    "accounts.seal_audit_log": {"task": "accounts.tasks.seal_audit_log", "schedule": 60.0},
+    "accounts.verify_audit_log": {"task": "accounts.tasks.verify_audit_log", "schedule": 6 * 3600.0},
     "accounts.warn_of_limits": {"task": "accounts.tasks.warn_of_limits", "schedule": 60.0},
     "accounts.forget_old_counts": {"task": "accounts.tasks.forget_old_counts", "schedule": 3600.0},
 }
+
+# The audit log: what signs its checkpoints, whose count besides, where they are kept beside the database, who is told.
+AUDIT_KEY = environment.find_text("AUDIT_KEY")
+AUDIT_SIGNING = environment.boolean("AUDIT_SIGNING", True)
+AUDIT_PUBLIC_KEYS = environment.words("AUDIT_PUBLIC_KEYS", "")
+AUDIT_FOLDER = Path(environment.text("AUDIT_FOLDER", str(DATA.audit)))
+AUDIT_WITNESSES = environment.words("AUDIT_WITNESSES", "")
+AUDIT_WITNESS_TOKEN = environment.find_text("AUDIT_WITNESS_TOKEN")
 
 MODEL_URL = environment.find_text("MODEL_URL")
 MODEL_NAME = environment.find_text("MODEL_NAME")

@@ -11,6 +11,7 @@ urlpatterns = [
     path("", include("chat.urls")),
     path("knowledge/", include("knowledge.urls")),
     path("review/", include("moderation.urls")),
+    path("audit/", include("accounts.audit_urls")),
     path("account/", include("accounts.urls")),
     path("account/", include("accounts.sign_in_urls")),
     path("", include("app.operations.usage_urls")),

@@ -1,4 +1,5 @@
-"""How many events a second the audit log takes, against the same rows put into a table without chain or guards.
+"""How many events a second the audit log takes, against the same rows put into a table without chain or guards; and how
+many are checked in a second, by one process and by several.
 
 Every event is a transaction of its own, as in a deed that does nothing else. The clients are PostgreSQL's own pgbench,
 which costs least beside the server it measures.
@@ -7,16 +8,20 @@ which costs least beside the server it measures.
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 import subprocess
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 
+from accounts.auditing.rows import check_in_processes, check_rows, connect
 from app.embedded.paths import database_url
-from bench.harness import BenchError, Row, interleaved
+from bench.harness import BenchError, Goal, Row, interleaved
 from bench.house import House
 
 CLIENTS = (1, 8)
@@ -43,6 +48,15 @@ insert into bench_plain (shard, seq, at, prev, hash, actor, action, object, outc
 values (0, nextval('bench_seq'), clock_timestamp(), ''::bytea, ''::bytea, {_VALUES});
 """
 _CHAINED = f"{_EVENT} select audit_append({_VALUES});"
+_FILL = f"""
+do $$ begin
+    for number in 1..3000 loop
+        perform audit_append({_VALUES.replace(":actor", "step % 500").replace(":object", "number")})
+        from generate_series(1, 100) as step;
+        commit;
+    end loop;
+end $$
+"""
 _RATE = re.compile(r"^tps = ([\d.]+)", re.MULTILINE)
 
 
@@ -58,8 +72,37 @@ def run(house: House) -> list[Row]:
         rates = interleaved(subjects)
         label = f"{clients} client{'s' if clients > 1 else ''}"
         rows.append(Row(f"plain inserts, {label}", rates["plain"], "events/s"))
-        rows.append(Row(f"audit_append, {label}", rates["chained"], "events/s", "plain inserts", rates["plain"]))
-    return rows
+        goal = Goal("value", 5_000, at_least=True) if clients == 8 else None
+        rows.append(Row(f"audit_append, {label}", rates["chained"], "events/s", "plain inserts", rates["plain"], goal))
+    return rows + _checking()
+
+
+def _checking() -> list[Row]:
+    """Of all the events that were just written, and as many more as make the start of a process count for little."""
+    with psycopg.connect(database_url("owner"), autocommit=True) as connection:
+        connection.execute(_FILL)
+    many = max(2, (os.cpu_count() or 1) // 2)
+    rates = interleaved({"one": partial(_checked_per_second, 1), "many": partial(_checked_per_second, many)})
+    goal = Goal("value", 200_000, at_least=True)
+    return [
+        Row("checking, 1 process", rates["one"], "events/s", goal=goal),
+        Row(f"checking, {many} processes", rates["many"], "events/s", "1 process", rates["one"]),
+    ]
+
+
+def _checked_per_second(processes: int) -> float:
+    address = conninfo_to_dict(database_url("application"))
+    with connect(address) as connection, connection.transaction():
+        connection.execute("set transaction isolation level repeatable read")
+        began = time.monotonic()
+        if processes == 1:
+            report = check_rows(connection, {}, None)
+        else:
+            report = check_in_processes(connection, address, {}, None, processes)
+        seconds = time.monotonic() - began
+    if report.faults:
+        raise BenchError(f"The log that was just written is not whole: {report.faults[0]}.")
+    return report.events / seconds
 
 
 def _events_per_second(house: House, statement: str, clients: int) -> float:

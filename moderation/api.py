@@ -31,8 +31,12 @@ def list_cases(
 
 @router.get("/cases/{uuid:case_id}", response=schemas.CaseOut)
 def get_case(request: HttpRequest, case_id: UUID) -> dict[str, Any]:
-    """A case as it is now."""
-    return _case(request, case_id)
+    """A case as it is now. Looking at one is recorded."""
+    found = queries.find_case(caller(request), case_id)
+    if found is None:
+        raise NotFoundError()
+    cases.note_case_read(caller(request), case=found)
+    return case_data(found)
 
 
 @router.post("/cases/{uuid:case_id}/claim", response=schemas.CaseOut)

@@ -101,6 +101,12 @@ def supersede_cases(*, content_kind: str, content_id: UUID, below_revision: int)
     return len(cases)
 
 
+def note_case_read(actor: User, *, case: Case) -> None:
+    """That a moderator has somebody's question and answer before them is an event of its own."""
+    with transaction.atomic():
+        audit.record(actor=actor, action="case.read", obj=case)
+
+
 def claim_case(actor: User, *, case_id: UUID) -> Case:
     """Take a case to decide it, for ten minutes that ``renew_claim`` prolongs. Claiming one's own claim renews it.
 

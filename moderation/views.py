@@ -46,10 +46,12 @@ def case(request: HttpRequest, case_id: UUID) -> HttpResponse:
     """One case beside the queue; as a fragment the case alone, or 204 while nothing happened to it."""
     found = _find(request, case_id)
     if not _wants_fragment(request):
+        cases.note_case_read(reader(request), case=found)
         return render(request, "moderation/page.html", _page_of(request) | _case_of(request, found))
     context = _case_of(request, found)
     if context["pane"].mark == request.GET.get("seen"):
         return HttpResponse(status=204)
+    cases.note_case_read(reader(request), case=found)
     return render(request, "moderation/_case.html", context)
 
 

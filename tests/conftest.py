@@ -35,7 +35,9 @@ def django_db_setup(django_test_environment: None, django_db_blocker: DjangoDbBl
             # Tests with real commits empty the tables after themselves; Parley never does.
             role = connection.ops.quote_name("parley")
             cursor.execute(f"grant truncate on all tables in schema public to {role}")
-            cursor.execute(f"revoke truncate on audit_event, audit_head, django_migrations from {role}")
+            cursor.execute(
+                f"revoke truncate on audit_event, audit_head, audit_checkpoint, django_migrations from {role}"
+            )
     yield
     with django_db_blocker.unblock():
         connection.close()

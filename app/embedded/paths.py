@@ -68,6 +68,11 @@ class DataFolder:
         return self.root / "secrets"
 
     @property
+    def audit(self) -> Path:
+        """Checkpoints of the audit log, beside the database."""
+        return self.root / "audit"
+
+    @property
     def demo(self) -> Path:
         return self.root / "demo.json"
 

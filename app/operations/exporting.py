@@ -10,8 +10,8 @@ from django.db import transaction
 from accounts import audit, rights
 from accounts.models import User
 from accounts.usage import summed
-from app.operations.csv_export import write_csv
 from app.operations.names import named
+from app.web.csv_export import write_csv
 
 
 def export_usage(actor: User, *, by: str, begin: date, end: date) -> str:

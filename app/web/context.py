@@ -41,6 +41,7 @@ AREAS = [
     (_("Chat"), "/", "chat", ""),
     (_("Knowledge"), "/knowledge/", "book", ""),
     (_("Review"), "/review/", "review", "moderator"),
+    (_("Audit"), "/audit/", "audit", "auditor"),
     (_("Pool"), "/operations/pool/", "server", "admin"),
     (_("Usage"), "/operations/usage/", "chart", "admin auditor"),
     (_("Admin"), "/admin/", "settings", "admin"),

@@ -28,7 +28,7 @@ from app.web.paging import newest_first
 from chat.models import Citation, Feedback, FeedbackQuerySet, Message, Reply
 from chat.pages.presenting import passage_url
 from chat.uses import REASONS
-from chat.verbs.replying import reply_to
+from chat.verbs.replying import note_list_read, reply_to
 from knowledge.models import Document, Source
 from moderation.masking import mask
 
@@ -67,6 +67,7 @@ def listed(request: HttpRequest) -> HttpResponse:
     """For moderators."""
     user = reader(request)
     require(user, "moderation.review")
+    note_list_read(user)
     return _page(request, Feedback.objects.visible_to(user), of_keeper=False)
 
 
@@ -76,6 +77,7 @@ def kept(request: HttpRequest) -> HttpResponse:
     """For those who keep sources."""
     user = reader(request)
     require(user, "knowledge.edit_source")
+    note_list_read(user)
     return _page(request, Feedback.objects.about_kept_by(user), of_keeper=True)
 
 

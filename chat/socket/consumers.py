@@ -13,6 +13,8 @@ from channels.consumer import get_handler_name
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.utils import translation
 
+from accounts.audit import request_id
+from accounts.auditing.refusals import note_refused_socket
 from accounts.languages import language_of_socket
 from accounts.models import User
 from app.errors import BadInputError, ParleyError
@@ -55,6 +57,7 @@ class ConversationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         opened = await in_thread(socket_actions.open_conversation, self.user, conversation_id)
         if opened is None:
             await self.close(NOT_FOUND)
+            await in_thread(note_refused_socket, self.user, conversation_id, request_id.get())
             return
         self.conversation, under_way, newest = opened
         for group in self._groups():

@@ -20,6 +20,12 @@ from chat.models import Feedback, Message, Reply
 from chat.signals import reply_came
 
 
+def note_list_read(actor: User) -> None:
+    """That somebody has other people's questions, and what they thought of the answers, before them."""
+    with transaction.atomic():
+        audit.record(actor=actor, action="feedback.list")
+
+
 def reply_to(actor: User, *, feedback_id: UUID, text: str) -> Reply:
     """Say something to whoever rated an answer; they see it at the answer, at once where it is open.
 

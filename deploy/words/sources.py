@@ -28,6 +28,7 @@ SAID = "said"
 # What programs and operators read is English: no page shows it.
 FOR_PROGRAMS = re.compile(
     r"/(migrations|management|demo|embedded|openai|socket|serving|weights|calling|asides|routing|api)/"
+    r"|/auditing/(keys|keeping|witnesses|sealing|verifying|rows)\.py$"
     r"|/(api|schemas|usage_api|refusals|bodies|authentication|ownership|audit|audit_chain|environment|registry|valkey)\.py$"
 )
 # Files whose sentences reach people by way of a row that a worker wrote, or of a report.

@@ -16,10 +16,10 @@ from accounts.models import Group, LimitCount, Spending, User
 from accounts.spending import Spent, record_spending
 from app.errors import BadInputError
 from app.inference.costing.costs import Tokens
-from app.operations.csv_export import write_csv
 from app.operations.energy import in_words
 from app.operations.spans import read_span
 from app.operations.spending_plot import MEASURES, stacked_plot
+from app.web.csv_export import write_csv
 from tests import factories
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)

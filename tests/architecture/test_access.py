@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import transaction
+from django.db import connection, transaction
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
@@ -32,6 +32,7 @@ class World:
     def __init__(self, people: dict[str, User], ids: dict[str, str], signed_in: SignIn, with_key: SignIn) -> None:
         self.people = people
         self.ids = ids
+        self.recorded = 0  # how many events the last request wrote
         self._signed_in = signed_in
         self._with_key = with_key
 
@@ -43,7 +44,9 @@ class World:
         ids = (ids or self.ids) | ({"own_email": user.email} if user else {})
         address = row.name.format(**ids) if is_api else reverse(row.name, kwargs=self._args(row, ids))
         with transaction.atomic():
+            before = _events()
             response = self._send(client, row, address, ids)
+            self.recorded = _events() - before
             transaction.set_rollback(True)
         return response
 
@@ -64,6 +67,13 @@ class World:
             send = {"PATCH": client.patch, "PUT": client.put}.get(row.method, client.post)
             return send(address, data, content_type="application/json")
         return client.post(address, data)
+
+
+def _events() -> int:
+    """How many the audit log has."""
+    with connection.cursor() as cursor:
+        cursor.execute("select sum(seq) from audit_head")
+        return int(cursor.fetchone()[0])
 
 
 def _is_id(value: Any) -> bool:

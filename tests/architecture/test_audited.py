@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from django.conf import settings
@@ -41,7 +42,13 @@ class Function:
     writes: bool = False
 
 
-def functions() -> Iterator[Function]:
+@lru_cache(maxsize=1)
+def functions() -> list[Function]:
+    """All of them; read once, because it takes seconds."""
+    return list(_functions())
+
+
+def _functions() -> Iterator[Function]:
     for package in PACKAGES:
         for path in sorted((Path(settings.BASE_DIR) / package).rglob("*.py")):
             if "migrations" in path.parts:
@@ -84,7 +91,7 @@ def _reaching(start: set[str], known: list[Function]) -> set[str]:
 
 
 def test_every_verb_that_writes_also_records() -> None:
-    known = list(functions())
+    known = functions()
     records = _reaching(RECORDERS, known)
     writing = _reaching({one.name for one in known if one.writes}, known)
     verbs = [one for one in known if one.takes_actor and not one.name.startswith("_") and one.name in writing]

@@ -184,6 +184,7 @@ LISTS: list[tuple[str, str, Callable[[Stage, int], None]]] = [
     ("olivia", "/api/v1/sources", Stage.sources),
     ("dana", "/api/v1/cases", Stage.cases),
     ("aaron", "/api/v1/audit/events", Stage.events),
+    ("aaron", "/audit/", Stage.events),
     ("alice", "/v1/models", Stage.assistants),
     *[("ada", f"/operations/usage/?by={by}", Stage.spending) for by in ("assistant", "user", "group", "key")],
     ("ada", "/operations/limits/", Stage.limits),

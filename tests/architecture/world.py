@@ -7,10 +7,12 @@ from datetime import timedelta
 from pathlib import Path
 
 from django.conf import settings
+from django.db import transaction
 from django.utils import timezone
 from reportlab.pdfgen.canvas import Canvas
 
-from accounts.models import ApiKey, Group, User
+from accounts import audit
+from accounts.models import ApiKey, AuditEvent, Group, User
 from app.inference.embedding.local import EMBEDDED_NAME
 from chat.exporting.archiving import path_of
 from chat.models import Conversation, Feedback, Message, Tag
@@ -204,7 +206,10 @@ def _printed(source: Source) -> Document:
 
 def _accounts(people: dict[str, User]) -> dict[str, uuid.UUID]:
     factories.make_key(people["alice"])
+    with transaction.atomic():
+        audit.record(actor=people["alice"], action="test.deed", obj=people["alice"])
     return {
+        "event": AuditEvent.objects.filter(actor=str(people["alice"].pk)).latest("at").id,
         "key": ApiKey.objects.get(user=people["alice"]).id,
         "limit": factories.make_limit(amount=1000).id,
         "removed_limit": factories.make_limit(subject="each", period="hour", removed_at=timezone.now()).id,

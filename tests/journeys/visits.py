@@ -48,6 +48,8 @@ NO_PAGES = {
     "knowledge:index_progress",
     "pool:live",
     "usage:csv",
+    "audit:export",
+    "audit:proof",
     "usage:notices",
     "manifest",
     "service_worker",
@@ -93,6 +95,11 @@ def _open_keys(page: Page) -> None:
     page.evaluate("document.activeElement.blur()")
     page.keyboard.press("?")
     expect(page.locator("#shortcuts")).to_be_visible()
+
+
+def _open_details(page: Page) -> None:
+    page.locator(".audit-more summary").first.click()
+    expect(page.locator(".audit-more .facts").first).to_be_visible()
 
 
 def _open_source(page: Page) -> None:
@@ -199,6 +206,8 @@ VISITS = [
     Visit("usage:limits", "ada"),
     Visit("usage:new_limit", "ada", {"subject": "=each"}),
     Visit("usage:change_limit", "ada", {"limit_id": "limit"}),
+    Visit("audit:events", "aud", states={"details": _open_details}),
+    Visit("audit:events", "aud", query="?actor=nobody-of-this-name"),
 ]
 
 
@@ -207,6 +216,7 @@ def make_things() -> dict[str, str]:
     kim, her group, and cases to nobody.
     """
     factories.make_user("erin")
+    factories.make_user("aud", roles=[Role.AUDITOR])
     mona = factories.make_user("mona", roles=[Role.MODERATOR])
     kim = factories.make_user("kim", roles=[Role.OWNER])
     things = {**_knowledge(kim), **_ended(kim, mona), **_operations()}

@@ -1,33 +1,36 @@
-"""`manage.py audit_verify`: recompute the audit log's chains. Exit status 1 where one is not what was written."""
+"""`manage.py audit_verify`: prove the audit log, or name what is not what was written. Exit status 1 for the latter."""
 
 import sys
+from pathlib import Path
 from typing import Any
 
-import psycopg
-from django.core.management.base import BaseCommand
-from django.db import connection
+from django.core.management.base import BaseCommand, CommandParser
 
-from accounts.audit_chain import Report, verify_database
+from accounts.auditing.verifying import Verification, verify_log
 
 
 class Command(BaseCommand):
-    help = "Recompute every chain of the audit log and name the first wrong row of each broken one."
+    help = "Check every event, chain and checkpoint of the audit log; name the first wrong row of each broken chain."
     requires_system_checks: list[str] = []
 
+    def add_arguments(self, parser: CommandParser) -> None:
+        said = "a file of checkpoints that a witness kept, one a line; any number of these"
+        parser.add_argument("--witness", type=Path, action="append", default=[], metavar="FILE", help=said)
+        parser.add_argument("--processes", type=int, default=0, help="how many at the same time (default: by itself)")
+
     def handle(self, *args: Any, **options: Any) -> None:
-        given = connection.get_connection_params()
-        address = {name: given[name] for name in ("dbname", "user", "password", "host", "port") if name in given}
-        with psycopg.connect(**address) as own:
-            report = verify_database(own)
-        for fault in report.faults:
-            self.stderr.write(self.style.ERROR(str(fault)))
-        self.stdout.write(_summary(report))
-        if report.faults:
+        found = verify_log(elsewhere=options["witness"], processes=options["processes"])
+        for fault in found.faults:
+            self.stderr.write(self.style.ERROR(fault))
+        self.stdout.write(_summary(found))
+        if found.faults:
             sys.exit(1)
 
 
-def _summary(report: Report) -> str:
-    counted = f"{report.events:,} events in {report.chains} chains"
-    if report.faults:
-        return f"The audit log is not what was written: {len(report.faults)} of {counted} broken."
-    return f"The audit log is whole: {counted}."
+def _summary(found: Verification) -> str:
+    counted = f"{found.events:,} events in {found.chains} chains, {found.checkpoints:,} checkpoints"
+    rate = f" ({found.seconds:.1f} s)" if found.seconds >= 1 else ""
+    signed = f"\nCheckpoints are signed by {found.key}." if found.key else ""
+    if found.faults:
+        return f"The audit log is not what was written: {len(found.faults)} wrong in {counted}{rate}.{signed}"
+    return f"The audit log is whole: {counted}{rate}.{signed}"

@@ -6,6 +6,8 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
+from accounts.auditing.keys import trusted_keys
+from accounts.auditing.witnesses import check_addresses
 from app.demo import accounts, fill
 from app.embedded.folders import make_folders
 from app.errors import ParleyError
@@ -23,6 +25,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             make_folders(settings.DATA)
+            trusted_keys()  # makes the key that signs the audit log's checkpoints, at the first start
+            check_addresses()
             call_command("migrate", interactive=False, verbosity=options["verbosity"])
             is_new = not Worker.objects.filter(address=settings.MODEL_URL).exists()
             worker = connect_configured_worker()
