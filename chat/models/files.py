@@ -21,6 +21,7 @@ from pgvector.django import HalfVectorField
 
 from accounts.models import User
 from app.web.ids import new_id
+from chat.models.assistants import within_reach
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -30,7 +31,10 @@ class AttachmentQuerySet(models.QuerySet["Attachment"]):
     def visible_to(self, user: User) -> AttachmentQuerySet:
         """One's own, as long as their conversation is not deleted."""
         live = Q(conversation=None) | Q(conversation__deleted_at=None)
-        return self.filter(live, owner=user) if user.is_active else self.none()
+        rows = self.filter(live, owner=user) if user.is_active else self.none()
+        if (of_program := within_reach(user)) is None:
+            return rows
+        return rows.filter(conversation__assistant_id__in=of_program)
 
     def unasked(self) -> AttachmentQuerySet:
         """Those that wait where one writes: no question went out with them yet."""
