@@ -140,7 +140,7 @@ class IssuedCode(models.Model):
         return self.nonce
 
     def get_auth_time(self) -> int:
-        return int(self.created_at.timestamp())
+        return int((self.user.last_login or self.created_at).timestamp())
 
     def get_acr(self) -> None:
         return None

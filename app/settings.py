@@ -167,6 +167,7 @@ CELERY_BEAT_SCHEDULE = {
     "chat.purge_deleted": {"task": "chat.tasks.purge_deleted", "schedule": 3600.0},
     "chat.note_lost_gaps": {"task": "chat.tasks.note_lost_gaps", "schedule": 300.0},
     "accounts.warn_of_limits": {"task": "accounts.tasks.warn_of_limits", "schedule": 60.0},
+    "accounts.forget_old_tokens": {"task": "accounts.tasks.forget_old_tokens", "schedule": 3600.0},
     "accounts.forget_old_counts": {"task": "accounts.tasks.forget_old_counts", "schedule": 3600.0},
 }
 

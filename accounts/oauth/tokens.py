@@ -48,17 +48,8 @@ def find_user_by_token(secret: str, *, address: str = "") -> User | None:
 
     The person carries the program's id and what the token may.
     """
-    if not secret.startswith(ACCESS) or not secret.isascii():
-        return None
-    digest = digest_of(secret)
-    if failures.is_known_wrong(digest):
-        return None
-    rows = IssuedToken.objects.select_related("user", "program", "consent")
-    token = rows.filter(digest=digest).first()
+    token = find_token(secret)
     if token is None:
-        failures.remember_wrong(digest)
-        return None
-    if not is_live(token):
         return None
     _note_use(token, address)
     program, user = token.program, token.user
@@ -73,10 +64,19 @@ def find_user_by_token(secret: str, *, address: str = "") -> User | None:
     return user
 
 
-def is_live(token: IssuedToken) -> bool:
-    """Whether it still opens anything; the rows it names are asked as they are now."""
-    now = timezone.now()
-    return token.revoked_at is None and token.expires_at > now and stands(token)
+def find_token(secret: str) -> IssuedToken | None:
+    """The access token of this secret, when it still opens anything; the rows it names are asked as they are now."""
+    if not secret.startswith(ACCESS) or not failures.has_shape(secret):
+        return None
+    digest = digest_of(secret)
+    if failures.is_known_wrong(digest):
+        return None
+    token = IssuedToken.objects.select_related("user", "program", "consent").filter(digest=digest).first()
+    if token is None:
+        failures.remember_wrong(digest)
+        return None
+    is_live = token.revoked_at is None and token.expires_at > timezone.now()
+    return token if is_live and stands(token) else None
 
 
 def stands(token: IssuedToken) -> bool:

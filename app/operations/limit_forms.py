@@ -19,11 +19,6 @@ NAMED = {
     Subject.PROGRAM: _("Program"),
     Subject.ASSISTANT: _("Assistant"),
 }
-    Subject.GROUP: _("Group"),
-    Subject.KEY: _("API key"),
-    Subject.PROGRAM: _("Program"),
-    Subject.ASSISTANT: _("Assistant"),
-}
 
 PERIODS = [
     (Limit.Period.MINUTE, _("minute")),

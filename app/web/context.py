@@ -42,6 +42,7 @@ AREAS = [
     (_("Knowledge"), "/knowledge/", "book", ""),
     (_("Review"), "/review/", "review", "moderator"),
     (_("Pool"), "/operations/pool/", "server", "admin"),
+    (_("Programs"), "/operations/programs/", "key", "admin"),
     (_("Usage"), "/operations/usage/", "chart", "admin auditor"),
     (_("Admin"), "/admin/", "settings", "admin"),
 ]
