@@ -141,6 +141,9 @@ def _answer(request: HttpRequest, respond: Any) -> HttpResponse:
             response: HttpResponse = respond(request)
     except InsecureTransportError:
         return _error("insecure_transport", "Use https, or this machine's own address.")
+    if b'"invalid_client"' in response.content:
+        response.status_code = 401
+        response["WWW-Authenticate"] = 'Basic realm="Parley"'
     if response.status_code in (400, 401) and any(one.encode() in response.content for one in _GUESSES):
         try:
             failures.count_failure(address)

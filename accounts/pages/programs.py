@@ -70,9 +70,8 @@ def new(request: HttpRequest) -> HttpResponse:
         except BadInputError as error:
             form.add_error(None, error.message)
         else:
-            return _shown(
-                request, program, ProgramForm(initial=ProgramForm.initial_of(program)), secret=secret, is_new=True
-            )
+            form = ProgramForm(initial=ProgramForm.initial_of(program), program=program)
+            return _shown(request, program, form, secret=secret, is_new=True)
     return render(request, "accounts/new_program.html", {"form": form}, status=422 if form.errors else 200)
 
 

@@ -204,8 +204,11 @@ def _printed(source: Source) -> Document:
 
 def _accounts(people: dict[str, User]) -> dict[str, uuid.UUID]:
     factories.make_key(people["alice"])
+    program = factories.make_program(owner=people["ada"])
     return {
         "key": ApiKey.objects.get(user=people["alice"]).id,
+        "program": program.id,
+        "consent": factories.make_consent(user=people["alice"], program=program).id,
         "limit": factories.make_limit(amount=1000).id,
         "removed_limit": factories.make_limit(subject="each", period="hour", removed_at=timezone.now()).id,
     }
