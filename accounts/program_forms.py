@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django import forms
 from django.conf import settings
+from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
@@ -17,7 +18,7 @@ from accounts.models import Group, Program, User
 from accounts.oauth.programs import Registration
 from accounts.right_words import choices
 
-SOME, ALL = "some", "all"
+SOME, ALL, KEEP = "some", "all", "keep"
 
 
 def days_choices() -> list[tuple[str, str]]:
@@ -125,6 +126,9 @@ class ProgramForm(forms.Form):
         self.fields["days"].initial = str(longest_days()[-1])
         if program is not None:
             del self.fields["kind"]
+            until = _("As now, until %(day)s") % {"day": date_format(program.expires_at, "j M Y")}
+            self.fields["days"].choices = [(KEEP, until), *days_choices()]  # type: ignore[attr-defined]
+            self.fields["days"].initial = KEEP
             self.fields["days"].help_text = _("From today.")
 
     @staticmethod
@@ -157,7 +161,7 @@ class ProgramForm(forms.Form):
             owner=data["owner"],
             grants=data["grants"],
             capabilities=data["capabilities"],
-            days=int(data["days"]),
+            days=None if data["days"] == KEEP else int(data["days"]),
             redirect_uris=data["redirect_uris"].split(),
             assistants=[UUID(one) for one in data["assistants"]] or None,
             groups=list(data["groups"]),

@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -30,14 +30,14 @@ _OWN_SCHEME = re.compile(r"[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+")
 @dataclass(frozen=True, slots=True)
 class Registration:
     """What a program is registered with. ``assistants`` None: all that its person may use. ``groups`` are those of its
-    own account, where it acts for itself.
+    own account, where it acts for itself. ``days`` from now; None: the longest, or as it is.
     """
 
     name: str
     owner: User
     grants: Sequence[str]
     capabilities: Sequence[str]
-    days: int
+    days: int | None
     redirect_uris: Sequence[str] = ()
     assistants: Sequence[UUID] | None = None
     groups: Sequence[Group] = field(default=())
@@ -61,7 +61,7 @@ def register_program(
             capabilities=list(wanted.capabilities),
             assistants=None if wanted.assistants is None else list(wanted.assistants),
             redirect_uris=list(wanted.redirect_uris),
-            expires_at=timezone.now() + timedelta(days=wanted.days),
+            expires_at=_end_of(wanted.days or settings.KEY_MAX_DAYS),
         )
         _set_secret(program, secret)
         program.account = _make_account(program, wanted)
@@ -86,7 +86,8 @@ def change_program(*, actor: User, program: Program, registration: Registration)
         locked.grants, locked.capabilities = list(wanted.grants), list(wanted.capabilities)
         locked.assistants = None if wanted.assistants is None else list(wanted.assistants)
         locked.redirect_uris = list(wanted.redirect_uris)
-        locked.expires_at = timezone.now() + timedelta(days=wanted.days)
+        if wanted.days is not None:
+            locked.expires_at = _end_of(wanted.days)
         locked.account = _make_account(locked, wanted)
         locked.save()
         payload = {"before": before, "after": _facts(locked)}
@@ -119,6 +120,10 @@ def end_program(*, actor: User, program: Program) -> None:
                 User.objects.filter(pk=program.account.pk).update(is_active=False)
             audit.record(actor=actor, action="program.end", obj=program, payload={"tokens": count})
     program.refresh_from_db()
+
+
+def _end_of(days: int) -> datetime:
+    return timezone.now() + timedelta(days=days)
 
 
 def _set_secret(program: Program, secret: str | None) -> None:
@@ -158,7 +163,7 @@ def _checked(wanted: Registration, *, is_confidential: bool) -> Registration:
         raise BadInputError("A program that acts for itself has to keep a secret.")
     if not wanted.capabilities or set(wanted.capabilities) - set(rights.CAPABILITIES):
         raise BadInputError("Choose at least one right that it has at most, among those there are.")
-    if not 1 <= wanted.days <= settings.KEY_MAX_DAYS:
+    if wanted.days is not None and not 1 <= wanted.days <= settings.KEY_MAX_DAYS:
         raise BadInputError(f"A program can be registered for 1 to {settings.KEY_MAX_DAYS} days.")
     if not wanted.owner.is_active or wanted.owner.is_service:
         raise BadInputError("Name somebody who answers for it and can sign in.")

@@ -36,7 +36,8 @@ NAMED = {"message_id": "answer", "case_id": "claimed_case", "generation_id": "fa
 
 @pytest.fixture
 def everything(
-    server: str,
+    request: pytest.FixtureRequest,
+    transactional_db: None,
     alice: User,
     bob: User,
     charlie: User,
@@ -59,6 +60,8 @@ def everything(
     }
     ids = make_world(people, crew)
     User.objects.filter(pk=alice.pk).update(roles=list(Role.values))
+    # Not before the world is whole: a server that starts may make some of it itself.
+    server: str = request.getfixturevalue("server")
     yield server, factories.make_key(alice), ids
 
 
