@@ -1,7 +1,8 @@
-"""Who calls the REST interfaces: a program by its key, or a page's own script by the session it has.
+"""Who calls the REST interfaces: a program by its key or token, or a page's own script by the session it has.
 
 A session cookie travels with every request that a browser sends, wanted or not, so it counts only together with the
-CSRF token; a key in the Authorization header has to be put there on purpose.
+CSRF token; a key in the Authorization header has to be put there on purpose. This is the one door of all programs, so
+what a limited key or token may do at all is asked here, and wrong ones are counted here.
 """
 
 from __future__ import annotations
@@ -11,8 +12,11 @@ from ninja.errors import HttpError
 from ninja.security.base import AuthBase
 from ninja.utils import check_csrf
 
+from accounts import failures
 from accounts.keys import find_user_by_key
-from accounts.models import User
+from accounts.models import ApiKey, User
+from accounts.oauth.tokens import find_user_by_token
+from accounts.scoped_routes import check_route
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -23,14 +27,33 @@ def find_bearer(header: str) -> str | None:
     return credential.strip() if scheme.lower() == "bearer" and credential.strip() else None
 
 
+def find_user_by_bearer(secret: str, *, method: str, path: str, address: str) -> User | None:
+    """Whom the key or token acts for, at this address of ours.
+
+    Raises OutOfScopeError where it may not be used, TooManyFailuresError when too many wrong ones came from there.
+    """
+    user = None
+    if failures.has_shape(secret):
+        find = find_user_by_key if secret.startswith(ApiKey.PREFIX) else find_user_by_token
+        user = find(secret, address=address)
+    if user is None:
+        failures.count_failure(address)
+        return None
+    check_route(user, method, path)
+    return user
+
+
 def find_caller(request: HttpRequest) -> User | None:
-    """The person whose key the request carries."""
+    """The person whose key or token the request carries."""
     secret = find_bearer(request.headers.get("Authorization", ""))
-    return find_user_by_key(secret) if secret else None
+    if secret is None:
+        return None
+    address = request.META.get("REMOTE_ADDR") or ""
+    return find_user_by_bearer(secret, method=request.method or "GET", path=request.path_info, address=address)
 
 
 class ApiAuth(AuthBase):
-    """A key, or else the session. A request that carries a wrong key is refused even where the session would do."""
+    """A key or token, or else the session. A request with a wrong key is refused even where the session would do."""
 
     openapi_type = "http"
     openapi_scheme = "bearer"

@@ -127,6 +127,7 @@ def limits_on(actor: User, assistant_id: UUID | None) -> list[Limit]:
         Subject.PERSON: {actor.pk},
         Subject.GROUP: groups,
         Subject.KEY: {actor.key_id} - {None},
+        Subject.PROGRAM: {actor.key_id} - {None},
         Subject.ASSISTANT: {assistant_id} - {None},
     }
     return [limit for limit in limits if limit.subject_id in subjects[Subject(limit.subject)]]

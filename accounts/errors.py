@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from app.errors import TooManyError
+from app.errors import NotAllowedError, TooManyError
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,3 +30,25 @@ class LimitReachedError(TooManyError):
         super().__init__(message)
         self.retry_after = retry_after
         self.refusal = refusal
+
+
+class OutOfScopeError(NotAllowedError):
+    """A key or token was not given what this takes; the message names what it lacks."""
+
+    code = "out_of_scope"
+
+    def __init__(self, what: str, needed: Iterable[str] = ()) -> None:
+        either = " or ".join(sorted(needed))
+        lacks = f"has not been given the right {either}" if either else "is limited, and this takes one that is not"
+        super().__init__(f"This {what} {lacks}. Use another, or have it given one.")
+
+
+class TooManyFailuresError(TooManyError):
+    """Too many wrong keys came from one address. Right ones go on working."""
+
+    code = "too_many_failures"
+    message = "Too many wrong keys came from this address. Check the key, and wait before trying again."
+
+    def __init__(self, *, retry_after: float) -> None:
+        super().__init__()
+        self.retry_after = retry_after

@@ -56,6 +56,7 @@ def _said(limit: Limit, now: datetime) -> dict[str, str]:
     its = pgettext("limit", "its")
     who, their = {
         Subject.GROUP: (_("Your group %(name)s has") % name, its),
+        Subject.PROGRAM: (_("The program %(name)s has") % name, its),
         Subject.KEY: (_("The API key %(name)s has") % name, its),
         Subject.ASSISTANT: (_("The assistant %(name)s has") % name, its),
         Subject.ALL: (_("Everybody together has"), pgettext("limit", "the")),

@@ -12,7 +12,7 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from accounts import audit, counting, rights
-from accounts.models import ApiKey, Group, Limit, User
+from accounts.models import ApiKey, Group, Limit, Program, User
 from accounts.periods import begin_of
 from app.errors import BadInputError, ConflictError
 
@@ -134,6 +134,9 @@ def _name_of(terms: Terms, subject_id: UUID) -> str:
     if terms.subject == Subject.KEY:
         key = ApiKey.objects.select_related("user").filter(pk=subject_id).first()
         return f"{key.name} of {key.user}" if key else ""
+    if terms.subject == Subject.PROGRAM:
+        program = Program.objects.filter(pk=subject_id).first()
+        return program.name if program else ""
     return terms.subject_name
 
 
@@ -147,6 +150,7 @@ _OF = {
     Subject.PERSON: "user_id = %(subject)s",
     Subject.GROUP: "user_id in (select user_id from accounts_group_members where group_id = %(subject)s)",
     Subject.KEY: "key_id = %(subject)s",
+    Subject.PROGRAM: "key_id = %(subject)s",
     Subject.ASSISTANT: "assistant_id = %(subject)s",
     Subject.ALL: "true",
 }

@@ -21,6 +21,7 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
+from accounts.scope import Scope
 from app.web.ids import new_id
 
 
@@ -57,11 +58,15 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_active = models.BooleanField("active", default=True)
     is_staff = models.BooleanField("may use the admin site", default=False)
     language = models.CharField(max_length=12, blank=True, default="", db_default="", help_text="Empty: the browser's.")
+    is_service = models.BooleanField(
+        "acts for a program and cannot sign in", default=False, db_default=False, editable=False
+    )
     wants_reminders = models.BooleanField("is reminded by e-mail of what waits", default=True, db_default=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
-    # The API key that this person came with in the call at hand, if with one: no column.
+    # The API key or registered program that this person came with in the call at hand, and what it may: no columns.
     key_id: UUID | None = None
+    scope: Scope | None = None
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
@@ -115,12 +120,25 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
             models.Q(expires_at=None) | models.Q(expires_at__gt=now)
         )
 
+    def opened_by(self, digest: str) -> ApiKeyQuerySet:
+        """The live key of this secret: its present one, or the one before while that still works."""
+        before = models.Q(previous_digest=digest, previous_until__gt=timezone.now())
+        return self.live().filter(models.Q(digest=digest) | before)
+
     def visible_to(self, user: User) -> ApiKeyQuerySet:
+        """One's own. An administrator meets the others through ``administered_by``."""
         return self.filter(user=user)
+
+    def administered_by(self, user: User) -> ApiKeyQuerySet:
+        return self if user.has_role(Role.ADMIN) else self.none()
 
 
 class ApiKey(models.Model):
-    """A program's way in, acting as its person. Only the SHA-256 of the key is kept: it has 256 random bits."""
+    """A program's way in, acting as its person. Only the SHA-256 of the key is kept: it has 256 random bits.
+
+    ``capabilities`` and ``assistants`` narrow it; NULL is all that its person may. A rotated key has a second secret,
+    the one before, until ``previous_until``: the key stays the same one, with its limits and its history.
+    """
 
     PREFIX = "parley_"
 
@@ -132,12 +150,25 @@ class ApiKey(models.Model):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     expires_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+    last_used_from = models.CharField(max_length=50, blank=True, default="", db_default="", editable=False)
     revoked_at = models.DateTimeField(null=True, blank=True)
+    capabilities = ArrayField(models.CharField(max_length=40), null=True, blank=True)
+    assistants = ArrayField(models.UUIDField(), null=True, blank=True)
+    rotated_at = models.DateTimeField(null=True, blank=True, editable=False)
+    previous_digest = models.CharField(max_length=64, unique=True, null=True, editable=False)  # noqa: DJ001 - unique
+    previous_hint = models.CharField(max_length=16, blank=True, default="", db_default="", editable=False)
+    previous_until = models.DateTimeField(null=True, blank=True, editable=False)
+    previous_used_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     objects = ApiKeyQuerySet.as_manager()
 
     def __str__(self) -> str:
         return f"{self.name} ({self.hint}…)"
+
+    @property
+    def has_previous(self) -> bool:
+        """Whether the secret before its present one still works."""
+        return self.previous_until is not None and self.previous_until > timezone.now()
 
     @classmethod
     def new_secret(cls) -> str:
@@ -202,6 +233,7 @@ class Limit(models.Model):
         PERSON = "person", _("one person")
         GROUP = "group", _("a group together")
         KEY = "key", _("an API key")
+        PROGRAM = "program", _("a registered program")
         ASSISTANT = "assistant", _("an assistant")
         ALL = "all", _("everybody together")
 
@@ -308,7 +340,25 @@ class AuditEvent(models.Model):
         return f"{self.at:%Y-%m-%d %H:%M:%S} {self.action} {self.object}"
 
 
-# In a file of their own; Django looks for models here.
-from accounts.audit_models import AuditCheck as AuditCheck  # noqa: E402
-from accounts.audit_models import AuditCheckpoint as AuditCheckpoint  # noqa: E402
-from accounts.audit_models import AuditWitness as AuditWitness  # noqa: E402
+# In files of their own; Django looks for models here.
+from accounts.audit_models import AuditCheck, AuditCheckpoint, AuditWitness  # noqa: E402
+from accounts.program_models import Consent, IssuedCode, IssuedToken, Program  # noqa: E402
+
+__all__ = [
+    "ApiKey",
+    "AuditCheck",
+    "AuditCheckpoint",
+    "AuditEvent",
+    "AuditWitness",
+    "Consent",
+    "Group",
+    "IssuedCode",
+    "IssuedToken",
+    "Limit",
+    "LimitCount",
+    "Program",
+    "Reservation",
+    "Role",
+    "Spending",
+    "User",
+]

@@ -8,11 +8,12 @@ opens other people's conversations.
 
 from __future__ import annotations
 
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol, get_args, runtime_checkable
 
 from django.db import models, transaction
 
 from accounts import audit
+from accounts.errors import OutOfScopeError
 from accounts.models import Role, User
 from app.errors import NotAllowedError, NotSignedInError
 
@@ -32,6 +33,8 @@ Capability = Literal[
     "pool.administer",
     "usage.read",
 ]
+
+CAPABILITIES: tuple[Capability, ...] = get_args(Capability)
 
 GRANTS: dict[str, frozenset[Capability]] = {
     Role.EMPLOYEE: frozenset({"chat.ask", "chat.edit_prompt", "knowledge.search"}),
@@ -63,8 +66,10 @@ class Permitting(Protocol):
 
 
 def can(user: User | None, capability: Capability, obj: models.Model | None = None) -> bool:
-    """Whether this person may: never when suspended, else by role, and then by the object if it has a say."""
-    if user is None or not user.is_active:
+    """Whether this person may: never when suspended, else by role, and then by the object if it has a say. A program
+    that acts for them may only what its key or token was given of that.
+    """
+    if user is None or not user.is_active or not within_scope(user, capability):
         return False
     if not any(capability in GRANTS.get(role, frozenset()) for role in user.roles):
         return False
@@ -81,6 +86,19 @@ def require(actor: User | None, capability: Capability, obj: models.Model | None
         return
     if actor is None or not actor.is_authenticated:
         raise NotSignedInError
+    program = {} if actor.key_id is None else {"key": actor.key_id}
     with transaction.atomic():
-        audit.record(actor=actor, action=capability, obj=obj, outcome="denied")
+        audit.record(actor=actor, action=capability, obj=obj, outcome="denied", payload=program)
+    if actor.scope is not None and not within_scope(actor, capability):
+        raise OutOfScopeError(actor.scope.what, [capability])
     raise NotAllowedError
+
+
+def within_scope(user: User, capability: Capability) -> bool:
+    """Whether the program that this person came with, if with one, was given this right."""
+    return user.scope is None or user.scope.allows(capability)
+
+
+def granted_to(user: User) -> list[Capability]:
+    """All that this person's roles let them do, in the order of the list above."""
+    return [one for one in CAPABILITIES if any(one in GRANTS.get(role, frozenset()) for role in user.roles)]

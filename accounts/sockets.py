@@ -19,17 +19,18 @@ from django.http.request import split_domain_port, validate_host
 from django.utils.module_loading import import_string
 
 from accounts.audit import request_id
-from accounts.authentication import find_bearer
-from accounts.keys import find_user_by_key
+from accounts.authentication import find_bearer, find_user_by_bearer
+from accounts.errors import OutOfScopeError, TooManyFailuresError
 from accounts.middleware import HEADER, name_request
-from accounts.models import ApiKey, User
+from accounts.models import User
 from app.web.threads import in_thread
 
 
 class SignedIn:
     """Put the person into ``scope["user"]``, or None; refuse what a foreign page opened with 403.
 
-    ``scope["key"]`` is the digest of the key that opened the socket, where one did.
+    ``scope["key"]`` is what the key or token that opened the socket is known by, where one did, and ``scope["until"]``
+    when that ends. ``scope["is_out_of_scope"]``: it may not open sockets.
     """
 
     def __init__(self, inner: Any) -> None:
@@ -40,14 +41,27 @@ class SignedIn:
         request_id.set(name_request(headers.get(HEADER.lower())))
         secret = find_bearer(headers.get("authorization", ""))
         if secret is not None:
-            user = await in_thread(find_user_by_key, secret)
-            return await self.inner({**scope, "user": user, "key": ApiKey.digest_of(secret)}, receive, send)
+            return await self.inner({**scope, **await in_thread(_opened_with, secret, scope)}, receive, send)
         session_key = parse_cookie(headers.get("cookie", "")).get(settings.SESSION_COOKIE_NAME)
         origin = headers.get("origin")
         if (origin is not None or session_key) and not is_same_origin(origin, headers.get("host", "")):
             return await WebsocketDenier()(scope, receive, send)
         user = await in_thread(find_user_by_session, session_key) if session_key else None
         return await self.inner({**scope, "user": user}, receive, send)
+
+
+def _opened_with(secret: str, scope: dict[str, Any]) -> dict[str, Any]:
+    """What the socket's scope says of whoever comes with this key or token."""
+    address = (scope.get("client") or [""])[0] or ""
+    try:
+        user = find_user_by_bearer(secret, method="GET", path=scope["path"], address=address)
+    except OutOfScopeError:
+        return {"user": None, "is_out_of_scope": True}
+    except TooManyFailuresError:
+        return {"user": None}
+    if user is None or user.scope is None:
+        return {"user": None}
+    return {"user": user, "key": user.scope.line, "until": user.scope.until}
 
 
 def is_same_origin(origin: str | None, host: str) -> bool:

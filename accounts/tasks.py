@@ -1,4 +1,4 @@
-"""What limits and the audit log do by themselves, from time to time."""
+"""What limits, tokens and the audit log do by themselves, from time to time."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from accounts import limit_notices
 from accounts.auditing.sealing import CannotSealError, seal_log
 from accounts.auditing.verifying import verify_log
 from accounts.auditing.witnesses import tell_witnesses
+from accounts.oauth import tokens
 
 
 @shared_task(name="accounts.tasks.warn_of_limits")
@@ -38,3 +39,8 @@ def seal_audit_log() -> int:
 def verify_audit_log() -> int:
     """In this process alone: a worker may not have children. Returns how many faults there are."""
     return len(verify_log(processes=1).faults)
+
+
+@shared_task(name="accounts.tasks.forget_old_tokens")
+def forget_old_tokens() -> int:
+    return tokens.forget_old()

@@ -1,11 +1,16 @@
 from django.urls import path
 
 from accounts import views
+from accounts.pages import consents, keys
 
 app_name = "accounts"
 
 urlpatterns = [
-    path("keys/", views.keys, name="keys"),
+    path("keys/", keys.own, name="keys"),
     path("language/", views.language, name="language"),
-    path("keys/<uuid:key_id>/revoke", views.revoke, name="revoke_key"),
+    path("keys/<uuid:key_id>/rotate", keys.rotate, name="rotate_key"),
+    path("keys/<uuid:key_id>/end-previous", keys.end_previous, name="end_previous_secret"),
+    path("keys/<uuid:key_id>/revoke", keys.revoke, name="revoke_key"),
+    path("programs/", consents.allowed, name="allowed_programs"),
+    path("programs/<uuid:consent_id>/revoke", consents.withdraw, name="withdraw_consent"),
 ]

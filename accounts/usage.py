@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args
 
 from django.db.models import F, QuerySet, Sum
 
-from accounts.models import ApiKey, Group, Spending, User
+from accounts.models import ApiKey, Group, Program, Spending, User
 from app.errors import BadInputError
 
 By = Literal["day", "user", "group", "assistant", "model", "key"]
@@ -116,5 +116,6 @@ def _names(by: str, keys: Sequence[Any]) -> dict[Any, str]:
         return dict(Group.objects.filter(pk__in=keys).values_list("pk", "name"))
     if by == "key":
         found = ApiKey.objects.filter(pk__in=keys).select_related("user")
-        return {key.pk: f"{key.name} of {key.user}" for key in found}
+        programs = Program.objects.filter(pk__in=keys).values_list("pk", "name")
+        return {key.pk: f"{key.name} of {key.user}" for key in found} | dict(programs)
     return {}

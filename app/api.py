@@ -15,6 +15,7 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from accounts.api import router as accounts_router
 from accounts.authentication import ApiAuth
+from accounts.keys_api import router as keys_router
 from app.bodies import ObjectParser
 from app.errors import BadInputError, NotAllowedError, NotSignedInError, ParleyError
 from app.operations.pool.api import router as pool_router
@@ -41,7 +42,7 @@ api = NinjaAPI(
 )
 for router in (
     *(chat_router, files_router, shares_router, knowledge_router, moderation_router),
-    *(accounts_router, usage_router, pool_router),
+    *(accounts_router, keys_router, usage_router, pool_router),
 ):
     api.add_router("", router)
 

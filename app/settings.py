@@ -171,6 +171,7 @@ CELERY_BEAT_SCHEDULE = {
     "accounts.seal_audit_log": {"task": "accounts.tasks.seal_audit_log", "schedule": 60.0},
     "accounts.verify_audit_log": {"task": "accounts.tasks.verify_audit_log", "schedule": 6 * 3600.0},
     "accounts.warn_of_limits": {"task": "accounts.tasks.warn_of_limits", "schedule": 60.0},
+    "accounts.forget_old_tokens": {"task": "accounts.tasks.forget_old_tokens", "schedule": 3600.0},
     "accounts.forget_old_counts": {"task": "accounts.tasks.forget_old_counts", "schedule": 3600.0},
 }
 
@@ -205,6 +206,12 @@ ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = True
+# Programs: how many days a key may work at most; how many wrong keys a minute an address may try before it has to wait;
+# how long the tokens of registered programs last.
+KEY_MAX_DAYS = environment.integer("KEY_MAX_DAYS", 365)
+KEY_FAILURES = environment.integer("KEY_FAILURES", 30)
+ACCESS_TOKEN_MINUTES = environment.integer("ACCESS_TOKEN_MINUTES", 15)
+REFRESH_TOKEN_DAYS = environment.integer("REFRESH_TOKEN_DAYS", 30)
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
 EMAIL_BACKEND = environment.text("EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend")
@@ -303,6 +310,8 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
         "django.request": {"level": "ERROR"},
+        # At DEBUG it writes down the tokens that it gives out.
+        "authlib": {"level": "WARNING"},
         "httpx": {"level": "WARNING"},
         "paramiko": {"level": "WARNING"},
         "smbprotocol": {"level": "WARNING"},

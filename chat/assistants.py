@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Max, Q
@@ -13,6 +14,12 @@ from accounts.models import User
 from app.errors import BadInputError
 from app.inference.models import Model, Role
 from chat.models import Assistant, Fallback, PromptVersion
+
+
+def names_for(user: User | None) -> list[tuple[UUID, str]]:
+    """Ids and names of the assistants that this person may use; without a person, of all."""
+    rows = Assistant.objects.all() if user is None else Assistant.objects.visible_to(user)
+    return list(rows.order_by("name", "pk").values_list("pk", "name"))
 
 
 def create_assistant(actor: User, *, slug: str, name: str, **columns: Any) -> Assistant:

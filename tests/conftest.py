@@ -16,7 +16,7 @@ from django.db.backends.postgresql.operations import DatabaseOperations
 from django.test import Client
 from pytest_django.plugin import DjangoDbBlocker
 
-from accounts import counting
+from accounts import counting, failures
 from accounts.models import Group, Role, User
 from accounts.ownership import as_owner
 from app.inference.costing import pricing
@@ -66,10 +66,11 @@ def tables_are_emptied_row_by_row() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def registry_read_anew() -> None:
-    """No test meets the model servers, prices and limits of the one before."""
+    """No test meets the model servers, prices, limits and wrong keys of the one before."""
     workers.forget()
     pricing.forget()
     counting.forget()
+    failures.forget()
 
 
 @pytest.fixture

@@ -17,7 +17,8 @@ from django.conf import settings
 from django.utils import timezone
 from PIL import Image
 
-from accounts.models import ApiKey, Group, Limit, Role, User
+from accounts.models import ApiKey, Consent, Group, IssuedToken, Limit, Program, Role, User
+from accounts.oauth.tokens import ACCESS, new_secret
 from app.inference.models import Model, Worker
 from chat.composing.snapshots import snapshot_of, transcript_of
 from chat.models import (
@@ -58,6 +59,38 @@ def make_key(user: User, **fields: Any) -> str:
     secret = ApiKey.new_secret()
     fields = {"name": "test", "digest": ApiKey.digest_of(secret), "hint": secret[:12], **fields}
     ApiKey.objects.create(user=user, **fields)
+    return secret
+
+
+def make_program(*, owner: User, secret: str = "", **fields: Any) -> Program:
+    """Acts for people and keeps a secret, for a day."""
+    fields = {
+        "name": "Reports",
+        "grants": [Program.Grant.CODE],
+        "capabilities": ["chat.ask", "knowledge.search"],
+        "redirect_uris": ["https://reports.example.org/back"],
+        "expires_at": timezone.now() + timedelta(days=1),
+        "secret_digest": ApiKey.digest_of(secret or "parley-cs-" + "s" * 43),
+        **fields,
+    }
+    return Program.objects.create(owner=owner, **fields)
+
+
+def make_consent(*, user: User, program: Program, scopes: Sequence[str] = ("chat.ask",)) -> Consent:
+    return Consent.objects.create(user=user, program=program, scopes=list(scopes))
+
+
+def make_token(*, user: User, program: Program, consent: Consent | None = None, **fields: Any) -> str:
+    """An access token's secret, for a quarter of an hour."""
+    secret = new_secret(ACCESS)
+    fields = {
+        "scopes": ["chat.ask"],
+        "stand": user.get_session_auth_hash(),
+        "expires_at": timezone.now() + timedelta(minutes=15),
+        **fields,
+    }
+    digest = ApiKey.digest_of(secret)
+    IssuedToken.objects.create(user=user, program=program, consent=consent, digest=digest, **fields)
     return secret
 
 

@@ -9,11 +9,16 @@ from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from accounts.limits import LARGEST, Terms
-from accounts.models import ApiKey, Group, Limit
+from accounts.models import ApiKey, Group, Limit, Program
 from chat.models import Assistant
 
 Subject = Limit.Subject
-NAMED = {Subject.GROUP: _("Group"), Subject.KEY: _("API key"), Subject.ASSISTANT: _("Assistant")}
+NAMED = {
+    Subject.GROUP: _("Group"),
+    Subject.KEY: _("API key"),
+    Subject.PROGRAM: _("Program"),
+    Subject.ASSISTANT: _("Assistant"),
+}
 
 PERIODS = [
     (Limit.Period.MINUTE, _("minute")),
@@ -75,5 +80,7 @@ def _which(subject: str) -> list[tuple[Any, str]]:
         return list(Group.objects.values_list("pk", "name"))
     if subject == Subject.ASSISTANT:
         return list(Assistant.objects.filter(is_active=True).values_list("pk", "name"))
+    if subject == Subject.PROGRAM:
+        return list(Program.objects.live().order_by("name").values_list("pk", "name"))
     keys = ApiKey.objects.live().select_related("user").order_by("user__name", "name")
     return [(key.pk, f"{key.user}: {key.name}") for key in keys]

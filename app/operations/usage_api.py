@@ -64,7 +64,7 @@ class OwnAsked(Asked):
 
 class LimitIn(Schema):
     subject: Subject
-    subject_id: UUID | None = Field(None, description="Of the person, group, key or assistant.")
+    subject_id: UUID | None = Field(None, description="Of the person, group, key, program or assistant.")
     measure: Measure
     amount: Decimal
     period: Period

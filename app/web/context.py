@@ -43,6 +43,7 @@ AREAS = [
     (_("Review"), "/review/", "review", "moderator"),
     (_("Audit"), "/audit/", "audit", "auditor"),
     (_("Pool"), "/operations/pool/", "server", "admin"),
+    (_("Programs"), "/operations/programs/", "key", "admin"),
     (_("Usage"), "/operations/usage/", "chart", "admin auditor"),
     (_("Admin"), "/admin/", "settings", "admin"),
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator
@@ -17,13 +19,19 @@ from knowledge.models import Source
 from moderation.models import Policy
 
 
+def within_reach(user: User) -> frozenset[UUID] | None:
+    """The only assistants that the program this person came with may use, or hear of; None where all of theirs."""
+    return None if user.scope is None else user.scope.assistants
+
+
 class AssistantQuerySet(models.QuerySet["Assistant"]):
     def visible_to(self, user: User) -> AssistantQuerySet:
         """Assistants this person may use."""
         if not user.is_active:
             return self.none()
         member = Assistant.groups.through.objects.filter(assistant=OuterRef("pk"), group__members=user)
-        return self.filter(Q(is_active=True), Q(is_for_everyone=True) | Exists(member))
+        rows = self.filter(Q(is_active=True), Q(is_for_everyone=True) | Exists(member))
+        return rows if (of_program := within_reach(user)) is None else rows.filter(pk__in=of_program)
 
 
 class Assistant(models.Model):

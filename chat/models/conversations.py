@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import User
 from app.inference.models import Model
 from app.web.ids import new_id
-from chat.models.assistants import Assistant
+from chat.models.assistants import Assistant, within_reach
 
 
 class TagQuerySet(models.QuerySet["Tag"]):
@@ -42,7 +42,8 @@ class Tag(models.Model):
 
 class ConversationQuerySet(models.QuerySet["Conversation"]):
     def visible_to(self, user: User) -> ConversationQuerySet:
-        return self.filter(owner=user, deleted_at=None) if user.is_active else self.none()
+        rows = self.filter(owner=user, deleted_at=None) if user.is_active else self.none()
+        return rows if (of_program := within_reach(user)) is None else rows.filter(assistant_id__in=of_program)
 
     def in_sidebar_of(self, user: User) -> ConversationQuerySet:
         """Theirs, but for what programs made. The indexes of the sidebar hold exactly these."""

@@ -21,6 +21,7 @@ from pgvector.django import HalfVectorField
 
 from accounts.models import User
 from app.web.ids import new_id
+from chat.models.assistants import within_reach
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -29,12 +30,14 @@ if TYPE_CHECKING:
 class AttachmentQuerySet(models.QuerySet["Attachment"]):
     def visible_to(self, user: User) -> AttachmentQuerySet:
         """One's own, as long as their conversation is not deleted."""
-        return self.belonging_to(user) if user.is_active else self.none()
+        rows = self.belonging_to(user) if user.is_active else self.none()
+        if (of_program := within_reach(user)) is None:
+            return rows
+        return rows.filter(conversation__assistant_id__in=of_program)
 
     def belonging_to(self, user: User) -> AttachmentQuerySet:
         """The same of anybody, as exports have them: also of somebody who is suspended."""
-        live = Q(conversation=None) | Q(conversation__deleted_at=None)
-        return self.filter(live, owner=user)
+        return self.filter(Q(conversation=None) | Q(conversation__deleted_at=None), owner=user)
 
     def unasked(self) -> AttachmentQuerySet:
         """Those that wait where one writes: no question went out with them yet."""

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from accounts.models import Group, User
 from app.web.ids import new_id
+from chat.models.assistants import within_reach
 from chat.models.conversations import Conversation
 
 
@@ -20,7 +21,10 @@ class ShareQuerySet(models.QuerySet["Share"]):
 
     def owned_by(self, user: User) -> ShareQuerySet:
         """All that this person shared, ended ones too."""
-        return self.filter(owner=user) if user.is_active else self.none()
+        rows = self.filter(owner=user) if user.is_active else self.none()
+        if (of_program := within_reach(user)) is None:
+            return rows
+        return rows.filter(conversation__assistant_id__in=of_program)
 
     def shared_with(self, user: User) -> ShareQuerySet:
         """What others let this person read now, by name or by a group."""
@@ -34,7 +38,10 @@ class ShareQuerySet(models.QuerySet["Share"]):
         """What this person may open now: what is shared with them, and what they share."""
         if not user.is_active:
             return self.none()
-        return self.live().filter(Q(owner=user) | Q(pk__in=self.shared_with(user).order_by().values("pk")))
+        rows = self.live().filter(Q(owner=user) | Q(pk__in=self.shared_with(user).order_by().values("pk")))
+        if (of_program := within_reach(user)) is None:
+            return rows
+        return rows.filter(conversation__assistant_id__in=of_program)
 
 
 class Share(models.Model):

@@ -11,7 +11,7 @@ from uuid import UUID
 import orjson
 from channels.consumer import get_handler_name
 from channels.generic.websocket import AsyncWebsocketConsumer
-from django.utils import translation
+from django.utils import timezone, translation
 
 from accounts.audit import request_id
 from accounts.auditing.refusals import note_refused_socket
@@ -29,7 +29,8 @@ from chat.verbs import leaving
 
 log = logging.getLogger(__name__)
 
-SIGNED_OUT, NOT_FOUND = 4401, 4404
+SIGNED_OUT, NOT_ALLOWED, NOT_FOUND = 4401, 4403, 4404
+LONGEST_TIMER = 30 * 24 * 3600.0  # seconds; no line lives as long
 
 
 class ConversationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
@@ -44,13 +45,14 @@ class ConversationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self._follows: dict[UUID, asyncio.Task[None]] = {}
         self._wakes: dict[UUID, asyncio.Event] = {}
         self._seen: dict[UUID, int] = {}
+        self._end: asyncio.TimerHandle | None = None
         wants_json = SUBPROTOCOL in self.scope.get("subprotocols", [])
         if not wants_json:  # holds for all that this line does: its tasks and threads take it with them
             translation.activate(language_of_socket(self.scope))
         self.rendering = JsonRendering() if wants_json else HtmlRendering()
         await self.accept(SUBPROTOCOL if wants_json else None)
         if self.scope["user"] is None:
-            await self.close(SIGNED_OUT)
+            await self.close(NOT_ALLOWED if self.scope.get("is_out_of_scope") else SIGNED_OUT)
             return
         self.user = self.scope["user"]
         conversation_id = self.scope["url_route"]["kwargs"]["conversation_id"]
@@ -62,7 +64,15 @@ class ConversationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self.conversation, under_way, newest = opened
         for group in self._groups():
             await self.channel_layer.group_add(group, self.channel_name)
+        self._end_in_time()
         self._resume(under_way, newest)
+
+    def _end_in_time(self) -> None:
+        """A line lasts no longer than the key or token that opened it."""
+        if until := self.scope.get("until"):
+            left = max(0.0, (until - timezone.now()).total_seconds())
+            loop = asyncio.get_running_loop()
+            self._end = loop.call_later(min(left, LONGEST_TIMER), lambda: loop.create_task(self.close(SIGNED_OUT)))
 
     def _resume(self, under_way: list[UUID], newest: UUID | None) -> None:
         """Go on with answers under way, and with the newest or the one that is shown last when the reader says how far
@@ -79,6 +89,8 @@ class ConversationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def disconnect(self, code: int) -> None:
         is_reading = any(not task.done() for task in self._follows.values())
+        if self._end:
+            self._end.cancel()
         for task in self._follows.values():
             task.cancel()
         if hasattr(self, "conversation"):
@@ -136,7 +148,7 @@ class ConversationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             await self.send(frame)
 
     async def access_ended(self, news: dict[str, Any]) -> None:
-        """This person was suspended, signed out or given another password, or the key of this line was revoked."""
+        """This person was suspended, signed out or given another password, or the key or token of this line ended."""
         if news["key"] in ("", self.scope.get("key")):
             await self.close(SIGNED_OUT)
 

@@ -35,7 +35,7 @@ def people_within_reach(user: User) -> QuerySet[User]:
     """Whom this person may name: those they share a group with. For an administrator everybody in a group."""
     groups = Group.objects.visible_to(user)
     members = Group.members.through.objects.filter(group__in=groups).values("user")
-    return User.objects.filter(pk__in=members, is_active=True).exclude(pk=user.pk)
+    return User.objects.filter(pk__in=members, is_active=True, is_service=False).exclude(pk=user.pk)
 
 
 def longest() -> timedelta:

@@ -116,7 +116,7 @@ def take_out(*, actor: User, question: GapQuestion) -> Gap:
 
 def keepers() -> list[User]:
     """Who a gap can be given to, by name."""
-    people = User.objects.filter(is_active=True, roles__overlap=[Role.OWNER, Role.ADMIN])
+    people = User.objects.filter(is_active=True, is_service=False, roles__overlap=[Role.OWNER, Role.ADMIN])
     return sorted(people, key=lambda person: str(person).casefold())
 
 

@@ -65,6 +65,22 @@ PROMPT_FORM = {"name": "Reply", "text": "Answer {{name}} politely.", "group": ""
 SHARE = {"share_id": "share"}
 EXPORT = {"export_id": "export"}
 CLAIMED_CASE = {"case_id": "claimed_case"}
+PROGRAM = {"program_id": "program"}
+PROGRAM_FORM = {
+    "name": "Reports",
+    "owner": "ada@example.org",
+    "grants": "client_credentials",
+    "capabilities": "chat.ask",
+    "days": "30",
+}
+AUTHORIZE = {
+    "response_type": "code",
+    "client_id": "{program}",
+    "redirect_uri": "https://reports.example.org/back",
+    "code_challenge": "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
+    "code_challenge_method": "S256",
+}
+NO_CLIENT = {"grant_type": "client_credentials", "client_id": "{program}", "client_secret": "wrong", "token": "x"}
 DECISION = {"action": "approve", "reason": "", "fence": 1}
 
 WORKER = {"worker_id": "worker"}
@@ -245,6 +261,28 @@ PAGES = [
     Row("audit:events", AUDITORS, refusal=403),
     Row("audit:export", AUDITORS, refusal=403),
     Row("audit:proof", AUDITORS, refusal=403, args={"event_id": "event"}),
+    Row("accounts:rotate_key", ALICE, "POST", args={"key_id": "key"}, data={"overlap_hours": "24"}),
+    Row("accounts:end_previous_secret", ALICE, "POST", args={"key_id": "key"}),
+    Row("accounts:allowed_programs", SIGNED_IN),
+    Row("accounts:withdraw_consent", ALICE, "POST", args={"consent_id": "consent"}),
+    Row("programs:overview", ADMINS, refusal=403),
+    Row("programs:new", ADMINS, refusal=403),
+    Row("programs:new", ADMINS, "POST", refusal=403, data=PROGRAM_FORM | {"kind": "server"}),
+    Row("programs:program", ADMINS, args=PROGRAM),
+    Row("programs:program", ADMINS, "POST", args=PROGRAM, data=PROGRAM_FORM),
+    Row("programs:renew_secret", ADMINS, "POST", args=PROGRAM),
+    Row("programs:end", ADMINS, "POST", args=PROGRAM),
+    Row("programs:keys", ADMINS, refusal=403),
+    Row("programs:revoke_key", ADMINS, "POST", args={"key_id": "key"}),
+    Row("oauth:authorize", SIGNED_IN, query=AUTHORIZE),
+    Row("oauth:jwks", ANYBODY),
+    Row("oauth:discovery", ANYBODY),
+    Row("oauth:openid_configuration", ANYBODY),
+    # These ask for a program's own secret or token, whoever's browser it is: tests/accounts/test_oauth.py.
+    Row("oauth:token", NOBODY, "POST", refusal=401, data=NO_CLIENT),
+    Row("oauth:revoke", NOBODY, "POST", refusal=401, data=NO_CLIENT),
+    Row("oauth:introspect", NOBODY, "POST", refusal=401, data=NO_CLIENT),
+    Row("oauth:userinfo", NOBODY, refusal=401),
     Row("pool:servers", ADMINS, refusal=403),
     Row("pool:live", ADMINS, refusal=403),
     Row("pool:add_server", ADMINS, refusal=403),
@@ -374,6 +412,12 @@ API = [
     Row("/api/v1/cases/{claimed_case}/release", REVIEWERS, "POST"),
     Row("/api/v1/cases/{claimed_case}/decide", REVIEWERS, "POST", data=DECISION),
     Row("/api/v1/groups", SIGNED_IN),
+    Row("/api/v1/keys", SIGNED_IN),
+    Row("/api/v1/keys/current", SIGNED_IN),
+    Row("/api/v1/keys", SIGNED_IN, "POST", data={"name": "script"}),
+    Row("/api/v1/keys/{key}/rotate", ALICE, "POST", data={"overlap_hours": 24}),
+    Row("/api/v1/keys/{key}/previous", ALICE, "DELETE"),
+    Row("/api/v1/keys/{key}", ALICE | ADMINS, "DELETE"),
     Row("/api/v1/audit/events", AUDITORS, refusal=403),
     Row("/api/v1/audit/events/{event}/proof", AUDITORS, refusal=403),
     Row("/api/v1/audit/standing", AUDITORS, refusal=403),

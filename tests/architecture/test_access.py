@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -14,16 +15,21 @@ from django.db import connection, transaction
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.utils import timezone
 
-from accounts.models import Group, User
+from accounts.models import ApiKey, Group, User
+from accounts.scoped_routes import CLOSED, rights_for
 from app.api import api, openai_api
 from chat.socket.actions import ACTIONS
+from tests import factories
 from tests.architecture.access_matrix import ANYBODY, API, PAGES, SIGNED_IN, SIGNED_OUT, SOCKET_ACTIONS, Row
 from tests.architecture.world import make_world
 from tests.conftest import SignIn
 
 # Guarded by tests of their own: the admin site as a whole, and what only describes the interface.
 ELSEWHERE = re.compile(r"^(admin|api|openai):")
+
+ASKING_FOR_A_SECRET = ("oauth:token", "oauth:revoke", "oauth:introspect", "oauth:userinfo")
 
 
 class World:
@@ -36,11 +42,13 @@ class World:
         self._signed_in = signed_in
         self._with_key = with_key
 
-    def ask(self, row: Row, caller: str, ids: dict[str, str] | None = None) -> HttpResponse:
-        """Send the row's request as ``caller``, and undo what it did."""
+    def ask(
+        self, row: Row, caller: str, ids: dict[str, str] | None = None, *, client: Client | None = None
+    ) -> HttpResponse:
+        """Send the row's request as ``caller``, with a ``client`` of theirs if one is given, and undo what it did."""
         user = self.people.get(caller)
         is_api = row.name.startswith("/")
-        client = self._with_key(user) if is_api else self._signed_in(user)
+        client = client or (self._with_key(user) if is_api else self._signed_in(user))
         ids = (ids or self.ids) | ({"own_email": user.email} if user else {})
         address = row.name.format(**ids) if is_api else reverse(row.name, kwargs=self._args(row, ids))
         with transaction.atomic():
@@ -55,18 +63,17 @@ class World:
 
     def _send(self, client: Client, row: Row, address: str, ids: dict[str, str]) -> Any:
         if row.method == "GET":
-            return client.get(address, row.query)
+            query = {name: _filled(value, ids) for name, value in row.query.items()}
+            return client.get(address, query, secure=row.name.startswith("oauth:"))
         if row.method == "DELETE":
             return client.delete(address)
         if row.file:
             return client.post(address, {"file": SimpleUploadedFile("new.md", b"# New\n\nSomething new.")})
-        data = {
-            name: ids.get(value[1:-1], value) if _is_id(value) else value for name, value in (row.data or {}).items()
-        }
+        data = {name: _filled(value, ids) for name, value in (row.data or {}).items()}
         if row.name.startswith("/"):
             send = {"PATCH": client.patch, "PUT": client.put}.get(row.method, client.post)
             return send(address, data, content_type="application/json")
-        return client.post(address, data)
+        return client.post(address, data, secure=row.name.startswith("oauth:"))
 
 
 def _events() -> int:
@@ -76,8 +83,9 @@ def _events() -> int:
         return int(cursor.fetchone()[0])
 
 
-def _is_id(value: Any) -> bool:
-    return isinstance(value, str) and value.startswith("{") and value.endswith("}")
+def _filled(value: Any, ids: dict[str, str]) -> Any:
+    is_id = isinstance(value, str) and value.startswith("{") and value.endswith("}")
+    return ids.get(value[1:-1], value) if is_id else value
 
 
 @pytest.fixture
@@ -112,6 +120,8 @@ def outcome(row: Row, response: HttpResponse) -> str:
 def expected(row: Row, caller: str) -> str:
     if caller in row.allowed:
         return "in"
+    if row.name in ASKING_FOR_A_SECRET:
+        return str(row.refusal)
     if caller in SIGNED_OUT:
         return "401" if row.name.startswith("/") else "sign in"
     return str(row.refusal)
@@ -189,3 +199,70 @@ def test_every_operation_has_a_row() -> None:
 
 def test_every_socket_action_has_a_row() -> None:
     assert set(ACTIONS) == set(SOCKET_ACTIONS)
+
+
+# What every operation does with a program that has not been given the right, or has come too late.
+ONLY_SEARCH = {"capabilities": ["knowledge.search"]}
+OPEN_TO_SEARCH = re.compile(
+    r"GET /api/v1/(sources|source-kinds|sources/{source}|documents/{document}|passages/{passage}|groups|usage/mine"
+    r"|limits/mine|keys/current)|POST (/api/v1/search|/v1/embeddings)"
+)
+
+
+def _with(secret: str) -> Client:
+    return Client(headers={"Authorization": f"Bearer {secret}"})
+
+
+@pytest.mark.parametrize("row", [row for row in API if not row.commits], ids=str)
+def test_a_key_out_of_scope_expired_or_of_somebody_suspended_gets_nothing(row: Row, world: World) -> None:
+    caller = sorted(row.allowed)[0]
+    user = world.people[caller]
+    program = factories.make_program(owner=user)
+    past = timezone.now() - timedelta(seconds=1)
+    limited = factories.make_key(user, **ONLY_SEARCH)
+    suspended = world.people["sam"]
+    dead = {
+        "expired key": factories.make_key(user, expires_at=past),
+        "revoked key": factories.make_key(user, revoked_at=past),
+        "suspended key": factories.make_key(suspended),
+        "old secret": _old_secret(user, past),
+        "expired token": factories.make_token(user=user, program=program, expires_at=past),
+        "ended token": factories.make_token(user=user, program=program, revoked_at=past),
+        "token of somebody suspended": factories.make_token(user=suspended, program=program),
+        "token of another password": factories.make_token(user=user, program=program, stand="0" * 64),
+        "token of an ended program": factories.make_token(
+            user=user, program=factories.make_program(owner=user, revoked_at=past)
+        ),
+    }
+    wrong = {}
+    for name, secret in dead.items():
+        was = outcome(row, world.ask(row, caller, client=_with(secret)))
+        if was != "401":
+            wrong[name] = was
+    is_open = OPEN_TO_SEARCH.fullmatch(str(row)) is not None
+    scoped = factories.make_token(user=user, program=program, scopes=["knowledge.search", "openid"])
+    for name, secret in {"limited key": limited, "limited token": scoped}.items():
+        response = world.ask(row, caller, client=_with(secret))
+        if outcome(row, response) != ("in" if is_open else "403"):
+            wrong[name] = outcome(row, response)
+        elif not is_open:
+            error = response.json()["error"]
+            assert error["code"] == "out_of_scope"
+            assert "This key" in error["message"] or "This token" in error["message"]
+    assert not wrong, f"{row}: {wrong}"
+
+
+def _old_secret(user: User, past: datetime) -> str:
+    """Of a rotated key: the secret before, after its time."""
+    secret = ApiKey.new_secret()
+    factories.make_key(user, previous_digest=ApiKey.digest_of(secret), previous_until=past)
+    return secret
+
+
+def test_every_operation_says_what_a_limited_program_needs_for_it() -> None:
+    closed = {
+        str(row)
+        for row in API
+        if rights_for(row.method, re.sub(r"{[^}]*}", "x", row.name)) is None and not re.match(CLOSED, row.name)
+    }
+    assert closed == set(), "say in accounts/scoped_routes.py which right these take"

@@ -208,9 +208,12 @@ def _accounts(people: dict[str, User]) -> dict[str, uuid.UUID]:
     factories.make_key(people["alice"])
     with transaction.atomic():
         audit.record(actor=people["alice"], action="test.deed", obj=people["alice"])
+    program = factories.make_program(owner=people["ada"])
     return {
         "event": AuditEvent.objects.filter(actor=str(people["alice"].pk)).latest("at").id,
         "key": ApiKey.objects.get(user=people["alice"]).id,
+        "program": program.id,
+        "consent": factories.make_consent(user=people["alice"], program=program).id,
         "limit": factories.make_limit(amount=1000).id,
         "removed_limit": factories.make_limit(subject="each", period="hour", removed_at=timezone.now()).id,
     }

@@ -24,6 +24,8 @@ from knowledge.models import Document, IndexGeneration, Passage, Source, Sync
 from moderation.models import Case
 from tests import factories
 
+DAY = timedelta(days=1)
+
 # Fragments, files and what speaks to programs.
 NO_PAGES = {
     "chat:older",
@@ -50,6 +52,10 @@ NO_PAGES = {
     "usage:csv",
     "audit:export",
     "audit:proof",
+    "oauth:jwks",
+    "oauth:discovery",
+    "oauth:openid_configuration",
+    "oauth:userinfo",
     "usage:notices",
     "manifest",
     "service_worker",
@@ -120,6 +126,11 @@ class Visit:
     states: dict[str, Callable[[Page], None]] = field(default_factory=dict)
 
 
+PROGRAM_ID = uuid.UUID("01900000-0000-7000-8000-000000000001")
+AUTHORIZE = (
+    f"?response_type=code&client_id={PROGRAM_ID}&redirect_uri=https://reports.example.org/back&scope=openid%20chat.ask"
+    "&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256&prompt=consent"
+)
 SOURCE, DOCUMENT = {"source_id": "source"}, {"document_id": "document"}
 MENUS = {"account": _open_menu("account-menu"), "theme": _open_menu("theme-menu")}
 
@@ -168,6 +179,9 @@ VISITS = [
     Visit("chat:leaving", "kim", query="?to=https://example.org/page"),
     Visit("accounts:keys", "kim"),
     Visit("usage:own", "kim"),
+    Visit("accounts:allowed_programs", "kim"),
+    Visit("accounts:allowed_programs", "erin"),
+    Visit("oauth:authorize", "kim", query=AUTHORIZE),
     Visit("knowledge:sources", "kim", states={"keys": _open_keys}),
     Visit("knowledge:choose_kind", "kim"),
     Visit("knowledge:new_source", "kim", {"kind": "=web"}),
@@ -203,6 +217,10 @@ VISITS = [
     Visit("pool:assistants", "ada"),
     Visit("pool:assistant", "ada", {"assistant_id": "assistant"}),
     Visit("usage:everybody", "ada"),
+    Visit("programs:overview", "ada"),
+    Visit("programs:new", "ada"),
+    Visit("programs:program", "ada", {"program_id": "program"}),
+    Visit("programs:keys", "ada"),
     Visit("usage:limits", "ada"),
     Visit("usage:new_limit", "ada", {"subject": "=each"}),
     Visit("usage:change_limit", "ada", {"limit_id": "limit"}),
@@ -220,7 +238,15 @@ def make_things() -> dict[str, str]:
     mona = factories.make_user("mona", roles=[Role.MODERATOR])
     kim = factories.make_user("kim", roles=[Role.OWNER])
     things = {**_knowledge(kim), **_ended(kim, mona), **_operations()}
+    rotated = {"previous_digest": "0" * 64, "previous_hint": "parley_abcde", "previous_until": timezone.now() + DAY}
+    factories.make_key(
+        kim, name="nightly report", capabilities=["chat.ask"], last_used_from="203.0.113.0/24", **rotated
+    )
     factories.make_key(kim)
+    program = factories.make_program(owner=mona, id=PROGRAM_ID)
+    factories.make_consent(user=kim, program=program)
+    factories.make_limit(subject="program", subject_id=program.id, subject_name=program.name, period="month")
+    things["program"] = program.id
     things["prompt"] = factories.make_prompt(owner=kim).id
     things |= _shared(kim, mona)
     things["feedback"] = _feedback(kim, mona)
