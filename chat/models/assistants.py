@@ -22,7 +22,7 @@ class AssistantQuerySet(models.QuerySet["Assistant"]):
         """Assistants this person may use."""
         if not user.is_active:
             return self.none()
-        member = Assistant.groups.through.objects.filter(assistant=OuterRef("pk"), group__members=user)
+        member = Assistant.groups.through.objects.filter(assistant=OuterRef("pk"), group__everybody=user)
         return self.filter(Q(is_active=True), Q(is_for_everyone=True) | Exists(member))
 
 
