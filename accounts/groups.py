@@ -17,6 +17,7 @@ from accounts.models import Group, GroupReach, Nesting, User
 from app.errors import BadInputError, ConflictError
 
 NESTING_LOCK = "accounts_nesting"
+Ways = dict[UUID, list[Group]]
 
 
 def create_group(*, actor: User | str, name: str, members: Iterable[User] = (), external_id: str = "") -> Group:
@@ -142,10 +143,10 @@ def unnest_group(*, actor: User | str, outer: Group, inner: Group) -> None:
             audit.record(actor=actor, action="group.unnest", obj=outer, payload={"inner": str(inner.pk)})
 
 
-def ways_into(person: User) -> dict[UUID, list[Group]]:
+def ways_into(person: User) -> Ways:
     """For each group this person is in, those they were put into that lead there; itself where that is the one."""
     direct = {group.pk: group for group in person.groups_joined.all()}
-    ways: dict[UUID, list[Group]] = {}
+    ways: Ways = {}
     for outer, inner in GroupReach.objects.filter(inner__in=direct).values_list("outer_id", "inner_id"):
         ways.setdefault(outer, []).append(direct[inner])
     return ways

@@ -36,7 +36,7 @@ def create_person(
     check_may_give(actor, capabilities_of(roles))
     user = User(email=User.objects.normalize_email(email), name=name, roles=roles, is_staff=Role.ADMIN in roles)
     if password is not None:
-        _check_password(password, user)
+        check_password(password, user)
     user.set_password(password)
     try:
         with transaction.atomic():
@@ -122,6 +122,14 @@ def change_address(*, actor: User | str, user: User, email: str) -> None:
     user.email = email
 
 
+def check_password(password: str, user: User) -> None:
+    """Raises BadInputError for one that is too weak for this person."""
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        raise BadInputError(" ".join(error.messages)) from error
+
+
 def checked_address(email: str) -> str:
     """As it is kept. Raises BadInputError for what is no address."""
     email = User.objects.normalize_email(email.strip())
@@ -177,10 +185,3 @@ def _set_active(actor: User | str, user: User, *, is_active: bool, reason: str) 
 def _check_right(actor: User | str, obj: User | None = None) -> None:
     if isinstance(actor, User):
         rights.require(actor, "accounts.administer", obj)
-
-
-def _check_password(password: str, user: User) -> None:
-    try:
-        validate_password(password, user)
-    except ValidationError as error:
-        raise BadInputError(" ".join(error.messages)) from error

@@ -5,8 +5,14 @@ class ChatConfig(AppConfig):
     name = "chat"
 
     def ready(self) -> None:
+        from accounts.belongings import keep
+        from accounts.explaining import tell
         from chat import receivers  # noqa: F401
+        from chat.belongings import KINDS
+        from chat.explaining import assistants_of
         from chat.uses import AnswerUses
         from knowledge.keeping.uses import answer_with
 
         answer_with(AnswerUses())
+        keep(*KINDS)
+        tell("assistants", assistants_of)
