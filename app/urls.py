@@ -12,6 +12,7 @@ urlpatterns = [
     path("knowledge/", include("knowledge.urls")),
     path("review/", include("moderation.urls")),
     path("account/", include("accounts.urls")),
+    path("people/", include("accounts.people_urls")),
     path("account/", include("accounts.sign_in_urls")),
     path("", include("app.operations.usage_urls")),
     path("operations/pool/", include("app.operations.pool.urls")),

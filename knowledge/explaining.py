@@ -21,11 +21,20 @@ def sources_of(person: User) -> Section:
     sources.sort(key=lambda one: (one.pk not in readable, one.pk not in kept, one.name.casefold()))
     things = [
         Thing(
-            one.name, one.pk in readable, list(_why(one, person, ways, reads=one.pk in readable, keeps=one.pk in kept))
+            one.name,
+            one.pk in readable,
+            [*_keeps(one, person, kept=one.pk in kept), *_reads(one, person, ways, readable=one.pk in readable)],
         )
         for one in sources[:MOST_THINGS]
     ]
     return Section(_("Sources"), things, max(0, len(sources) - MOST_THINGS))
+
+
+def _keeps(source: Source, person: User, *, kept: bool) -> Iterator[str]:
+    if kept and source.owner_id == person.pk:
+        yield _("They keep it, as its owner.")
+    elif kept:
+        yield _("They keep it: their role keeps every source.")
 
 
 def _reads(source: Source, person: User, ways: Ways, *, readable: bool) -> Iterator[str]:
