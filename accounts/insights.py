@@ -80,6 +80,11 @@ def end_insight(*, actor: User, insight: Insight) -> None:
             _tell(insight)
 
 
+def open_into(person: User) -> list[Insight]:
+    """Those under which somebody may read this person's conversations now."""
+    return list(Insight.objects.live().filter(person=person).select_related("reader").order_by("approved_at"))
+
+
 def get_readable(actor: User, insight_id: UUID) -> Insight:
     """The insight under which ``actor`` may read now. Raises NotFoundError for any other."""
     insight = Insight.objects.of_reader(actor).select_related("person").filter(pk=insight_id).first()
