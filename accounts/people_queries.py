@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet, Value
+from django.db.models import CharField, Count, Exists, Max, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Coalesce, Lower, NullIf
 from django.utils.translation import gettext_noop as _
 
@@ -31,7 +31,7 @@ class Wanted:
 
 def list_people(wanted: Wanted, *, cursor: str | None = None, limit: int = ROWS) -> Page[User]:
     """By name, or by address where there is none. Each has ``is_invited``, and its groups at hand."""
-    shown = Lower(Coalesce(NullIf("name", Value("")), "email"))
+    shown = Lower(Coalesce(NullIf("name", Value("")), "email", output_field=CharField()))
     people = User.objects.annotate(sort=shown, is_invited=_INVITED)
     text = wanted.text.strip().replace("\0", "")[:254]
     if text:

@@ -42,7 +42,7 @@ def _new_page(request: HttpRequest, slug: str | None) -> dict[str, object]:
     assistant = next((one for one in assistants if one.slug == slug), assistants[0] if assistants else None)
     context = {"conversation": None, "assistant": assistant, "assistants": assistants}
     choice = choices_of(user, [assistant])[0] if assistant else None
-    more = {"choice": choice, "notices": _notices(user, assistant), "insights": open_into(user)}
+    more: dict[str, object] = {"choice": choice, "notices": _notices(user, assistant), "insights": open_into(user)}
     more |= _composing(user, None)
     return context | models_of(assistant) | sidebar(request) | more
 

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.utils import timezone
 from reportlab.pdfgen.canvas import Canvas
 
+from accounts.letters import secret_of
 from accounts.models import ApiKey, Group, User
 from app.inference.embedding.local import EMBEDDED_NAME
 from chat.exporting.archiving import path_of
@@ -202,9 +203,16 @@ def _printed(source: Source) -> Document:
     return document
 
 
-def _accounts(people: dict[str, User]) -> dict[str, uuid.UUID]:
+def _accounts(people: dict[str, User]) -> dict[str, object]:
     factories.make_key(people["alice"])
+    invited = factories.make_invitation(name="newcomer")
+    insight = factories.make_insight(reader=people["ada"], person=people["alice"], approved_by=people["aaron"])
     return {
+        "group": factories.make_group("Choir").id,
+        "role": factories.make_role().pk,
+        "invitation": invited.id,
+        "invitation_secret": secret_of(invited),
+        "insight": insight.id,
         "key": ApiKey.objects.get(user=people["alice"]).id,
         "limit": factories.make_limit(amount=1000).id,
         "removed_limit": factories.make_limit(subject="each", period="hour", removed_at=timezone.now()).id,
