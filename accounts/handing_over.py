@@ -40,6 +40,10 @@ def merge_people(*, actor: User, person: User, into: User) -> list[Had]:
     _check(actor, person, into)
     if actor == person:
         raise BadInputError("You cannot merge away the account you are using.")
+    if actor == into:
+        raise BadInputError(
+            "You cannot merge somebody's conversations into your own account. Ask another administrator."
+        )
     with transaction.atomic():
         keep_an_administrator(person)
         _lock(person, into)

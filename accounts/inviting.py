@@ -79,6 +79,8 @@ def find_invitation(invitation_id: str, secret: str) -> Invitation:
     invitation = Invitation.objects.open().filter(pk=invitation_id, user__is_active=True).select_related("user").first()
     if invitation is None or not constant_time_compare(secret_of(invitation), secret):
         raise NotFoundError
+    if invitation.user.has_usable_password():  # they came in another way; an old letter must not change it
+        raise NotFoundError
     return invitation
 
 

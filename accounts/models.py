@@ -66,6 +66,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_active = models.BooleanField("active", default=True)
     suspended_at = models.DateTimeField(null=True, editable=False)
     suspended_reason = models.CharField(max_length=300, blank=True, default="", db_default="", editable=False)
+    session_round = models.PositiveIntegerField(default=0, db_default=0, editable=False, help_text="Another ends all.")
     merged_into = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, editable=False, related_name="+")
     is_staff = models.BooleanField("may use the admin site", default=False)
     language = models.CharField(max_length=12, blank=True, default="", db_default="", help_text="Empty: the browser's.")
@@ -90,6 +91,8 @@ class User(AbstractBaseUser, PermissionsMixin):
         stand = f"{self.password} {','.join(sorted(self.roles))}"
         if self.granted:
             stand += f" {','.join(sorted(self.granted))}"
+        if self.session_round:
+            stand += f" {self.session_round}"
         return salted_hmac("accounts.models.User.session", stand, secret=secret, algorithm="sha256").hexdigest()
 
     def has_role(self, role: str) -> bool:

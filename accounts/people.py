@@ -14,6 +14,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
+from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -113,7 +114,7 @@ def change_address(*, actor: User | str, user: User, email: str) -> None:
     before = user.email
     try:
         with transaction.atomic():
-            User.objects.filter(pk=user.pk).update(email=email)
+            User.objects.filter(pk=user.pk).update(email=email, session_round=F("session_round") + 1)
             payload = {"before": audit.digest(before.lower()), "after": audit.digest(email.lower())}
             audit.record(actor=actor, action="account.change_address", obj=user, payload=payload)
             tell_access_ended(user)

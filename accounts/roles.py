@@ -15,7 +15,7 @@ from django.utils.text import slugify
 
 from accounts import audit, rights
 from accounts.capabilities import CAPABILITIES, GRANTS, MEANINGS, Capability
-from accounts.models import CustomRole, Role, User
+from accounts.models import CustomRole, Invitation, Role, User
 from accounts.signals import access_ended
 from app.errors import BadInputError, ConflictError, NotAllowedError
 
@@ -121,6 +121,7 @@ def keep_an_administrator(person: User) -> None:
     administrators cannot do it to each other at once.
     """
     admins = User.objects.select_for_update().filter(is_active=True, roles__contains=[Role.ADMIN]).order_by("pk")
+    admins = admins.exclude(pk__in=Invitation.objects.unanswered().values("user"))  # who may never come
     if {admin.pk for admin in admins} == {person.pk}:
         raise ConflictError(f"{person} is the last administrator. Make somebody else one first.")
 

@@ -54,6 +54,11 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.AddField(
+            model_name="user",
+            name="session_round",
+            field=models.PositiveIntegerField(db_default=0, default=0, editable=False, help_text="Another ends all."),
+        ),
+        migrations.AddField(
             model_name="user", name="suspended_at", field=models.DateTimeField(editable=False, null=True)
         ),
         migrations.AddField(

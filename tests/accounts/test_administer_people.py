@@ -57,6 +57,17 @@ def test_suspending_ends_sessions_and_keys_and_can_be_undone(ada: User, alice: U
     assert done == ["account.suspend", "account.reinstate"]
 
 
+def test_a_new_address_ends_the_sessions_of_the_old_one(ada: User, alice: User, bob: User, signed_in: SignIn) -> None:
+    client = signed_in(alice)
+    people.change_address(actor=ada, user=alice, email="Alice@New.example")
+    assert client.get("/api/v1/groups").status_code == 401
+    assert User.objects.get(pk=alice.pk).email == "Alice@new.example"
+    with pytest.raises(ConflictError):
+        people.change_address(actor=ada, user=alice, email="BOB@example.org")
+    with pytest.raises(BadInputError):
+        people.change_address(actor=ada, user=alice, email="nowhere")
+
+
 def test_nobody_suspends_themselves(ada: User) -> None:
     with pytest.raises(BadInputError):
         people.suspend_person(actor=ada, user=ada)

@@ -64,9 +64,12 @@ def test_links_that_do_not_work_all_look_the_same(ada: User) -> None:
     expired = factories.make_invitation(name="late", expires_at=timezone.now() - timedelta(minutes=1))
     accepted = factories.make_invitation(name="in", accepted_at=timezone.now())
     shut = factories.make_invitation(name="shut")
+    other_way = factories.make_invitation(name="other")
+    other_way.user.set_password(PASSWORD)
+    other_way.user.save()
     User.objects.filter(pk=shut.user_id).update(is_active=False)
     paths = [f"/account/join/{open_one.pk}/{'0' * 64}/", f"/account/join/{ada.pk}/{'0' * 64}/"]
-    paths += ["/account" + link_to(one).partition("/account")[2] for one in (expired, accepted, shut)]
+    paths += ["/account" + link_to(one).partition("/account")[2] for one in (expired, accepted, shut, other_way)]
     pages = {re.sub(r"\b[A-Za-z0-9]{64}\b|join/[^\"]+", "", Client().get(path).content.decode()) for path in paths}
     assert len(pages) == 1
     assert all(Client().get(path).status_code == 404 for path in paths)

@@ -146,6 +146,9 @@ def test_the_last_administrator_stays(ada: User, alice: User) -> None:
         people.assign_roles(actor=ada, user=ada, roles=["employee"])
     with pytest.raises(ConflictError, match="last administrator"):
         people.suspend_person(actor="system", user=ada)
+    people.assign_roles(actor=ada, user=factories.make_invitation(name="invited").user, roles=["admin"])
+    with pytest.raises(ConflictError, match="last administrator"):
+        people.suspend_person(actor="system", user=ada)
     people.reinstate_person(actor=ada, user=boss)
     people.suspend_person(actor=boss, user=ada)
     assert AuditEvent.objects.filter(object=f"user:{ada.pk}", action="account.suspend").count() == 1
