@@ -208,7 +208,7 @@ VISITS = [
     Visit("people:import", "ada"),
     Visit("people:person", "ada", {"person_id": "kim"}),
     Visit("people:rights", "ada", {"person_id": "kim"}),
-    Visit("people:move", "ada", {"person_id": "kim", "kind": "=hand-over"}, query="to=ada@example.org"),
+    Visit("people:move", "ada", {"person_id": "kim", "kind": "=hand-over"}, query="?to=ada@example.org"),
     Visit("people:groups", "ada"),
     Visit("people:group", "ada", {"group_id": "group"}),
     Visit("people:roles", "ada"),
