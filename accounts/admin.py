@@ -22,6 +22,7 @@ from accounts.keys import revoke_key
 from accounts.models import ApiKey, Group, Role, User
 from accounts.people import reinstate_person, suspend_person, tell_access_ended
 from accounts.rights import Capability, can
+from accounts.roles import capabilities_of, check_may_give, keep_an_administrator, role_names
 
 # One way to sign in, with its limits and its record; the admin site's own form would be a second one without.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
@@ -77,7 +78,8 @@ def _person(request: HttpRequest) -> User | None:
 
 class RolesField(forms.MultipleChoiceField):
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(choices=Role.choices, widget=forms.CheckboxSelectMultiple, required=False)
+        choices = lambda: list(role_names().items())  # noqa: E731 - asked anew for every form
+        super().__init__(choices=choices, widget=forms.CheckboxSelectMultiple, required=False)
 
 
 class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -117,6 +119,10 @@ class PersonAdmin(AuditedAdmin, UserAdmin):  # type: ignore[type-arg]
 
     def save_model(self, request: HttpRequest, obj: models.Model, form: Any, change: bool) -> None:
         if isinstance(obj, User):
+            before = User.objects.filter(pk=obj.pk).first()
+            check_may_give(reader(request), capabilities_of({*obj.roles, *(before.roles if before else [])}))
+            if before and Role.ADMIN in before.roles and Role.ADMIN not in obj.roles:
+                keep_an_administrator(before)
             obj.is_staff = Role.ADMIN in obj.roles
             tell_access_ended(obj)
         super().save_model(request, obj, form, change)
@@ -136,7 +142,12 @@ class PersonAdmin(AuditedAdmin, UserAdmin):  # type: ignore[type-arg]
 class GroupAdmin(AuditedAdmin):
     list_display = ("name", "created_at")
     search_fields = ("name",)
+    fields = ("name", "members", "external_id")
     filter_horizontal = ("members",)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """A group that a directory fills is filled there."""
+        return ("external_id", "members") if obj and obj.external_id else ("external_id",)
 
 
 @admin.register(ApiKey)

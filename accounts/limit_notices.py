@@ -28,7 +28,7 @@ from django.utils.translation import gettext as _
 from accounts.counting import holder_of, limits_on
 from accounts.languages import language_of
 from accounts.limit_words import limit_in_words, near, whose
-from accounts.models import Limit, LimitCount, Role, User
+from accounts.models import Limit, LimitCount, User
 from accounts.periods import begin_of, end_of
 
 log = logging.getLogger(__name__)
@@ -196,7 +196,7 @@ def _message(standing: Standing, addresses: Sequence[str]) -> EmailMessage:
 
 def _messages(standing: Standing) -> Iterator[EmailMessage]:
     """One for all administrators of a language, each in theirs."""
-    admins = User.objects.filter(is_active=True, roles__contains=[Role.ADMIN], wants_reminders=True).order_by("pk")
+    admins = User.objects.holding("accounts.administer").filter(wants_reminders=True).order_by("pk")
     by_language: dict[str, list[str]] = {}
     for admin in admins:
         by_language.setdefault(language_of(admin), []).append(admin.email)

@@ -148,7 +148,7 @@ _MEASURED = {
 _OF = {
     Subject.EACH: "user_id is not null",
     Subject.PERSON: "user_id = %(subject)s",
-    Subject.GROUP: "user_id in (select user_id from accounts_group_members where group_id = %(subject)s)",
+    Subject.GROUP: "user_id in (select user_id from accounts_belonging where group_id = %(subject)s)",
     Subject.KEY: "key_id = %(subject)s",
     Subject.PROGRAM: "key_id = %(subject)s",
     Subject.ASSISTANT: "assistant_id = %(subject)s",

@@ -1,6 +1,7 @@
 """People, the groups that rights hang on, and the keys programs use.
 
-A person has roles (what kinds of work they may do) and groups (whose knowledge and assistants they may use). The audit
+A person has roles (what kinds of work they may do) and groups (whose knowledge and assistants they may use). A group
+may hold others: ``everybody`` are its own members and all of theirs. The audit
 log's tables are made in SQL by the first migration; ``AuditEvent`` here only reads them.
 """
 
@@ -21,6 +22,7 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
+from accounts.capabilities import Capability, built_in_with, given_by
 from accounts.scope import Scope
 from app.web.ids import new_id
 
@@ -47,6 +49,11 @@ class UserManager(BaseUserManager["User"]):
     def get_by_natural_key(self, username: str | None) -> User:
         return self.get(email__iexact=username)
 
+    def holding(self, capability: Capability) -> models.QuerySet[User]:
+        """Everybody who is not suspended and whose roles give this."""
+        given = models.Q(roles__overlap=built_in_with(capability)) | models.Q(granted__contains=[capability])
+        return self.filter(given, is_active=True)
+
 
 class User(AbstractBaseUser, PermissionsMixin):
     """A person, known by e-mail address."""
@@ -54,8 +61,14 @@ class User(AbstractBaseUser, PermissionsMixin):
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     email = models.EmailField()
     name = models.CharField(max_length=120, blank=True)
-    roles = ArrayField(models.CharField(max_length=20, choices=Role.choices), default=list, blank=True)
+    roles = ArrayField(models.CharField(max_length=20), default=list, blank=True)
+    # What roles made here give besides the built-in ones; written by the database (migration 0030).
+    granted = ArrayField(models.CharField(max_length=40), default=list, db_default=[], blank=True, editable=False)
     is_active = models.BooleanField("active", default=True)
+    suspended_at = models.DateTimeField(null=True, editable=False)
+    suspended_reason = models.CharField(max_length=300, blank=True, default="", db_default="", editable=False)
+    session_round = models.PositiveIntegerField(default=0, db_default=0, editable=False, help_text="Another ends all.")
+    merged_into = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, editable=False, related_name="+")
     is_staff = models.BooleanField("may use the admin site", default=False)
     language = models.CharField(max_length=12, blank=True, default="", db_default="", help_text="Empty: the browser's.")
     is_service = models.BooleanField(
@@ -81,19 +94,32 @@ class User(AbstractBaseUser, PermissionsMixin):
     def _get_session_auth_hash(self, secret: str | None = None) -> str:
         """What a session must still agree with: a new password or other roles end every session of this person."""
         stand = f"{self.password} {','.join(sorted(self.roles))}"
+        if self.granted:
+            stand += f" {','.join(sorted(self.granted))}"
+        if self.session_round:
+            stand += f" {self.session_round}"
         return salted_hmac("accounts.models.User.session", stand, secret=secret, algorithm="sha256").hexdigest()
 
     def has_role(self, role: str) -> bool:
         return self.is_active and role in self.roles
 
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """All that their roles give, whether or not they are suspended."""
+        return given_by(self.roles).union(self.granted)
+
+    def holds(self, capability: Capability) -> bool:
+        """Whether a role of theirs gives this; never when suspended."""
+        return self.is_active and (capability in self.granted or capability in given_by(self.roles))
+
     def group_ids(self) -> list[Any]:
-        """Ids of the groups this person is in."""
-        return list(self.groups_joined.values_list("id", flat=True))
+        """Ids of the groups this person is in, directly or through a group inside."""
+        return list(self.groups_reached.values_list("id", flat=True))
 
 
 class GroupQuerySet(models.QuerySet["Group"]):
     def visible_to(self, user: User) -> GroupQuerySet:
-        return self if user.has_role(Role.ADMIN) else self.filter(members=user)
+        return self if user.holds("accounts.administer") else self.filter(everybody=user)
 
 
 class Group(models.Model):
@@ -101,13 +127,25 @@ class Group(models.Model):
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     name = models.CharField(max_length=120, unique=True)
+    # Those put into it by hand or by a directory. What a group opens, it opens to ``everybody``.
     members = models.ManyToManyField(User, related_name="groups_joined", blank=True)
+    everybody = models.ManyToManyField(
+        User, through="accounts.Belonging", related_name="groups_reached", editable=False, blank=True
+    )
+    external_id = models.CharField(
+        max_length=200, blank=True, default="", db_default="", help_text="What a directory calls it; it then fills it."
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects = GroupQuerySet.as_manager()
 
     class Meta:
         ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["external_id"], condition=~models.Q(external_id=""), name="external_group_once"
+            )
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -340,8 +378,16 @@ class AuditEvent(models.Model):
         return f"{self.at:%Y-%m-%d %H:%M:%S} {self.action} {self.object}"
 
 
-# In files of their own; Django looks for models here.
+# Tables of matters of their own, here at the end because they refer to people and groups.
 from accounts.audit_models import AuditCheck, AuditCheckpoint, AuditWitness  # noqa: E402
+from accounts.people_models import (  # noqa: E402
+    Belonging,
+    CustomRole,
+    GroupReach,
+    Insight,
+    Invitation,
+    Nesting,
+)
 from accounts.program_models import Consent, IssuedCode, IssuedToken, Program  # noqa: E402
 
 __all__ = [
@@ -350,12 +396,18 @@ __all__ = [
     "AuditCheckpoint",
     "AuditEvent",
     "AuditWitness",
+    "Belonging",
     "Consent",
+    "CustomRole",
     "Group",
+    "GroupReach",
+    "Insight",
+    "Invitation",
     "IssuedCode",
     "IssuedToken",
     "Limit",
     "LimitCount",
+    "Nesting",
     "Program",
     "Reservation",
     "Role",

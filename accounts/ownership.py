@@ -53,6 +53,7 @@ def grant_to_application() -> None:
             grant usage, select, update on all sequences in schema public to {name};
             revoke insert, update, delete, truncate on audit_event, audit_head, django_migrations from {name};
             revoke update, delete, truncate on audit_checkpoint from {name};
+            revoke insert, update, delete, truncate on accounts_group_reach from {name};
             grant execute on function audit_append(text, text, text, text, text, jsonb) to {name};
             """
         )

@@ -1,21 +1,26 @@
-"""Accounts and groups: made, given work to do, suspended. Nobody is deleted here: what they did must stay attributable.
+"""Accounts: made, given work to do, suspended. Nobody is deleted here: what they did must stay attributable.
 
-``actor`` is an administrator, or the name of a command that somebody with the machine in hand ran (``"system"``).
+``actor`` is an administrator, or the name of a command that somebody with the machine in hand ran (``"system"``). Who
+may give what to whom is decided in ``accounts.roles``; groups have ``accounts.groups``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
+from django.db.models import F
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import audit, rights
-from accounts.models import Group, Role, User
+from accounts.models import Role, User
+from accounts.roles import capabilities_of, check_may_give, check_may_rule, checked_roles, keep_an_administrator
 from accounts.signals import access_ended
 from app.errors import BadInputError, ConflictError
 
@@ -28,14 +33,16 @@ def create_person(
     Raises BadInputError for an unknown role or a weak password, ConflictError when the address is taken.
     """
     _check_right(actor)
-    roles = _checked_roles(roles)
+    roles = checked_roles(roles)
+    check_may_give(actor, capabilities_of(roles))
     user = User(email=User.objects.normalize_email(email), name=name, roles=roles, is_staff=Role.ADMIN in roles)
     if password is not None:
-        _check_password(password, user)
+        check_password(password, user)
     user.set_password(password)
     try:
         with transaction.atomic():
             user.save(force_insert=True)
+            user.refresh_from_db(fields=["granted"])
             audit.record(actor=actor, action="account.create", obj=user, payload={"roles": roles})
     except IntegrityError as error:
         raise ConflictError(f"There is an account for {email} already.") from error
@@ -43,31 +50,95 @@ def create_person(
 
 
 def assign_roles(*, actor: User | str, user: User, roles: Sequence[str]) -> None:
-    """These roles and no others. Raises BadInputError for an unknown one."""
+    """These roles and no others. Raises BadInputError for an unknown one, NotAllowedError for what is not ``actor``'s
+    to give or take, and ConflictError when nobody would be left to administer.
+    """
     _check_right(actor, user)
-    roles = _checked_roles(roles)
+    roles = checked_roles(roles)
+    check_may_rule(actor, user)
+    check_may_give(actor, capabilities_of(roles))
     with transaction.atomic():
+        if Role.ADMIN not in roles:
+            keep_an_administrator(user)
         before = User.objects.select_for_update().get(pk=user.pk).roles
         user.roles, user.is_staff = roles, Role.ADMIN in roles
         user.save(update_fields=["roles", "is_staff"])
+        user.refresh_from_db(fields=["granted"])
         audit.record(
             actor=actor, action="account.assign_roles", obj=user, payload={"before": sorted(before), "after": roles}
         )
         tell_access_ended(user)
 
 
-def suspend_person(*, actor: User | str, user: User) -> None:
-    """Shut the account: its sessions and keys end with the next thing they try. Raises BadInputError for one's own."""
+def suspend_person(*, actor: User | str, user: User, reason: str = "") -> None:
+    """Shut the account: its sessions and keys end with the next thing they try.
+
+    Raises BadInputError for one's own, and ConflictError for the last administrator's.
+    """
     _check_right(actor, user)
     if actor == user:
         raise BadInputError("You cannot suspend yourself. Ask another administrator.")
-    _set_active(actor, user, is_active=False)
+    check_may_rule(actor, user)
+    _set_active(actor, user, is_active=False, reason=reason)
 
 
-def reinstate_person(*, actor: User | str, user: User) -> None:
-    """Open the account again, with its roles and groups as they were."""
+def reinstate_person(*, actor: User | str, user: User, reason: str = "") -> None:
+    """Open the account again, with its roles and groups as they were. Raises ConflictError for one that was merged."""
     _check_right(actor, user)
-    _set_active(actor, user, is_active=True)
+    check_may_rule(actor, user)
+    if user.merged_into_id is not None:
+        raise ConflictError("This account was merged into another one. What it had is there.")
+    _set_active(actor, user, is_active=True, reason=reason)
+
+
+def rename_person(*, actor: User | str, user: User, name: str) -> None:
+    _check_right(actor, user)
+    check_may_rule(actor, user)
+    name = " ".join(name.split())
+    if len(name) > 120:
+        raise BadInputError("A name has at most 120 characters.")
+    with transaction.atomic():
+        User.objects.filter(pk=user.pk).update(name=name)
+        audit.record(actor=actor, action="account.rename", obj=user, payload={"name": audit.digest(name)})
+    user.name = name
+
+
+def change_address(*, actor: User | str, user: User, email: str) -> None:
+    """Another address to sign in with. Its sessions end: whoever has them proves anew that they are this person.
+
+    Raises BadInputError for what is no address, ConflictError when it is somebody's.
+    """
+    _check_right(actor, user)
+    check_may_rule(actor, user)
+    email = checked_address(email)
+    before = user.email
+    try:
+        with transaction.atomic():
+            User.objects.filter(pk=user.pk).update(email=email, session_round=F("session_round") + 1)
+            payload = {"before": audit.digest(before.lower()), "after": audit.digest(email.lower())}
+            audit.record(actor=actor, action="account.change_address", obj=user, payload=payload)
+            tell_access_ended(user)
+    except IntegrityError as error:
+        raise ConflictError(f"There is an account for {email} already.") from error
+    user.email = email
+
+
+def check_password(password: str, user: User) -> None:
+    """Raises BadInputError for one that is too weak for this person."""
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        raise BadInputError(" ".join(error.messages)) from error
+
+
+def checked_address(email: str) -> str:
+    """As it is kept. Raises BadInputError for what is no address."""
+    email = User.objects.normalize_email(email.strip())
+    try:
+        validate_email(email)
+    except ValidationError as error:
+        raise BadInputError(f"{email or 'Nothing'} is not an e-mail address.") from error
+    return email
 
 
 def choose_reminders(*, actor: User, wanted: bool) -> None:
@@ -96,32 +167,17 @@ def tell_access_ended(user: User) -> None:
     transaction.on_commit(partial(access_ended.send, sender=User, user_id=user.pk))
 
 
-def create_group(*, actor: User | str, name: str, members: Iterable[User] = ()) -> Group:
-    """Raises ConflictError when there is a group of that name."""
-    _check_right(actor)
-    try:
-        with transaction.atomic():
-            group = Group.objects.create(name=name)
-            group.members.set(members)
-            audit.record(actor=actor, action="group.create", obj=group, payload={"members": _ids(group)})
-    except IntegrityError as error:
-        raise ConflictError(f"There is a group named {name} already.") from error
-    return group
-
-
-def set_members(*, actor: User | str, group: Group, members: Iterable[User]) -> None:
-    """These people and no others."""
-    _check_right(actor)
-    with transaction.atomic():
-        group.members.set(members)
-        audit.record(actor=actor, action="group.set_members", obj=group, payload={"members": _ids(group)})
-
-
-def _set_active(actor: User | str, user: User, *, is_active: bool) -> None:
+def _set_active(actor: User | str, user: User, *, is_active: bool, reason: str) -> None:
     action = "account.reinstate" if is_active else "account.suspend"
+    reason = " ".join(reason.split())[:300]
+    now = None if is_active else timezone.now()
     with transaction.atomic():
-        if User.objects.filter(pk=user.pk, is_active=not is_active).update(is_active=is_active):
-            audit.record(actor=actor, action=action, obj=user)
+        if not is_active:
+            keep_an_administrator(user)
+        changed = {"is_active": is_active, "suspended_at": now, "suspended_reason": "" if is_active else reason}
+        if User.objects.filter(pk=user.pk, is_active=not is_active).update(**changed):
+            payload = {"reason": audit.digest(reason)} if reason else {}
+            audit.record(actor=actor, action=action, obj=user, payload=payload)
             if not is_active:
                 tell_access_ended(user)
     user.is_active = is_active
@@ -130,20 +186,3 @@ def _set_active(actor: User | str, user: User, *, is_active: bool) -> None:
 def _check_right(actor: User | str, obj: User | None = None) -> None:
     if isinstance(actor, User):
         rights.require(actor, "accounts.administer", obj)
-
-
-def _checked_roles(roles: Sequence[str]) -> list[str]:
-    if unknown := set(roles) - set(Role.values):
-        raise BadInputError(f"There is no role {', '.join(sorted(unknown))}; there are {', '.join(Role.values)}.")
-    return sorted(str(role) for role in set(roles))
-
-
-def _check_password(password: str, user: User) -> None:
-    try:
-        validate_password(password, user)
-    except ValidationError as error:
-        raise BadInputError(" ".join(error.messages)) from error
-
-
-def _ids(group: Group) -> list[str]:
-    return [str(pk) for pk in group.members.order_by("pk").values_list("pk", flat=True)]

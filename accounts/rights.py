@@ -1,61 +1,24 @@
-"""What a person may do: one table of roles and one question, asked by every verb before it does anything.
+"""What a person may do: one question, asked by every verb before it does anything.
 
 A right has two halves. The role says what kind of work a person may do at all; the object, where it cares, says
 whether this person may do it *there* (a content owner edits their own sources, not everybody's). What a person may
 *see* is not decided here but in each model's ``visible_to``. An administrator keeps the house, and has no right that
-opens other people's conversations.
+opens other people's conversations: for that there is ``accounts.insights``.
 """
 
 from __future__ import annotations
 
-from typing import Literal, Protocol, get_args, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from django.db import models, transaction
 
 from accounts import audit
+from accounts.capabilities import CAPABILITIES, GRANTS, Capability
 from accounts.errors import OutOfScopeError
-from accounts.models import Role, User
+from accounts.models import User
 from app.errors import NotAllowedError, NotSignedInError
 
-Capability = Literal[
-    "chat.ask",
-    "chat.edit_assistant",
-    "chat.edit_prompt",
-    "knowledge.search",
-    "knowledge.create_source",
-    "knowledge.edit_source",
-    "knowledge.rebuild_index",
-    "knowledge.test_search",
-    "moderation.review",
-    "moderation.edit_policy",
-    "audit.read",
-    "accounts.administer",
-    "pool.administer",
-    "usage.read",
-]
-
-CAPABILITIES: tuple[Capability, ...] = get_args(Capability)
-
-GRANTS: dict[str, frozenset[Capability]] = {
-    Role.EMPLOYEE: frozenset({"chat.ask", "chat.edit_prompt", "knowledge.search"}),
-    Role.OWNER: frozenset({"knowledge.create_source", "knowledge.edit_source", "knowledge.test_search"}),
-    Role.MODERATOR: frozenset({"moderation.review"}),
-    Role.AUDITOR: frozenset({"audit.read", "usage.read"}),
-    Role.ADMIN: frozenset(
-        {
-            "chat.edit_assistant",
-            "chat.edit_prompt",
-            "knowledge.create_source",
-            "knowledge.edit_source",
-            "knowledge.rebuild_index",
-            "knowledge.test_search",
-            "moderation.edit_policy",
-            "accounts.administer",
-            "pool.administer",
-            "usage.read",
-        }
-    ),
-}
+__all__ = ["CAPABILITIES", "GRANTS", "Capability", "Permitting", "can", "require"]
 
 
 @runtime_checkable
@@ -69,9 +32,7 @@ def can(user: User | None, capability: Capability, obj: models.Model | None = No
     """Whether this person may: never when suspended, else by role, and then by the object if it has a say. A program
     that acts for them may only what its key or token was given of that.
     """
-    if user is None or not user.is_active or not within_scope(user, capability):
-        return False
-    if not any(capability in GRANTS.get(role, frozenset()) for role in user.roles):
+    if user is None or not within_scope(user, capability) or not user.holds(capability):
         return False
     return obj.permits(user, capability) if isinstance(obj, Permitting) else True
 

@@ -1,8 +1,9 @@
-"""What limits, tokens and the audit log do by themselves, from time to time."""
+"""What limits, tokens, the audit log and letters do by themselves, from time to time or so that nobody has to wait."""
 
 from __future__ import annotations
 
 import contextlib
+from smtplib import SMTPException
 
 from celery import shared_task
 from django.conf import settings
@@ -11,6 +12,8 @@ from accounts import limit_notices
 from accounts.auditing.sealing import CannotSealError, seal_log
 from accounts.auditing.verifying import verify_log
 from accounts.auditing.witnesses import tell_witnesses
+from accounts.letters import write_letter
+from accounts.models import Invitation
 from accounts.oauth import tokens
 
 
@@ -44,3 +47,15 @@ def verify_audit_log() -> int:
 @shared_task(name="accounts.tasks.forget_old_tokens")
 def forget_old_tokens() -> int:
     return tokens.forget_old()
+
+
+@shared_task(
+    name="accounts.tasks.send_invitation",
+    autoretry_for=(SMTPException, OSError),
+    retry_backoff=30,
+    retry_kwargs={"max_retries": 6},
+)
+def send_invitation(invitation_id: str) -> None:
+    invitation = Invitation.objects.open().select_related("user").filter(pk=invitation_id).first()
+    if invitation is not None:
+        write_letter(invitation).send()

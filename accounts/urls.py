@@ -1,12 +1,15 @@
 from django.urls import path
 
 from accounts import views
-from accounts.pages import consents, keys
+from accounts.pages import consents, insights, joining, keys, person
 
 app_name = "accounts"
 
 urlpatterns = [
     path("keys/", keys.own, name="keys"),
+    path("rights/", person.own, name="rights"),
+    path("insights/", insights.own, name="insights"),
+    path("join/<uuid:invitation_id>/<slug:secret>/", joining.join, name="join"),
     path("language/", views.language, name="language"),
     path("keys/<uuid:key_id>/rotate", keys.rotate, name="rotate_key"),
     path("keys/<uuid:key_id>/end-previous", keys.end_previous, name="end_previous_secret"),

@@ -23,7 +23,7 @@ LONGEST = timedelta(days=732)
 _COLUMN = {
     "day": "day",
     "user": "user",
-    "group": "user__groups_joined",
+    "group": "user__groups_reached",
     "assistant": "assistant_id",
     "model": "model_name",
     "key": "key_id",
@@ -85,7 +85,7 @@ def summed(by: str, begin: date, end: date, *, user: User | None = None) -> list
     column = _COLUMN[by]
     rows = _rows(begin, end, user)
     if by == "group":
-        rows = rows.exclude(user__groups_joined=None)
+        rows = rows.exclude(user__groups_reached=None)
     found = list(rows.values(key=F(column)).annotate(**_TOTALS).order_by("key"))
     names = _names(by, [row["key"] for row in found])
     lines = [Line(row["key"], names.get(row["key"]) or str(row["key"] or ""), _sums(row)) for row in found]

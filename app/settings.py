@@ -245,6 +245,8 @@ SOURCE_HOSTS = environment.words("SOURCE_HOSTS", "")
 
 # Conversations: how many days a share may last, and how long one that was deleted can be brought back.
 SHARE_MAX_DAYS = environment.integer("SHARE_MAX_DAYS", 90)
+# One administrator may open somebody's conversations to themselves, without a second person who allows it.
+INSIGHT_ALONE = environment.boolean("INSIGHT_ALONE", False)
 DELETED_KEPT_DAYS = environment.integer("DELETED_KEPT_DAYS", 30)
 # Where fonts for PDF exports are looked for.
 _FONTS = "/usr/share/fonts,/usr/local/share/fonts,/Library/Fonts,/System/Library/Fonts/Supplemental"

@@ -13,6 +13,7 @@ urlpatterns = [
     path("review/", include("moderation.urls")),
     path("audit/", include("accounts.audit_urls")),
     path("account/", include("accounts.urls")),
+    path("people/", include("accounts.people_urls")),
     path("account/", include("accounts.sign_in_urls")),
     path("", include("accounts.oauth.urls")),
     path("", include("app.operations.usage_urls")),

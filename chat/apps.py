@@ -6,10 +6,16 @@ class ChatConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts.assistants import tell_with
+        from accounts.belongings import keep
+        from accounts.explaining import tell
         from chat import receivers  # noqa: F401
         from chat.assistants import names_for
+        from chat.belongings import KINDS
+        from chat.explaining import assistants_of
         from chat.uses import AnswerUses
         from knowledge.keeping.uses import answer_with
 
         answer_with(AnswerUses())
         tell_with(names_for)
+        keep(*KINDS)
+        tell("assistants", assistants_of)

@@ -12,7 +12,7 @@ from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 from django.dispatch import receiver
 
-from accounts.signals import access_ended
+from accounts.signals import access_ended, insight_changed
 from chat.signals import (
     branch_chosen,
     conversation_changed,
@@ -92,6 +92,12 @@ async def _send(group: str, news: dict[str, str], after: float = 0.0) -> None:
 def close_lines(user_id: UUID, key: str = "", **_: Any) -> None:
     """Whoever may no longer be here loses the sockets they have open, or those that one key opened."""
     _tell(lines_of(user_id), {"type": "access.ended", "key": key})
+
+
+@receiver(insight_changed)
+def tell_insight(user_id: UUID, **_: Any) -> None:
+    """Somebody may read their conversations, or may no more: they see it at once, whatever they have open."""
+    _tell(lines_of(user_id), {"type": "insight.changed"})
 
 
 @receiver(case_decided)

@@ -5,6 +5,7 @@ from chat.pages import (
     exporting,
     feedback,
     files,
+    insights,
     instructions,
     judging,
     keeping,
@@ -83,5 +84,7 @@ urlpatterns = [
     path("account/data/exports/<uuid:export_id>/discard", own_data.discard, name="discard_own_export"),
     path("account/data/delete", own_data.delete_all, name="delete_all"),
     path("account/data/restore", own_data.restore_all, name="restore_all"),
+    path("insights/<uuid:insight_id>/", insights.listed, name="insight"),
+    path("insights/<uuid:insight_id>/<uuid:conversation_id>/", insights.conversation, name="insight_conversation"),
     path("leaving/", views.leaving, name="leaving"),
 ]

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.db.models import Count, Max, Prefetch, Q, QuerySet
 
-from accounts.models import Group, Role, User
+from accounts.models import Group, User
 from app.errors import BadInputError, NotFoundError
 from knowledge.models import Document, Passage, Source, Sync, Version
 
@@ -37,7 +37,7 @@ def get_source_deleted(user: User, source_id: UUID) -> Source:
 
 def get_keeper(email: str) -> User:
     """A content owner or administrator, by their address. Raises BadInputError."""
-    keepers = User.objects.filter(Q(roles__contains=[Role.OWNER]) | Q(roles__contains=[Role.ADMIN]), is_active=True)
+    keepers = User.objects.holding("knowledge.edit_source")
     person = keepers.filter(email__iexact=email).first()
     if person is None:
         raise BadInputError(f"There is no content owner called {email}.")

@@ -16,7 +16,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.audit import record
-from accounts.models import Group, Role, User
+from accounts.models import Group, User
 from accounts.rights import require
 from app.errors import BadInputError
 from knowledge.connectors.registry import connector_of
@@ -115,7 +115,7 @@ def change_source(*, actor: User, source: Source, **changes: Unpack[SourceChange
 def hand_over_source(*, actor: User, source: Source, owner: User) -> Source:
     """Let somebody else keep the source. Raises BadInputError when they may not keep sources."""
     require(actor, "knowledge.edit_source", source)
-    if not owner.is_active or not (owner.has_role(Role.OWNER) or owner.has_role(Role.ADMIN)):
+    if not owner.holds("knowledge.edit_source"):
         raise BadInputError(f"{owner} is not a content owner, and cannot keep a source.")
     with transaction.atomic():
         source = _locked(source)

@@ -154,6 +154,18 @@ def release_claim(actor: User, *, case_id: UUID, fence: int | None = None) -> Ca
     raise _conflict(actor, case_id)
 
 
+def give_back_all(reviewer: User) -> int:
+    """Give back everything that somebody works on, for whoever hands over their work; how many cases that were."""
+    count = 0
+    for case_id in Case.objects.filter(state=Case.State.CLAIMED, reviewer=reviewer).values_list("pk", flat=True):
+        with transaction.atomic():
+            theirs = Case.objects.filter(pk=case_id, state=Case.State.CLAIMED, reviewer=reviewer)
+            if theirs.update(state=Case.State.OPEN, reviewer=None, lease_until=None):
+                note(_load(case_id), Kind.RELEASED, reviewer)
+                count += 1
+    return count
+
+
 def release_expired_claims() -> int:
     """Give back what reviewers left lying; how many cases that were. Safe beside decisions and other runs of itself."""
     count = 0

@@ -15,7 +15,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import Role, User
+from accounts.models import User
 from app.web.ids import new_id
 
 
@@ -60,7 +60,7 @@ class PolicyVersion(models.Model):
 class CaseQuerySet(models.QuerySet["Case"]):
     def visible_to(self, user: User) -> CaseQuerySet:
         """Moderators see every case but those about their own content, which others decide."""
-        return self.exclude(subject=user) if user.has_role(Role.MODERATOR) else self.none()
+        return self.exclude(subject=user) if user.holds("moderation.review") else self.none()
 
     def waiting(self) -> CaseQuerySet:
         return self.filter(state__in=[Case.State.OPEN, Case.State.CLAIMED])

@@ -17,7 +17,19 @@ from django.conf import settings
 from django.utils import timezone
 from PIL import Image
 
-from accounts.models import ApiKey, Consent, Group, IssuedToken, Limit, Program, Role, User
+from accounts.models import (
+    ApiKey,
+    Consent,
+    CustomRole,
+    Group,
+    Insight,
+    Invitation,
+    IssuedToken,
+    Limit,
+    Program,
+    Role,
+    User,
+)
 from accounts.oauth.tokens import ACCESS, new_secret
 from app.inference.models import Model, Worker
 from chat.composing.snapshots import snapshot_of, transcript_of
@@ -98,6 +110,25 @@ def make_limit(*, amount: int | str = 10, measure: str = "questions", period: st
     """For everybody together, unless a ``subject`` (with ``subject_id`` and ``subject_name``) is given."""
     fields = {"subject": Limit.Subject.ALL, **fields}
     return Limit.objects.create(amount=Decimal(amount), measure=measure, period=period, **fields)
+
+
+def make_role(*, name: str = "Desk", capabilities: Sequence[str] = ("usage.read",)) -> CustomRole:
+    return CustomRole.objects.create(slug=f"{name.lower()}-test", name=name, capabilities=list(capabilities))
+
+
+def make_invitation(*, name: str, **fields: Any) -> Invitation:
+    """Of ``name@example.org``, who has no password yet; open for a week."""
+    fields = {"expires_at": timezone.now() + timedelta(days=7), **fields}
+    return Invitation.objects.create(user=make_user(name, password="!"), **fields)
+
+
+def make_insight(*, reader: User, person: User, approved_by: User | None = None, **fields: Any) -> Insight:
+    """For four hours, from now on where somebody approved it; else it waits."""
+    now = timezone.now()
+    fields = {"reason": "The works council asked us to.", "hours": 4, **fields}
+    if approved_by is not None:
+        fields = {"approved_by": approved_by, "approved_at": now, "expires_at": now + timedelta(hours=4), **fields}
+    return Insight.objects.create(reader=reader, person=person, **fields)
 
 
 def make_group(name: str = "Crew", *, members: Sequence[User] = ()) -> Group:

@@ -11,7 +11,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0010_audit_checkpoints'),
+        ('accounts', '0033_insights'),
     ]
 
     operations = [

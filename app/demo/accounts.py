@@ -15,7 +15,7 @@ from typing import TypedDict
 
 from django.conf import settings
 
-from accounts import people
+from accounts import groups, people
 from accounts.audit import SYSTEM
 from accounts.keys import create_key
 from accounts.models import ApiKey, Group, Role, User
@@ -108,7 +108,7 @@ def ensure_accounts(sign_ins: SignIns) -> dict[str, User]:
     for name in sorted({name for person in CAST for name in person.groups}):
         if not Group.objects.filter(name=name).exists():
             members = [users[person.email.partition("@")[0]] for person in CAST if name in person.groups]
-            people.create_group(actor=SYSTEM, name=name, members=members)
+            groups.create_group(actor=SYSTEM, name=name, members=members)
     return users
 
 

@@ -1,7 +1,7 @@
 """The frame around every page: which areas this person may enter, where they are, and what waits there.
 
-It stands at the floor and knows only roles, never the packages above. A package whose area can have work waiting tells
-so by ``count_with`` when it starts; the number is asked for only when a page draws the bar.
+It stands at the floor and knows only what somebody may do, never the packages above. A package whose area can have
+work waiting tells so by ``count_with`` when it starts; the number is asked for only when a page draws the bar.
 """
 
 from __future__ import annotations
@@ -36,16 +36,17 @@ class Shell:
     areas: list[Area]
 
 
-# name, address, icon, the roles of which it takes one (empty: anybody signed in)
+# name, address, icon, the capabilities of which it takes one (empty: anybody signed in)
 AREAS = [
     (_("Chat"), "/", "chat", ""),
     (_("Knowledge"), "/knowledge/", "book", ""),
-    (_("Review"), "/review/", "review", "moderator"),
-    (_("Audit"), "/audit/", "audit", "auditor"),
-    (_("Pool"), "/operations/pool/", "server", "admin"),
-    (_("Programs"), "/operations/programs/", "key", "admin"),
-    (_("Usage"), "/operations/usage/", "chart", "admin auditor"),
-    (_("Admin"), "/admin/", "settings", "admin"),
+    (_("Review"), "/review/", "review", "moderation.review"),
+    (_("Audit"), "/audit/", "audit", "audit.read"),
+    (_("Pool"), "/operations/pool/", "server", "pool.administer"),
+    (_("Programs"), "/operations/programs/", "key", "accounts.administer"),
+    (_("Usage"), "/operations/usage/", "chart", "usage.read"),
+    (_("People"), "/people/", "people", "accounts.administer audit.read"),
+    (_("Admin"), "/admin/", "settings", "accounts.administer"),
 ]
 
 
@@ -68,11 +69,11 @@ def _shell_of(request: HttpRequest) -> Shell:
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
         return Shell([])
-    roles = set(user.roles)
+    held = user.capabilities
     at = _area_of(request.path)
     areas = []
-    for name, url, icon, of_roles in AREAS:
-        if of_roles and not roles.intersection(of_roles.split()):
+    for name, url, icon, needed in AREAS:
+        if needed and not held.intersection(needed.split()):
             continue
         counter = _counters.get(name)
         areas.append(Area(name, url, icon, url == at, counter(user) if counter else 0))

@@ -115,7 +115,7 @@ def _others(user: User) -> Iterator[tuple[str, Any]]:
             "name": user.name,
             "email": user.email,
             "roles": sorted(user.roles),
-            "groups": [group.name for group in user.groups_joined.all()],
+            "groups": [group.name for group in user.groups_reached.all()],
             "created_at": user.created_at.isoformat(),
         },
     )

@@ -29,7 +29,7 @@ class AssistantQuerySet(models.QuerySet["Assistant"]):
         """Assistants this person may use."""
         if not user.is_active:
             return self.none()
-        member = Assistant.groups.through.objects.filter(assistant=OuterRef("pk"), group__members=user)
+        member = Assistant.groups.through.objects.filter(assistant=OuterRef("pk"), group__everybody=user)
         rows = self.filter(Q(is_active=True), Q(is_for_everyone=True) | Exists(member))
         return rows if (of_program := within_reach(user)) is None else rows.filter(pk__in=of_program)
 

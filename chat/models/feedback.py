@@ -8,7 +8,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import Role, User
+from accounts.models import User
 from app.web.ids import new_id
 from chat.models.conversations import Conversation
 from chat.models.messages import Citation, Message
@@ -21,7 +21,7 @@ class FeedbackQuerySet(models.QuerySet["Feedback"]):
 
         Not of an answer that its reader has not been shown, nor of a conversation that was deleted.
         """
-        if user.is_active and user.has_role(Role.MODERATOR):
+        if user.holds("moderation.review"):
             return self._of_others(user)
         return self.about_kept_by(user)
 
@@ -112,4 +112,4 @@ class Reply(models.Model):
     @property
     def is_by_moderator(self) -> bool:
         """Moderators stay without a name to readers; who keeps documents answers for them by name."""
-        return self.author.has_role(Role.MODERATOR)
+        return self.author.holds("moderation.review")

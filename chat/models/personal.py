@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
-from accounts.models import Group, Role, User
+from accounts.models import Belonging, Group, User
 from app.web.ids import new_id
 
 
@@ -17,7 +17,7 @@ class SavedPromptQuerySet(models.QuerySet["SavedPrompt"]):
         live = self.filter(deleted_at=None)
         if not user.is_active:
             return live.none()
-        member = Group.members.through.objects.filter(group=OuterRef("group"), user=user)
+        member = Belonging.objects.filter(group=OuterRef("group"), user=user)
         return live.filter(Q(owner=user) | Exists(member))
 
     def visible_to(self, user: User) -> SavedPromptQuerySet:
@@ -35,7 +35,7 @@ class SavedPromptQuerySet(models.QuerySet["SavedPrompt"]):
         if not user.is_active:
             return self.none()
         own = Q(owner=user)
-        return self.filter(own | Q(group__isnull=False) if user.has_role(Role.ADMIN) else own)
+        return self.filter(own | Q(group__isnull=False) if user.holds("chat.keep_shared_prompts") else own)
 
 
 class SavedPrompt(models.Model):
@@ -60,7 +60,7 @@ class SavedPrompt(models.Model):
 
     def permits(self, user: User, capability: str) -> bool:
         """The say of a prompt in who may change it; see ``accounts.rights``."""
-        return self.owner_id == user.pk or (self.group_id is not None and user.has_role(Role.ADMIN))
+        return self.owner_id == user.pk or (self.group_id is not None and user.holds("chat.keep_shared_prompts"))
 
 
 class Instructions(models.Model):

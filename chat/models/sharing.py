@@ -31,7 +31,7 @@ class ShareQuerySet(models.QuerySet["Share"]):
         if not user.is_active:
             return self.none()
         named = Share.people.through.objects.filter(share=OuterRef("pk"), user=user)
-        member = Share.groups.through.objects.filter(share=OuterRef("pk"), group__members=user)
+        member = Share.groups.through.objects.filter(share=OuterRef("pk"), group__everybody=user)
         return self.live().filter(Q(Exists(named)) | Q(Exists(member))).exclude(owner=user)
 
     def visible_to(self, user: User) -> ShareQuerySet:

@@ -21,7 +21,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.callers import reader
-from accounts.models import Role, User
+from accounts.models import User
 from accounts.rights import require
 from app.web import markdown
 from app.web.paging import newest_first
@@ -86,7 +86,7 @@ def kept(request: HttpRequest) -> HttpResponse:
 def reply(request: HttpRequest, feedback_id: UUID) -> HttpResponse:
     user = reader(request)
     reply_to(user, feedback_id=feedback_id, text=request.POST.get("text", ""))
-    of_keeper = request.POST.get("page") == "kept" or not user.has_role(Role.MODERATOR)
+    of_keeper = request.POST.get("page") == "kept" or not user.holds("moderation.review")
     if not request.headers.get("HX-Request"):
         return redirect(reverse(_name(of_keeper)) + "?show=all")
     rows = Feedback.objects.about_kept_by(user) if of_keeper else Feedback.objects.visible_to(user)

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET
 
 from accounts.callers import reader
 from app.web.markdown import render as rendered
-from chat.composing.withholding import SeenTurn, as_seen_by
+from chat.composing.withholding import Seen, SeenTurn, as_seen_by
 from chat.models import Share
 from chat.pages.presenting import passage_url
 from chat.verbs.sharing import digest_of, open_share
@@ -45,11 +45,16 @@ def shared(request: HttpRequest, token: str) -> HttpResponse:
     context = {
         "share": share,
         "seen": seen,
-        "turns": [_view(turn, place) for place, turn in enumerate(seen.turns, 1)],
+        "turns": views_of(seen),
         "taken_at": parse_datetime(seen.taken_at),
         "is_own": share.owner_id == user.pk,
     }
     return render(request, "chat/shared.html", context)
+
+
+def views_of(seen: Seen) -> list[TurnView]:
+    """What ``chat/_shared_turns.html`` draws."""
+    return [_view(turn, place) for place, turn in enumerate(seen.turns, 1)]
 
 
 def _view(turn: SeenTurn, place: int) -> TurnView:

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts.callers import reader
 from accounts.counting import within_limits
 from accounts.errors import LimitReachedError
+from accounts.insights import open_into
 from accounts.limit_notices import Standing, notices_for
 from accounts.models import User
 from app.errors import BadInputError, NotFoundError
@@ -41,7 +42,8 @@ def _new_page(request: HttpRequest, slug: str | None) -> dict[str, object]:
     assistant = next((one for one in assistants if one.slug == slug), assistants[0] if assistants else None)
     context = {"conversation": None, "assistant": assistant, "assistants": assistants}
     choice = choices_of(user, [assistant])[0] if assistant else None
-    more = {"choice": choice, "notices": _notices(user, assistant)} | _composing(user, None)
+    more: dict[str, object] = {"choice": choice, "notices": _notices(user, assistant), "insights": open_into(user)}
+    more |= _composing(user, None)
     return context | models_of(assistant) | sidebar(request) | more
 
 
@@ -63,7 +65,8 @@ def _page_of(request: HttpRequest, conversation_id: UUID) -> dict[str, object]:
     }
     context |= _turns(request, found, showing=_id_in(request, "at")) | models_of(found.assistant, found)
     context |= _composing(user, found)
-    return context | sidebar(request, found.id) | {"notices": _notices(user, found.assistant)}
+    notices = {"notices": _notices(user, found.assistant), "insights": open_into(user)}
+    return context | sidebar(request, found.id) | notices
 
 
 def _composing(user: User, found: Conversation | None) -> dict[str, object]:

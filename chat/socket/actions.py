@@ -38,10 +38,10 @@ def perform(user: User, conversation: Conversation, frame: dict[str, Any]) -> UU
         return _ask(user, conversation, frame)  # where they stand is asked with the rest
     if kind == "edit":
         return _edit(user, conversation, frame)
-    stands = User.objects.filter(pk=user.pk, is_active=True).values_list("roles", flat=True).first()
+    stands = User.objects.filter(pk=user.pk, is_active=True).values_list("roles", "granted").first()
     if stands is None:
         raise NotSignedInError()
-    user.roles = stands
+    user.roles, user.granted = stands
     if kind == "stop":
         stop_answer(user, answer=_answer(user, conversation, frame))
         return None

@@ -147,6 +147,11 @@ class ConversationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         for frame in await self.rendering.reply(UUID(news["message_id"]), is_here=is_here):
             await self.send(frame)
 
+    async def insight_changed(self, _news: dict[str, Any]) -> None:
+        """Somebody may read this person's conversations, or may no more."""
+        if frame := await self.rendering.insights(self.user):
+            await self.send(frame)
+
     async def access_ended(self, news: dict[str, Any]) -> None:
         """This person was suspended, signed out or given another password, or the key or token of this line ended."""
         if news["key"] in ("", self.scope.get("key")):

@@ -12,6 +12,8 @@ from uuid import UUID
 import orjson
 from django.template.loader import render_to_string
 
+from accounts.insights import open_into
+from accounts.models import User
 from app.errors import ParleyError
 from app.web.markdown import Parts
 from app.web.threads import in_thread
@@ -51,6 +53,10 @@ class Rendering(Protocol):
         """Frames that tell what was replied to its reader about an answer, ``is_here``: of this conversation."""
         ...
 
+    async def insights(self, reader: User) -> str:
+        """Who may read this reader's conversations now; "" where that is not told."""
+        ...
+
     def refusal(self, error: ParleyError, frame: dict[str, Any]) -> str: ...
 
 
@@ -77,6 +83,9 @@ class JsonRendering:
         last = await in_thread(Reply.objects.filter(feedback__message=message_id).last)
         told = {"type": "reply", "message_id": message_id, "seq": 0, "text": last.text if last else ""}
         return [orjson.dumps(told).decode()]
+
+    async def insights(self, reader: User) -> str:
+        return ""
 
     def refusal(self, error: ParleyError, frame: dict[str, Any]) -> str:
         body = {
@@ -171,6 +180,10 @@ class HtmlRendering:
 
     async def reply(self, message_id: UUID, *, is_here: bool) -> list[str]:
         return await in_thread(_reply_frames, message_id, is_here)
+
+    async def insights(self, reader: User) -> str:
+        context = {"insights": await in_thread(open_into, reader), "oob": True}
+        return render_to_string("chat/_insights.html", context)
 
     def refusal(self, error: ParleyError, frame: dict[str, Any]) -> str:
         context = {"error": error, "client_id": frame.get("client_id", "")}

@@ -21,7 +21,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import audit, rights
-from accounts.models import Group, User
+from accounts.models import Belonging, Group, User
 from app.errors import BadInputError, ConflictError
 from chat.composing.snapshots import Transcript, snapshot_of, transcript_of
 from chat.models import Conversation, Message, Share
@@ -34,7 +34,7 @@ MOST_MESSAGES = 1000
 def people_within_reach(user: User) -> QuerySet[User]:
     """Whom this person may name: those they share a group with. For an administrator everybody in a group."""
     groups = Group.objects.visible_to(user)
-    members = Group.members.through.objects.filter(group__in=groups).values("user")
+    members = Belonging.objects.filter(group__in=groups).values("user")
     return User.objects.filter(pk__in=members, is_active=True, is_service=False).exclude(pk=user.pk)
 
 

@@ -20,7 +20,8 @@ from chat.composing.setups import STAMP, Setup, find_setup
 from chat.models import Assistant, Conversation
 
 _STANDING = """
-select u.is_active, u.roles, array(select m.group_id from accounts_group_members m where m.user_id = u.id order by 1),
+select u.is_active, u.roles, u.granted,
+    array(select b.group_id from accounts_belonging b where b.user_id = u.id order by 1),
     c.id, c.title, c.model_id, i.about, i.manner,
     a.id, exists (select from ({usable}) usable where usable.pk = a.id), {stamp},
     exists (select from chat_attachment f where f.conversation_id = c.id and f.asked_at is not null)
@@ -56,9 +57,9 @@ def stand(actor: User, conversation: Conversation) -> Standing:
     row = _read(actor, conversation)
     if row is None or not row[0]:
         raise NotSignedInError()
-    actor.is_active, actor.roles = row[0], row[1]
+    actor.is_active, actor.roles, actor.granted = row[:3]
     rights.require(actor, "chat.ask")
-    group_ids, found, title, model_id, about, manner, assistant_id, may_use, stamp, has_files = row[2:]
+    group_ids, found, title, model_id, about, manner, assistant_id, may_use, stamp, has_files = row[3:]
     if found is None:
         raise NotFoundError()
     if not may_use:

@@ -18,7 +18,7 @@ from django.conf import settings
 from django.utils.translation import gettext_noop as _
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from accounts.models import Role, User
+from accounts.models import User
 from app.errors import BadInputError
 from knowledge.connectors.base import Connector, Item, ItemError, LeftOut, Patterns, SourceUnreachableError
 
@@ -62,7 +62,7 @@ class FolderConnector(Connector):
         if folder.is_relative_to(settings.DATA.root) or Path(settings.DATA.root).is_relative_to(folder):
             raise BadInputError("A folder source must lie outside Parley's own data folder.")
         allowed = [Path(root).resolve() for root in settings.SOURCE_FOLDERS]
-        if not actor.has_role(Role.ADMIN) and not any(folder.is_relative_to(root) for root in allowed):
+        if not actor.holds("knowledge.keep_every_source") and not any(folder.is_relative_to(root) for root in allowed):
             raise BadInputError("This folder may not be read. Ask an administrator to add it to SOURCE_FOLDERS.")
         if not folder.is_dir():
             raise BadInputError("There is no such folder on the machine Parley runs on.")

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts import audit, rights
-from accounts.models import Role, User
+from accounts.models import User
 from app.errors import BadInputError, ConflictError, NotFoundError
 from knowledge.index.generations import serving_generation
 from knowledge.keeping.noting import embed_anew, settle
@@ -116,7 +116,7 @@ def take_out(*, actor: User, question: GapQuestion) -> Gap:
 
 def keepers() -> list[User]:
     """Who a gap can be given to, by name."""
-    people = User.objects.filter(is_active=True, is_service=False, roles__overlap=[Role.OWNER, Role.ADMIN])
+    people = User.objects.holding("knowledge.edit_source").filter(is_service=False)
     return sorted(people, key=lambda person: str(person).casefold())
 
 

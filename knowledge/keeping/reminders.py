@@ -21,7 +21,7 @@ from django.utils import timezone, translation
 from django.utils.translation import ngettext
 
 from accounts.languages import language_of
-from accounts.models import Role, User
+from accounts.models import User
 from knowledge.keeping.needs import Needs, needs_of
 from knowledge.models import Gap, Reminder, Source
 
@@ -90,21 +90,21 @@ def digest_of(person: User) -> Digest:
 
 def _who_waits(day: date) -> QuerySet[User]:
     """Keepers who want reminders and got none on this day."""
-    keepers = User.objects.filter(is_active=True, wants_reminders=True, roles__overlap=[Role.OWNER, Role.ADMIN])
+    keepers = User.objects.holding("knowledge.edit_source").filter(wants_reminders=True)
     return keepers.exclude(pk__in=Reminder.objects.filter(day=day).values("person")).order_by("pk")
 
 
 def _gaps_of(person: User) -> QuerySet[Gap]:
     """Open questions that are this person's: given to them, or about their source and given to nobody."""
     own = Q(assignee=person) | Q(assignee=None, source__owner=person, source__deleted_at=None)
-    if person.has_role(Role.ADMIN):
+    if person.holds("knowledge.keep_every_source"):
         own |= Q(assignee=None, source=None)
     gaps = Gap.objects.visible_to(person).waiting().filter(own)
     return gaps.select_related("source").order_by("-question_count", "-last_asked_at", "pk")
 
 
 def _escalated_to(person: User) -> Sequence[Source]:
-    if not person.has_role(Role.ADMIN):
+    if not person.holds("knowledge.keep_every_source"):
         return ()
     long_ago = timezone.localdate() - ESCALATED_AFTER
     overdue = Source.objects.filter(deleted_at=None, review_by__lt=long_ago).exclude(owner=person)

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from pgvector.django import HalfVectorField
 
-from accounts.models import Role, User
+from accounts.models import User
 from app.web.ids import new_id
 from knowledge.models.documents import Document
 from knowledge.models.sources import Source
@@ -19,9 +19,9 @@ from knowledge.models.sources import Source
 class GapQuerySet(models.QuerySet["Gap"]):
     def visible_to(self, user: User) -> GapQuerySet:
         """Gaps of sources one keeps, and those one was given; all for an admin."""
-        if user.has_role(Role.ADMIN):
+        if user.holds("knowledge.keep_every_source"):
             return self
-        if not user.has_role(Role.OWNER):
+        if not user.holds("knowledge.edit_source"):
             return self.none()
         return self.filter(Q(source__owner=user, source__deleted_at=None) | Q(assignee=user))
 
@@ -79,14 +79,14 @@ class Gap(models.Model):
     def permits(self, user: User, capability: str) -> bool:
         """Whether this person looks after it: its assignee, its source's keeper, or an admin."""
         keeps = self.source is not None and self.source.deleted_at is None and self.source.owner_id == user.pk
-        return user.has_role(Role.ADMIN) or self.assignee_id == user.pk or keeps
+        return user.holds("knowledge.keep_every_source") or self.assignee_id == user.pk or keeps
 
 
 class GapQuestionQuerySet(models.QuerySet["GapQuestion"]):
     def visible_to(self, user: User) -> GapQuestionQuerySet:
         """Questions of visible gaps, without those that came nearest to a source this person does not keep."""
         of_gaps = self.filter(gap__in=Gap.objects.visible_to(user).order_by())
-        if user.has_role(Role.ADMIN):
+        if user.holds("knowledge.keep_every_source"):
             return of_gaps
         kept = Source.objects.editable_by(user).order_by()
         return of_gaps.filter(Q(source=None) | Q(source=F("gap__source")) | Q(source__in=kept))

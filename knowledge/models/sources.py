@@ -9,7 +9,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import Group, Role, User
+from accounts.models import Group, User
 from app.web.ids import new_id
 
 
@@ -19,22 +19,22 @@ class SourceQuerySet(models.QuerySet["Source"]):
         live = self.filter(deleted_at=None)
         if not user.is_active:
             return live.none()
-        member = Source.groups.through.objects.filter(source=OuterRef("pk"), group__members=user)
+        member = Source.groups.through.objects.filter(source=OuterRef("pk"), group__everybody=user)
         return live.filter(Q(is_for_everyone=True) | Q(owner=user) | Exists(member))
 
     def editable_by(self, user: User) -> SourceQuerySet:
         """Sources this person keeps: their own, or all for an admin."""
         live = self.filter(deleted_at=None)
-        if user.has_role(Role.ADMIN):
+        if user.holds("knowledge.keep_every_source"):
             return live
-        return live.filter(owner=user) if user.has_role(Role.OWNER) else live.none()
+        return live.filter(owner=user) if user.holds("knowledge.edit_source") else live.none()
 
     def restorable_by(self, user: User) -> SourceQuerySet:
         """Deleted sources that this person kept, or all for an admin."""
         deleted = self.filter(deleted_at__isnull=False)
-        if user.has_role(Role.ADMIN):
+        if user.holds("knowledge.keep_every_source"):
             return deleted
-        return deleted.filter(owner=user) if user.has_role(Role.OWNER) else deleted.none()
+        return deleted.filter(owner=user) if user.holds("knowledge.edit_source") else deleted.none()
 
 
 class Source(models.Model):
@@ -85,7 +85,7 @@ class Source(models.Model):
 
     def permits(self, user: User, capability: str) -> bool:
         """Whether this person keeps the source; the right itself comes from their role."""
-        return user.has_role(Role.ADMIN) or self.owner_id == user.pk
+        return user.holds("knowledge.keep_every_source") or self.owner_id == user.pk
 
 
 class Sync(models.Model):

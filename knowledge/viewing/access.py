@@ -18,7 +18,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from accounts.audit import record
-from accounts.models import Group, Role, User
+from accounts.models import Group, User
 from accounts.rights import can
 from app.errors import NotFoundError
 from app.web.saying import said
@@ -109,10 +109,11 @@ def get_explainable(user: User, document_id: UUID) -> Document:
 def readers_of(document: Document) -> Readers:
     """Everybody who may read it, by the reason why, and those who keep it."""
     source = document.source
-    reading = Q(pk=source.owner_id) | Q(groups_joined__sources=source)
+    reading = Q(pk=source.owner_id) | Q(groups_reached__sources=source)
     readers = User.objects.filter(is_active=True).filter(Q() if source.is_for_everyone else reading)
-    keeping = Q(roles__contains=[Role.ADMIN]) | Q(pk=source.owner_id, roles__contains=[Role.OWNER])
-    keepers = User.objects.filter(keeping, is_active=True).order_by("name", "email")[:SHOWN_MEMBERS]
+    keeping = Q(pk__in=User.objects.holding("knowledge.keep_every_source").values("pk"))
+    keeping |= Q(pk=source.owner_id, pk__in=User.objects.holding("knowledge.edit_source").values("pk"))
+    keepers = User.objects.filter(keeping).order_by("name", "email")[:SHOWN_MEMBERS]
     reads = set(readers.filter(pk__in=[one.pk for one in keepers]).values_list("pk", flat=True))
     return Readers(
         ways=list(_ways(source)),
@@ -136,7 +137,7 @@ def find_people(user: User, text: str) -> list[User]:
     people = User.objects.all()
     if not (can(user, "accounts.administer") or can(user, "audit.read")):
         kept = Source.objects.editable_by(user).order_by()
-        people = people.filter(Q(pk=user.pk) | Q(groups_joined__in=Group.objects.filter(sources__in=kept)))
+        people = people.filter(Q(pk=user.pk) | Q(groups_reached__in=Group.objects.filter(sources__in=kept)))
     people = people.filter(Q(name__icontains=text) | Q(email__icontains=text))
     return list(people.distinct().order_by("name", "email")[:SHOWN_PEOPLE])
 
@@ -181,9 +182,11 @@ def _ways(source: Source) -> Iterator[Way]:
         yield Way("everyone", _("Everyone"), [], everyone["active"], everyone["every"] - everyone["active"])
     is_active = source.owner.is_active
     yield Way("owner", str(source.owner), [source.owner], int(is_active), int(not is_active))
-    shown = Prefetch("members", User.objects.order_by("-is_active", "name", "email")[:SHOWN_MEMBERS], to_attr="shown")
-    active = Count("members", filter=Q(members__is_active=True))
-    groups: Iterable[Any] = source.groups.annotate(active=active, every=Count("members")).prefetch_related(shown)
+    shown = Prefetch("everybody", User.objects.order_by("-is_active", "name", "email")[:SHOWN_MEMBERS], to_attr="shown")
+    active = Count("everybody", filter=Q(everybody__is_active=True), distinct=True)
+    groups: Iterable[Any] = source.groups.annotate(
+        active=active, every=Count("everybody", distinct=True)
+    ).prefetch_related(shown)
     for group in groups:
         yield Way("group", group.name, group.shown, group.active, group.every - group.active)
 
@@ -196,7 +199,7 @@ def _because(source: Source, person: User) -> Iterator[str]:
         yield _("Everyone may read this source.")
     if source.owner_id == person.pk:
         yield _("They own this source.")
-    for group in source.groups.filter(members=person):
+    for group in source.groups.filter(everybody=person):
         yield _("They are in the group %(group)s.") % {"group": group.name}
 
 
@@ -216,7 +219,9 @@ def _reasons(document: Document, person: User, passage: Passage | None) -> Itera
     by_document = list(_reasons_of_document(document, passage))
     yield from (reason for reason in by_document if reason.kind == "source_deleted")
     source = document.source
-    is_reader = source.is_for_everyone or source.owner_id == person.pk or source.groups.filter(members=person).exists()
+    is_reader = (
+        source.is_for_everyone or source.owner_id == person.pk or source.groups.filter(everybody=person).exists()
+    )
     if not is_reader:
         yield _not_a_reader(source, person)
     yield from (reason for reason in by_document if reason.kind != "source_deleted")

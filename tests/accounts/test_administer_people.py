@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from accounts import people
+from accounts import groups, people
 from accounts.models import ApiKey, AuditEvent, Group, Role, User
 from accounts.signals import access_ended
 from app.errors import BadInputError, ConflictError, NotAllowedError
@@ -42,7 +42,7 @@ def test_what_cannot_be_used_is_refused(ada: User, alice: User) -> None:
     with pytest.raises(BadInputError, match="too short"):
         people.create_person(actor=ada, email="new@example.org", password="short")
     with pytest.raises(ConflictError):
-        people.create_group(actor=ada, name="Crew")
+        groups.create_group(actor=ada, name="Crew")
 
 
 def test_suspending_ends_sessions_and_keys_and_can_be_undone(ada: User, alice: User, signed_in: SignIn) -> None:
@@ -57,13 +57,24 @@ def test_suspending_ends_sessions_and_keys_and_can_be_undone(ada: User, alice: U
     assert done == ["account.suspend", "account.reinstate"]
 
 
+def test_a_new_address_ends_the_sessions_of_the_old_one(ada: User, alice: User, bob: User, signed_in: SignIn) -> None:
+    client = signed_in(alice)
+    people.change_address(actor=ada, user=alice, email="Alice@New.example")
+    assert client.get("/api/v1/groups").status_code == 401
+    assert User.objects.get(pk=alice.pk).email == "Alice@new.example"
+    with pytest.raises(ConflictError):
+        people.change_address(actor=ada, user=alice, email="BOB@example.org")
+    with pytest.raises(BadInputError):
+        people.change_address(actor=ada, user=alice, email="nowhere")
+
+
 def test_nobody_suspends_themselves(ada: User) -> None:
     with pytest.raises(BadInputError):
         people.suspend_person(actor=ada, user=ada)
 
 
 def test_members_are_set(ada: User, crew: Group, charlie: User, alice: User) -> None:
-    people.set_members(actor=ada, group=crew, members=[charlie])
+    groups.set_members(actor=ada, group=crew, members=[charlie])
     assert list(crew.members.all()) == [charlie]
     assert actions(f"group:{crew.pk}") == ["group.set_members"]
 

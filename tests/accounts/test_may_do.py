@@ -27,6 +27,10 @@ MATRIX = {
     "accounts.administer": {"ada"},
     "pool.administer": {"ada"},
     "usage.read": {"aaron", "ada"},
+    "chat.keep_shared_prompts": {"ada"},
+    "knowledge.keep_every_source": {"ada"},
+    "insight.ask": {"ada"},
+    "insight.approve": {"aaron", "ada"},
 }
 
 

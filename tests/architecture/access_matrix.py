@@ -58,6 +58,10 @@ GENERATION = {"generation_id": "generation"}
 GAP = {"gap_id": "gap"}
 CASE = {"case_id": "case"}
 LIMIT = {"limit_id": "limit"}
+PERSON = {"person_id": "bob"}
+REASON = {"reason": "Left."}
+OTHER = {"to": "olivia@example.org"}
+INSIGHT = {"reason": "The works council asked us to.", "hours": "2"}
 FILE = {"file_id": "file"}
 PROMPT = {"prompt_id": "prompt"}
 SHARED_PROMPT = {"prompt_id": "shared_prompt"}
@@ -283,6 +287,33 @@ PAGES = [
     Row("oauth:revoke", NOBODY, "POST", refusal=401, data=NO_CLIENT),
     Row("oauth:introspect", NOBODY, "POST", refusal=401, data=NO_CLIENT),
     Row("oauth:userinfo", NOBODY, refusal=401),
+    Row("accounts:rights", SIGNED_IN),
+    Row("accounts:insights", SIGNED_IN),
+    Row("accounts:join", ANYBODY, args={"invitation_id": "invitation", "secret": "invitation_secret"}),
+    Row("people:list", AUDITORS | ADMINS, refusal=403),
+    Row("people:invite", ADMINS, refusal=403),
+    Row("people:invite", ADMINS, "POST", refusal=403, data={"email": "new@example.org", "roles": "employee"}),
+    Row("people:import", ADMINS, refusal=403),
+    Row("people:import", ADMINS, "POST", refusal=403, data={"table": "email\nnew@example.org", "do": "import"}),
+    Row("people:person", AUDITORS | ADMINS, refusal=403, args=PERSON),
+    Row("people:rights", AUDITORS | ADMINS, refusal=403, args=PERSON),
+    Row("people:person_deed", ADMINS, "POST", refusal=403, args=PERSON | {"name": "=suspend"}, data=REASON),
+    Row("people:move", ADMINS, refusal=403, args=PERSON | {"kind": "=hand-over"}),
+    Row("people:move", ADMINS, "POST", refusal=403, args=PERSON | {"kind": "=merge"}, data=OTHER),
+    Row("people:groups", ADMINS, refusal=403),
+    Row("people:groups", ADMINS, "POST", refusal=403, data={"name": "Sales"}),
+    Row("people:group", ADMINS, refusal=403, args={"group_id": "group"}),
+    Row("people:group_deed", ADMINS, "POST", refusal=403, args={"group_id": "group", "name": "=delete"}),
+    Row("people:roles", ADMINS, refusal=403),
+    Row("people:roles", ADMINS, "POST", refusal=403, data={"name": "Help desk", "capabilities": "usage.read"}),
+    Row("people:role", ADMINS, refusal=403, args={"slug": "role"}),
+    Row("people:role", ADMINS, "POST", refusal=403, args={"slug": "role"}, data={"name": "Help desk"}),
+    Row("people:delete_role", ADMINS, "POST", refusal=403, args={"slug": "role"}),
+    Row("people:insights", AUDITORS | ADMINS, refusal=403),
+    Row("people:ask_insight", ADMINS, "POST", refusal=403, args=PERSON, data=INSIGHT),
+    Row("people:insight_deed", AUDITORS | ADMINS, "POST", refusal=403, args={"insight_id": "insight", "name": "=end"}),
+    Row("chat:insight", ADMINS, args={"insight_id": "insight"}),
+    Row("chat:insight_conversation", ADMINS, args={"insight_id": "insight"} | CONVERSATION),
     Row("pool:servers", ADMINS, refusal=403),
     Row("pool:live", ADMINS, refusal=403),
     Row("pool:add_server", ADMINS, refusal=403),

@@ -12,6 +12,7 @@ from django.utils import timezone
 from reportlab.pdfgen.canvas import Canvas
 
 from accounts import audit
+from accounts.letters import secret_of
 from accounts.models import ApiKey, AuditEvent, Group, User
 from app.inference.embedding.local import EMBEDDED_NAME
 from chat.exporting.archiving import path_of
@@ -204,13 +205,20 @@ def _printed(source: Source) -> Document:
     return document
 
 
-def _accounts(people: dict[str, User]) -> dict[str, uuid.UUID]:
+def _accounts(people: dict[str, User]) -> dict[str, object]:
     factories.make_key(people["alice"])
     with transaction.atomic():
         audit.record(actor=people["alice"], action="test.deed", obj=people["alice"])
     program = factories.make_program(owner=people["ada"])
+    invited = factories.make_invitation(name="newcomer")
+    insight = factories.make_insight(reader=people["ada"], person=people["alice"], approved_by=people["aaron"])
     return {
         "event": AuditEvent.objects.filter(actor=str(people["alice"].pk)).latest("at").id,
+        "group": factories.make_group("Choir").id,
+        "role": factories.make_role().pk,
+        "invitation": invited.id,
+        "invitation_secret": secret_of(invited),
+        "insight": insight.id,
         "key": ApiKey.objects.get(user=people["alice"]).id,
         "program": program.id,
         "consent": factories.make_consent(user=people["alice"], program=program).id,

@@ -91,6 +91,7 @@ def furnish(model: ScriptedServer) -> None:
     people["dana"] = factories.make_user("dana", roles=[Role.MODERATOR])
     people["frank"] = factories.make_user("frank", roles=[Role.MODERATOR])
     people["ada"] = factories.make_user("ada", roles=[Role.ADMIN])
+    people["aaron"] = factories.make_user("aaron", roles=[Role.AUDITOR])
     olivia = people["olivia"] = factories.make_user("olivia", roles=[Role.OWNER])
     crew = factories.make_group(CREW, members=[people["alice"], olivia])
     summary = bring_in(actor=olivia, visit=look(actor=olivia, path=FOLDER / "everyone", source_name="Handbook"))

@@ -16,7 +16,8 @@ from django.conf import settings
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
-from accounts.models import Role, User
+from accounts.letters import secret_of
+from accounts.models import Nesting, Role, User
 from app.inference.models import Model, Worker
 from chat.models import Assistant, Feedback, Message, Reply
 from chat.verbs.sharing import token_of
@@ -226,6 +227,22 @@ VISITS = [
     Visit("usage:change_limit", "ada", {"limit_id": "limit"}),
     Visit("audit:events", "aud", states={"details": _open_details}),
     Visit("audit:events", "aud", query="?actor=nobody-of-this-name"),
+    Visit("accounts:rights", "kim"),
+    Visit("accounts:insights", "kim"),
+    Visit("accounts:join", None, {"invitation_id": "invitation", "secret": "invitation_secret"}),
+    Visit("people:list", "ada"),
+    Visit("people:invite", "ada"),
+    Visit("people:import", "ada"),
+    Visit("people:person", "ada", {"person_id": "kim"}),
+    Visit("people:rights", "ada", {"person_id": "kim"}),
+    Visit("people:move", "ada", {"person_id": "kim", "kind": "=hand-over"}, query="?to=ada@example.org"),
+    Visit("people:groups", "ada"),
+    Visit("people:group", "ada", {"group_id": "group"}),
+    Visit("people:roles", "ada"),
+    Visit("people:role", "ada", {"slug": "role"}),
+    Visit("people:insights", "ada"),
+    Visit("chat:insight", "ada", {"insight_id": "insight"}),
+    Visit("chat:insight_conversation", "ada", {"insight_id": "insight", "conversation_id": "shared"}),
 ]
 
 
@@ -250,6 +267,7 @@ def make_things() -> dict[str, str]:
     things["prompt"] = factories.make_prompt(owner=kim).id
     things |= _shared(kim, mona)
     things["feedback"] = _feedback(kim, mona)
+    things |= _people(kim, mona)
     return {name: str(value) for name, value in things.items()}
 
 
@@ -271,6 +289,23 @@ def _shared(kim: User, mona: User) -> dict[str, object]:
     factories.make_conversation(owner=kim, deleted_at=timezone.now())
     factories.make_export(owner=kim, size_bytes=12345)
     return {"shared": own.id, "token": token_of(share)}
+
+
+def _people(kim: User, mona: User) -> dict[str, object]:
+    """An invitation, a group inside another, a role, and a permission to read kim's conversations."""
+    invitation = factories.make_invitation(name="nina")
+    group = factories.make_group("Inner", members=[kim])
+    Nesting.objects.create(outer=factories.make_group("Outer"), inner=group)
+    insight = factories.make_insight(reader=User.objects.get(email="ada@example.org"), person=kim, approved_by=mona)
+    factories.make_insight(reader=mona, person=kim)
+    return {
+        "kim": kim.id,
+        "invitation": invitation.id,
+        "invitation_secret": secret_of(invitation),
+        "group": group.id,
+        "role": factories.make_role().pk,
+        "insight": insight.id,
+    }
 
 
 def put_away(things: dict[str, str]) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.test import RequestFactory
 
+from accounts.capabilities import given_by
 from app.web import context
 
 
@@ -16,7 +17,7 @@ def nothing_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _areas(path: str, *roles: str, signed_in: bool = True) -> list[context.Area]:
     request: Any = RequestFactory().get(path)
-    request.user = SimpleNamespace(is_authenticated=signed_in, roles=list(roles))
+    request.user = SimpleNamespace(is_authenticated=signed_in, capabilities=given_by(list(roles)))
     areas: list[context.Area] = context.shell(request)["shell"].areas
     return areas
 
@@ -27,8 +28,8 @@ def _areas(path: str, *roles: str, signed_in: bool = True) -> list[context.Area]
         (["employee"], ["Chat", "Knowledge"]),
         (["employee", "owner"], ["Chat", "Knowledge"]),
         (["employee", "moderator"], ["Chat", "Knowledge", "Review"]),
-        (["employee", "admin"], ["Chat", "Knowledge", "Pool", "Usage", "Admin"]),
-        (["employee", "auditor"], ["Chat", "Knowledge", "Usage"]),
+        (["employee", "admin"], ["Chat", "Knowledge", "Pool", "Usage", "People", "Admin"]),
+        (["employee", "auditor"], ["Chat", "Knowledge", "Usage", "People"]),
     ],
 )
 def test_areas_follow_from_roles(roles: list[str], names: list[str]) -> None:
