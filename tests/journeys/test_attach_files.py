@@ -109,8 +109,9 @@ def test_a_question_may_go_before_its_files_are_read(house: House, window: OpenW
 
 
 def test_a_file_that_another_tab_removed_goes_and_one_that_cannot_be_asked_after_is_no_trouble(
-    window: OpenWindow,
+    house: House, window: OpenWindow
 ) -> None:
+    house.stop_worker()
     alice = window("alice")
     for words in ("net::ERR_INTERNET_DISCONNECTED", "htmx:"):
         alice.expect(words)
