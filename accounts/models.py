@@ -306,3 +306,7 @@ class AuditEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M:%S} {self.action} {self.object}"
+
+
+# Tables that stand in files of their own; they need what is above.
+from accounts.device_models import Device as Device  # noqa: E402

@@ -1,10 +1,10 @@
-"""What limits do by themselves, from time to time."""
+"""What limits and sessions do by themselves, from time to time."""
 
 from __future__ import annotations
 
 from celery import shared_task
 
-from accounts import limit_notices
+from accounts import devices, limit_notices
 
 
 @shared_task(name="accounts.tasks.warn_of_limits")
@@ -15,3 +15,8 @@ def warn_of_limits() -> int:
 @shared_task(name="accounts.tasks.forget_old_counts")
 def forget_old_counts() -> int:
     return limit_notices.forget_old_counts()
+
+
+@shared_task(name="accounts.tasks.forget_ended_sessions")
+def forget_ended_sessions() -> int:
+    return devices.forget_ended()
