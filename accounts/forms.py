@@ -21,9 +21,7 @@ class FirstAdministratorForm(forms.Form):
     password = forms.CharField(
         label=_("Password"),
         strip=False,
-        help_text=_(
-            "At least 12 characters. Four or more words that have nothing to do with each other make a good one."
-        ),
+        help_text=_("At least 12 characters; four words that have nothing to do with each other make a good one."),
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
 

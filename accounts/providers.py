@@ -62,9 +62,7 @@ def _read(described: dict[str, Any]) -> SignInProvider:
     name = f"The provider {described.get('id', '?')} of SIGN_IN_PROVIDERS"
     known = SignInProvider.__dataclass_fields__
     if unknown := sorted(set(described) - set(known)):
-        raise BadInputError(
-            f"{name} has {', '.join(unknown)}, which Parley does not know. It knows: {', '.join(known)}."
-        )
+        raise BadInputError(f"{name} has {', '.join(unknown)}, which is not known. Known are: {', '.join(known)}.")
     kind = described.get("kind")
     if kind not in _NEEDED:
         raise BadInputError(f'{name} needs a kind: "oidc" or "saml".')

@@ -1,7 +1,7 @@
 """The second step of signing in: a code of an app, a passkey, or one of the codes kept for a bad day.
 
-Anybody may set one up; for the roles of MFA_REQUIRED_ROLES nothing else of Parley opens before one is. A session that was
-found to have it remembers so: only people who must have a second step cost a statement, and they once a session.
+Anybody may set one up; for the roles of MFA_REQUIRED_ROLES nothing else of Parley opens before one is. A session that
+was found to have it remembers so: only people who must have a second step cost a statement, and they once a session.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from allauth.mfa.base import views as mfa
 from allauth.mfa.recovery_codes import views as recovery
 from allauth.mfa.totp import views as totp
 from allauth.mfa.webauthn import views as passkeys
+from django.contrib.auth.decorators import login_required
 from django.db import transaction
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView, TemplateView
@@ -45,7 +46,7 @@ urlpatterns = [
     path("app/remove/", whole(totp.deactivate_totp), name="mfa_deactivate_totp"),
     path("recovery-codes/", whole(recovery.view_recovery_codes), name="mfa_view_recovery_codes"),
     path("recovery-codes/new/", recovery.generate_recovery_codes, name="mfa_generate_recovery_codes"),
-    path("passkeys/", RedirectView.as_view(pattern_name="mfa_index"), name="mfa_list_webauthn"),
+    path("passkeys/", login_required(RedirectView.as_view(pattern_name="mfa_index")), name="mfa_list_webauthn"),
     path("passkeys/add/", whole(passkeys.add_webauthn), name="mfa_add_webauthn"),
     path("passkeys/sign-in/", passkeys.login_webauthn, name="mfa_login_webauthn"),
     path("passkeys/<int:pk>/rename/", passkeys.edit_webauthn, name="mfa_edit_webauthn"),

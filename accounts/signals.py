@@ -3,6 +3,6 @@
 from django.dispatch import Signal
 
 # Somebody's sessions are over: suspended, new password, other roles. Sent after commit, with ``user_id``; whoever keeps
-# a line open for them closes it. With ``key``, an API key's digest, only what that key opened is over; with ``session``,
-# a device's id, only what was opened from there.
+# a line open for them closes it. With ``key``, an API key's digest, only what that key opened is over; with
+# ``session``, a device's id, only what was opened from there.
 access_ended = Signal()

@@ -1,9 +1,9 @@
 """Signing in through the organisation's own provider: who it says somebody is, and what follows from that here.
 
-A provider is believed about its own people, not about Parley's. The first time it is matched by e-mail address, and only
-by one that it has verified: else whoever may write any address into their profile there would become anybody here. From
-then on the provider's own id counts. Groups and roles follow only where the provider's words are mapped to them; what is
-not mapped stays as it was given here, and no provider makes anybody an administrator by chance.
+A provider is believed about its own people, not about Parley's. The first time they are matched by e-mail address, and
+only by one that it has verified: else whoever may write any address into their profile there would become anybody here.
+From then on the provider's own id counts. Groups and roles follow only where the provider's words are mapped to them;
+what is not mapped stays as it was given here, and no provider makes anybody an administrator by chance.
 """
 
 from __future__ import annotations
@@ -74,9 +74,7 @@ def admit(*, provider: SignInProvider, told: Told, known: User | None) -> User:
 def _match(provider: SignInProvider, told: Told, actor: str) -> User:
     """By verified address; made new where the provider may do that."""
     if not told.email:
-        raise NotAdmittedError(
-            f"{provider.name} did not tell your e-mail address. Ask its administrator to release it."
-        )
+        raise NotAdmittedError(f"{provider.name} did not tell your e-mail address. Ask its administrator to do so.")
     if not told.is_verified:
         raise NotAdmittedError(
             f"{provider.name} has not verified your e-mail address, so it proves nothing here. Verify it there first."

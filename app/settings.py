@@ -216,7 +216,7 @@ MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_ALLOW_UNVERIFIED_EMAIL = True  # an administrator set the address, and nobody can add one
 MFA_RECOVERY_CODES_SHOW_ONCE = True
 MFA_TOTP_TOLERANCE = 1
-# Signing in through the organisation: see docs/signing-in.md for the variables and accounts.single_sign_on for the rules.
+# Signing in through the organisation: docs/signing-in.md says what stands in it, accounts.single_sign_on what follows.
 SIGN_IN_PROVIDERS = environment.objects("SIGN_IN_PROVIDERS")
 SOCIALACCOUNT_ADAPTER = "accounts.sso_adapter.ProviderAdapter"
 SOCIALACCOUNT_LOGIN_ON_GET = True

@@ -28,7 +28,7 @@ from tests.conftest import SignIn
 from tests.factories import PASSWORD
 
 FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:145.0) Gecko/20100101 Firefox/145.0"
-PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 Version/18.1 Mobile/15E148 Safari/604.1"
+PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1 Version/18.1 Mobile Safari/604.1"
 
 
 def browser_of(user: User, agent: str = FIREFOX, address: str = "192.0.2.7") -> Client:
@@ -40,13 +40,12 @@ def browser_of(user: User, agent: str = FIREFOX, address: str = "192.0.2.7") -> 
 
 def test_the_page_lists_each_device_and_marks_this_one(alice: User, bob: User) -> None:
     browser_of(bob, address="203.0.113.9")
-    here, there = browser_of(alice), browser_of(alice, PHONE, "198.51.100.4")
+    here, _there = browser_of(alice), browser_of(alice, PHONE, "198.51.100.4")
     page = here.get("/account/sessions/").text
     for words in ("Firefox on Windows", "Safari on iPhone", "192.0.2.7", "198.51.100.4"):
         assert words in page
     assert "203.0.113.9" not in page
     assert page.index("this one") < page.index("Safari on iPhone")
-    assert there.get("/account/sessions/").text.index("Safari on iPhone") < page.index("Firefox on Windows") + 10_000
 
 
 @pytest.mark.parametrize(
@@ -58,7 +57,7 @@ def test_the_page_lists_each_device_and_marks_this_one(alice: User, bob: User) -
         ),
         ("Mozilla/5.0 (Macintosh; Intel Mac OS X 14_1) AppleWebKit/605.1 Version/18 Safari/605.1", "Safari on macOS"),
         (
-            "Mozilla/5.0 (Linux; Android 15; Pixel 9) AppleWebKit/537.36 Chrome/141.0 Mobile Safari/537",
+            "Mozilla/5.0 (Linux; Android 15; Pixel 9) Chrome/141.0 Mobile Safari/537",
             "Chrome on Android",
         ),
         ("curl/8", "A browser that does not say what it is"),
@@ -94,7 +93,7 @@ def test_ending_ones_own_session_leads_to_the_sign_in_page(alice: User) -> None:
 
 def test_all_others_are_signed_out_at_once(alice: User, bob: User) -> None:
     here, there, of_bob = browser_of(alice), browser_of(alice), browser_of(bob)
-    assert "1 other" in here.post("/account/sessions/end-others", follow=True).text.replace("One other", "1 other")
+    assert "One other device is signed out" in here.post("/account/sessions/end-others", follow=True).text
     assert there.get("/account/sessions/").status_code == 302
     assert here.get("/account/sessions/").status_code == of_bob.get("/account/sessions/").status_code == 200
     assert AuditEvent.objects.get(action="session.end_others").payload == {"ended": 1}

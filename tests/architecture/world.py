@@ -6,11 +6,13 @@ import uuid
 from datetime import timedelta
 from pathlib import Path
 
+from allauth.mfa.models import Authenticator
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from django.conf import settings
 from django.utils import timezone
 from reportlab.pdfgen.canvas import Canvas
 
-from accounts.models import ApiKey, Group, User
+from accounts.models import ApiKey, Device, Group, User
 from app.inference.embedding.local import EMBEDDED_NAME
 from chat.exporting.archiving import path_of
 from chat.models import Conversation, Feedback, Message, Tag
@@ -202,10 +204,18 @@ def _printed(source: Source) -> Document:
     return document
 
 
-def _accounts(people: dict[str, User]) -> dict[str, uuid.UUID]:
+def _second_steps(user: User) -> int:
+    Authenticator.objects.create(user=user, type="totp", data={})
+    RecoveryCodes.activate(user)
+    return int(factories.make_passkey(user, pk=7654321).pk)
+
+
+def _accounts(people: dict[str, User]) -> dict[str, uuid.UUID | int]:
     factories.make_key(people["alice"])
     return {
         "key": ApiKey.objects.get(user=people["alice"]).id,
+        "device": Device.objects.create(user=people["alice"], session_key="elsewhere").id,
+        "passkey": _second_steps(people["alice"]),
         "limit": factories.make_limit(amount=1000).id,
         "removed_limit": factories.make_limit(subject="each", period="hour", removed_at=timezone.now()).id,
     }

@@ -38,6 +38,19 @@ NO_PAGES = {
     "chat:own_export_progress",
     "chat:download_own_export",
     "chat:standing",
+    # Opened once, by nobody's account: see test_first_run.
+    "accounts:first_administrator",
+    # Behind a proof of who one is, or in the middle of signing in: looked at in test_sign_in_safely.
+    "mfa_authenticate",
+    "mfa_reauthenticate",
+    "mfa_reauthenticate_webauthn",
+    "mfa_activate_totp",
+    "mfa_deactivate_totp",
+    "mfa_view_recovery_codes",
+    "mfa_list_webauthn",
+    "mfa_add_webauthn",
+    "mfa_login_webauthn",
+    "mfa_edit_webauthn",
     "knowledge:documents",
     "knowledge:follow_uploads",
     "knowledge:latest_syncs",
@@ -120,6 +133,9 @@ VISITS = [
     Visit("account_login", None),
     Visit("account_signup", None),
     Visit("account_inactive", None),
+    Visit("account_request_login_code", None),
+    Visit("account_confirm_login_code", None),
+    Visit("socialaccount_login_cancelled", None),
     Visit("account_reset_password", None),
     Visit("account_reset_password_done", None),
     Visit("account_reset_password_from_key", None, {"uidb36": "=abc", "key": "=no-such-key"}),
@@ -129,6 +145,8 @@ VISITS = [
     Visit("accounts:keys", "erin"),
     Visit("usage:own", "erin"),
     Visit("knowledge:sources", "erin"),
+    Visit("accounts:sessions", "erin"),
+    Visit("mfa_index", "erin"),
     Visit("account_logout", "erin"),
     Visit("account_reauthenticate", "erin"),
     Visit("account_change_password", "erin"),
@@ -211,6 +229,7 @@ def make_things() -> dict[str, str]:
     kim = factories.make_user("kim", roles=[Role.OWNER])
     things = {**_knowledge(kim), **_ended(kim, mona), **_operations()}
     factories.make_key(kim)
+    factories.make_passkey(factories.make_user("petra"))
     things["prompt"] = factories.make_prompt(owner=kim).id
     things |= _shared(kim, mona)
     things["feedback"] = _feedback(kim, mona)
