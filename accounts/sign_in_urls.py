@@ -15,6 +15,7 @@ from django.db import transaction
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView, TemplateView
 
+from accounts import provider_views
 from accounts.second_step_views import only_with_codes_by_mail, unless_last
 
 # A change and its line in the audit log are one: allauth begins no transaction for most of them itself.
@@ -51,7 +52,8 @@ urlpatterns = [
     path("passkeys/sign-in/", passkeys.login_webauthn, name="mfa_login_webauthn"),
     path("passkeys/<int:pk>/rename/", passkeys.edit_webauthn, name="mfa_edit_webauthn"),
     path("passkeys/<int:pk>/remove/", unless_last(whole(passkeys.remove_webauthn)), name="mfa_remove_webauthn"),
-    path("provider/", include("allauth.socialaccount.providers.openid_connect.urls")),
+    path("provider/oidc/<str:provider_id>/login/", provider_views.login, name="openid_connect_login"),
+    path("provider/oidc/<str:provider_id>/login/callback/", provider_views.callback, name="openid_connect_callback"),
     path("provider/", include("allauth.socialaccount.providers.saml.urls")),
     path(
         "provider/cancelled/",
