@@ -12,10 +12,10 @@ from allauth.mfa.totp import views as totp
 from allauth.mfa.webauthn import views as passkeys
 from django.contrib.auth.decorators import login_required
 from django.db import transaction
-from django.urls import include, path, re_path
+from django.urls import path, re_path
 from django.views.generic import RedirectView, TemplateView
 
-from accounts import provider_views
+from accounts import provider_views, saml_views
 from accounts.second_step_views import only_with_codes_by_mail, unless_last
 
 # A change and its line in the audit log are one: allauth begins no transaction for most of them itself.
@@ -54,7 +54,11 @@ urlpatterns = [
     path("passkeys/<int:pk>/remove/", unless_last(whole(passkeys.remove_webauthn)), name="mfa_remove_webauthn"),
     path("provider/oidc/<str:provider_id>/login/", provider_views.login, name="openid_connect_login"),
     path("provider/oidc/<str:provider_id>/login/callback/", provider_views.callback, name="openid_connect_callback"),
-    path("provider/", include("allauth.socialaccount.providers.saml.urls")),
+    path("provider/saml/<str:organization_slug>/login/", saml_views.login, name="saml_login"),
+    path("provider/saml/<str:organization_slug>/metadata/", saml_views.metadata, name="saml_metadata"),
+    path("provider/saml/<str:organization_slug>/acs/", saml_views.acs, name="saml_acs"),
+    path("provider/saml/<str:organization_slug>/acs/finish/", saml_views.finish_acs, name="saml_finish_acs"),
+    path("provider/saml/<str:organization_slug>/sls/", saml_views.sls, name="saml_sls"),
     path(
         "provider/cancelled/",
         TemplateView.as_view(template_name="account/provider_cancelled.html"),
