@@ -77,7 +77,8 @@ class Provider:
             f'IssueInstant="{_at(0)}"><saml:Issuer>{ISSUER}</saml:Issuer><saml:Subject>'
             f'<saml:NameID Format="{Names.NAMEID_PERSISTENT}">{person["uid"]}</saml:NameID>'
             f'<saml:SubjectConfirmation Method="{Names.CM_BEARER}"><saml:SubjectConfirmationData '
-            f'NotOnOrAfter="{until}" Recipient="{to}" InResponseTo="{asked}"/></saml:SubjectConfirmation></saml:Subject>'
+            f'NotOnOrAfter="{until}" Recipient="{to}" InResponseTo="{asked}"/>'
+            f"</saml:SubjectConfirmation></saml:Subject>"
             f'<saml:Conditions NotBefore="{_at(-600)}" NotOnOrAfter="{until}"><saml:AudienceRestriction>'
             f"<saml:Audience>{wrong.get('audience', BEGINNING + 'metadata/')}</saml:Audience>"
             f"</saml:AudienceRestriction></saml:Conditions>"
