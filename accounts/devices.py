@@ -17,6 +17,7 @@ from typing import cast
 
 from django.contrib.sessions.models import Session
 from django.db import transaction
+from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -98,7 +99,8 @@ def end_session(*, actor: User, device: Device) -> None:
 def end_other_sessions(*, actor: User, but: str | None) -> int:
     """Sign out everywhere except where the device ``but`` is; how many sessions that ended."""
     with transaction.atomic():
-        others = list(Device.objects.select_for_update().filter(user=actor).exclude(pk=but))
+        here = Q(pk=but) if but else Q()
+        others = list(Device.objects.select_for_update().filter(user=actor).exclude(here))
         ended = _forget(others)
         if ended:
             audit.record(actor=actor, action="session.end_others", obj=actor, payload={"ended": ended})

@@ -6,11 +6,16 @@ Single sign-out is not offered: it may come unsigned, and anybody could send it.
 
 from __future__ import annotations
 
+import logging
 from importlib import import_module
 from typing import Any, NoReturn
 
 from django.http import Http404, HttpRequest, HttpResponseBase
+from django.shortcuts import render
 from django.views.decorators.csrf import csrf_exempt
+from lxml import etree
+
+log = logging.getLogger(__name__)
 
 
 def _pass_on(name: str, request: HttpRequest, organization_slug: str) -> HttpResponseBase:
@@ -33,7 +38,11 @@ def acs(request: HttpRequest, organization_slug: str) -> HttpResponseBase:
 
 
 def finish_acs(request: HttpRequest, organization_slug: str) -> HttpResponseBase:
-    return _pass_on("finish_acs", request, organization_slug)
+    try:
+        return _pass_on("finish_acs", request, organization_slug)
+    except (etree.LxmlError, ValueError) as error:
+        log.warning("what came back from %s is no SAML: %s", organization_slug, error)
+        return render(request, "socialaccount/authentication_error.html", status=401)
 
 
 def sls(request: HttpRequest, organization_slug: str) -> NoReturn:

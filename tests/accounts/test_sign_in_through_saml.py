@@ -36,7 +36,8 @@ class Provider:
         self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "id.haldenrook.example")])
         now = dt.datetime.now(dt.UTC)
-        made = x509.CertificateBuilder(name, name, self._key.public_key(), x509.random_serial_number(), now)
+        made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(self._key.public_key())
+        made = made.serial_number(x509.random_serial_number()).not_valid_before(now)
         certificate = made.not_valid_after(now + dt.timedelta(days=1)).sign(self._key, hashes.SHA256())
         self.certificate = certificate.public_bytes(serialization.Encoding.PEM).decode()
 
