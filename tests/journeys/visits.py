@@ -229,7 +229,6 @@ def make_things() -> dict[str, str]:
     kim = factories.make_user("kim", roles=[Role.OWNER])
     things = {**_knowledge(kim), **_ended(kim, mona), **_operations()}
     factories.make_key(kim)
-    factories.make_passkey(factories.make_user("petra"))
     things["prompt"] = factories.make_prompt(owner=kim).id
     things |= _shared(kim, mona)
     things["feedback"] = _feedback(kim, mona)
