@@ -6,6 +6,8 @@ from typing import Any, ClassVar
 
 from allauth.account import admin as addresses
 from allauth.account.decorators import secure_admin_login
+from allauth.mfa import admin as second_steps
+from allauth.socialaccount import admin as connections
 from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
@@ -23,12 +25,15 @@ from accounts.models import ApiKey, Group, Role, User
 from accounts.people import reinstate_person, suspend_person, tell_access_ended
 from accounts.rights import Capability, can
 from accounts.roles import capabilities_of, check_may_give, keep_an_administrator, role_names
+from accounts.second_step import reset_second_step
 
 # One way to sign in, with its limits and its record; the admin site's own form would be a second one without.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 
-# What Parley does not use, and nobody would find in the audit log: Django's permissions, allauth's further addresses.
-admin.site.unregister([PermissionGroup, addresses.EmailAddress])
+# What Parley does not use, and nobody would find in the audit log: Django's permissions, allauth's further addresses;
+# and what nobody but its owner or the environment may change: second steps, the accounts and settings of providers.
+admin.site.unregister([PermissionGroup, addresses.EmailAddress, second_steps.Authenticator])
+admin.site.unregister([connections.SocialAccount, connections.SocialApp, connections.SocialToken])
 
 
 class AuditedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
@@ -112,7 +117,7 @@ class PersonAdmin(AuditedAdmin, UserAdmin):  # type: ignore[type-arg]
     readonly_fields = ("is_active", "last_login", "created_at")
     fieldsets = ((None, {"fields": ("email", "name", "roles", "is_active", "last_login", "created_at")}),)
     add_fieldsets = ((None, {"fields": ("email", "name", "roles", "usable_password", "password1", "password2")}),)
-    actions = ("suspend", "reinstate")
+    actions = ("suspend", "reinstate", "take_off_second_step")
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -136,6 +141,11 @@ class PersonAdmin(AuditedAdmin, UserAdmin):  # type: ignore[type-arg]
     def reinstate(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         for user in queryset:
             reinstate_person(actor=reader(request), user=user)
+
+    @admin.action(description=_("Take the second step off selected people, who have lost it"))
+    def take_off_second_step(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        for user in queryset:
+            reset_second_step(actor=reader(request), user=user)
 
 
 @admin.register(Group)

@@ -380,6 +380,7 @@ class AuditEvent(models.Model):
 
 # Tables of matters of their own, here at the end because they refer to people and groups.
 from accounts.audit_models import AuditCheck, AuditCheckpoint, AuditWitness  # noqa: E402
+from accounts.device_models import Device  # noqa: E402
 from accounts.people_models import (  # noqa: E402
     Belonging,
     CustomRole,
@@ -399,6 +400,7 @@ __all__ = [
     "Belonging",
     "Consent",
     "CustomRole",
+    "Device",
     "Group",
     "GroupReach",
     "Insight",

@@ -9,16 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
+from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts import audit, rights
+from accounts import audit, devices, rights
 from accounts.models import Role, User
 from accounts.roles import capabilities_of, check_may_give, check_may_rule, checked_roles, keep_an_administrator
 from accounts.signals import access_ended
@@ -47,6 +48,17 @@ def create_person(
     except IntegrityError as error:
         raise ConflictError(f"There is an account for {email} already.") from error
     return user
+
+
+def create_first_administrator(*, email: str, password: str, name: str = "") -> User:
+    """Whoever keeps a Parley that has nobody yet. Raises ConflictError when there is anybody."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        # One at a time: two who hold the same link must not both become it.
+        cursor.execute("select pg_advisory_xact_lock(hashtext('parley first administrator'))")
+        if User.objects.exists():
+            raise ConflictError("There are accounts already. Ask an administrator for one.")
+        roles = (Role.EMPLOYEE, Role.ADMIN)
+        return create_person(actor=audit.SYSTEM, email=email, password=password, name=name, roles=roles)
 
 
 def assign_roles(*, actor: User | str, user: User, roles: Sequence[str]) -> None:
@@ -163,8 +175,14 @@ def choose_language(*, actor: User, language: str) -> None:
 
 
 def tell_access_ended(user: User) -> None:
-    """Once the transaction is committed, have every open line of this person closed."""
+    """End every session of this person and, once the transaction is committed, have their open lines closed."""
+    devices.forget_sessions(user)
     transaction.on_commit(partial(access_ended.send, sender=User, user_id=user.pk))
+
+
+def forget_other_addresses(user: User) -> None:
+    """Part of a deed: this person is known by the address of the account, and by no earlier one."""
+    EmailAddress.objects.filter(user=user).exclude(email__iexact=user.email).delete()
 
 
 def _set_active(actor: User | str, user: User, *, is_active: bool, reason: str) -> None:

@@ -20,9 +20,11 @@ from django.utils.module_loading import import_string
 
 from accounts.audit import request_id
 from accounts.authentication import find_bearer, find_user_by_bearer
+from accounts.devices import find_device_id
 from accounts.errors import OutOfScopeError, TooManyFailuresError
 from accounts.middleware import HEADER, name_request
 from accounts.models import User
+from accounts.second_step import lacks_second_step
 from app.web.threads import in_thread
 
 
@@ -30,7 +32,8 @@ class SignedIn:
     """Put the person into ``scope["user"]``, or None; refuse what a foreign page opened with 403.
 
     ``scope["key"]`` is what the key or token that opened the socket is known by, where one did, and ``scope["until"]``
-    when that ends. ``scope["is_out_of_scope"]``: it may not open sockets.
+    when that ends. ``scope["is_out_of_scope"]``: it may not open sockets. ``scope["session"]``: the id of the
+    device whose session opened it, where one did.
     """
 
     def __init__(self, inner: Any) -> None:
@@ -46,8 +49,8 @@ class SignedIn:
         origin = headers.get("origin")
         if (origin is not None or session_key) and not is_same_origin(origin, headers.get("host", "")):
             return await WebsocketDenier()(scope, receive, send)
-        user = await in_thread(find_user_by_session, session_key) if session_key else None
-        return await self.inner({**scope, "user": user}, receive, send)
+        user, device = await in_thread(find_user_by_session, session_key) if session_key else (None, None)
+        return await self.inner({**scope, "user": user, "session": device}, receive, send)
 
 
 def _opened_with(secret: str, scope: dict[str, Any]) -> dict[str, Any]:
@@ -77,12 +80,16 @@ def is_same_origin(origin: str | None, host: str) -> bool:
     return parts.scheme in ("http", "https") and parts.netloc.lower() == host.lower()
 
 
-def find_user_by_session(session_key: str) -> User | None:
-    """Whose session it is; None when it has ended, or the person is suspended or has changed their password since."""
+def find_user_by_session(session_key: str) -> tuple[User | None, str | None]:
+    """Whose session it is, and the id of its device. Nobody's when it has ended, when the person is suspended or has
+    changed their password since, or still has to set up a second step.
+    """
     request = HttpRequest()
     request.session = import_string(f"{settings.SESSION_ENGINE}.SessionStore")(session_key)
     user = get_user(request)
-    return user if isinstance(user, User) else None
+    if not isinstance(user, User) or lacks_second_step(user, request.session):
+        return None, None
+    return user, find_device_id(request)
 
 
 def _headers(scope: dict[str, Any]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What limits, tokens, the audit log and letters do by themselves, from time to time or so that nobody has to wait."""
+"""What limits, tokens, sessions, the audit log and letters do by themselves, or so that nobody has to wait."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from smtplib import SMTPException
 from celery import shared_task
 from django.conf import settings
 
-from accounts import limit_notices
+from accounts import devices, limit_notices
 from accounts.auditing.sealing import CannotSealError, seal_log
 from accounts.auditing.verifying import verify_log
 from accounts.auditing.witnesses import tell_witnesses
@@ -59,3 +59,6 @@ def send_invitation(invitation_id: str) -> None:
     invitation = Invitation.objects.open().select_related("user").filter(pk=invitation_id).first()
     if invitation is not None:
         write_letter(invitation).send()
+@shared_task(name="accounts.tasks.forget_ended_sessions")
+def forget_ended_sessions() -> int:
+    return devices.forget_ended()

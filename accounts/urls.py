@@ -1,6 +1,6 @@
 from django.urls import path
 
-from accounts import views
+from accounts import device_views, first_run, views
 from accounts.pages import consents, insights, joining, keys, person
 
 app_name = "accounts"
@@ -10,6 +10,10 @@ urlpatterns = [
     path("rights/", person.own, name="rights"),
     path("insights/", insights.own, name="insights"),
     path("join/<uuid:invitation_id>/<slug:secret>/", joining.join, name="join"),
+    path("sessions/", device_views.sessions, name="sessions"),
+    path("sessions/end-others", device_views.end_others, name="end_other_sessions"),
+    path("sessions/<uuid:device_id>/end", device_views.end, name="end_session"),
+    path("first/<str:token>/", first_run.first_administrator, name="first_administrator"),
     path("language/", views.language, name="language"),
     path("keys/<uuid:key_id>/rotate", keys.rotate, name="rotate_key"),
     path("keys/<uuid:key_id>/end-previous", keys.end_previous, name="end_previous_secret"),

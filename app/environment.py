@@ -4,8 +4,10 @@ Every variable ``NAME`` may also be given as ``NAME_FILE``, the path of a file w
 A value that cannot be read is refused at start with the variable's name, never replaced by a default.
 """
 
+import json
 import os
 from pathlib import Path
+from typing import Any
 
 from app.errors import BadInputError
 
@@ -51,6 +53,25 @@ def integer(name: str, default: int) -> int:
         return int(value)
     except ValueError as error:
         raise BadInputError(f"{name} is {value!r}; it must be a whole number.") from error
+
+
+def some_of(name: str, options: tuple[str, ...], default: str) -> list[str]:
+    """A list separated by commas, of nothing but ``options``."""
+    chosen = words(name, default)
+    if unknown := [one for one in chosen if one not in options]:
+        raise BadInputError(f"{name} names {', '.join(unknown)}; it may name: {', '.join(options)}.")
+    return chosen
+
+
+def objects(name: str) -> list[dict[str, Any]]:
+    """A list of JSON objects; none when it is not set."""
+    try:
+        found = json.loads(text(name, "[]"))
+    except json.JSONDecodeError as error:
+        raise BadInputError(f"{name} is not JSON: {error}.") from error
+    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+        raise BadInputError(f"{name} must be a list of JSON objects.")
+    return found
 
 
 def words(name: str, default: str) -> list[str]:

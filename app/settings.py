@@ -38,6 +38,10 @@ INSTALLED_APPS = [
     "app.web",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
+    "allauth.socialaccount.providers.saml",
     "channels",
     "django_htmx",
     "ninja",
@@ -65,6 +69,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "accounts.middleware.Language",
+    "accounts.gate.Gate",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -173,6 +178,7 @@ CELERY_BEAT_SCHEDULE = {
     "accounts.warn_of_limits": {"task": "accounts.tasks.warn_of_limits", "schedule": 60.0},
     "accounts.forget_old_tokens": {"task": "accounts.tasks.forget_old_tokens", "schedule": 3600.0},
     "accounts.forget_old_counts": {"task": "accounts.tasks.forget_old_counts", "schedule": 3600.0},
+    "accounts.forget_ended_sessions": {"task": "accounts.tasks.forget_ended_sessions", "schedule": 3600.0},
 }
 
 # The audit log: what signs its checkpoints, whose count besides, where they are kept beside the database, who is told.
@@ -198,6 +204,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "accounts.passwords.NotGuessable"},
 ]
 ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"email"}
@@ -212,6 +219,27 @@ KEY_MAX_DAYS = environment.integer("KEY_MAX_DAYS", 365)
 KEY_FAILURES = environment.integer("KEY_FAILURES", 30)
 ACCESS_TOKEN_MINUTES = environment.integer("ACCESS_TOKEN_MINUTES", 15)
 REFRESH_TOKEN_DAYS = environment.integer("REFRESH_TOKEN_DAYS", 30)
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 600
+# Signing in with a code that is sent by e-mail, instead of a password; 0 takes it away.
+ACCOUNT_LOGIN_BY_CODE_ENABLED = environment.boolean("EMAIL_CODES", True)
+ACCOUNT_LOGIN_BY_CODE_TIMEOUT = 600
+# The second step. Who has one of these roles cannot go on without; an administrator's usual choice is "admin".
+MFA_REQUIRED_ROLES = environment.some_of(
+    "MFA_REQUIRED_ROLES", ("employee", "owner", "moderator", "auditor", "admin"), ""
+)
+MFA_ADAPTER = "accounts.mfa_adapter.SecondStepAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_ALLOW_UNVERIFIED_EMAIL = True  # an administrator set the address, and nobody can add one
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+MFA_TOTP_TOLERANCE = 1
+# Signing in through the organisation: docs/signing-in.md says what stands in it, accounts.single_sign_on what follows.
+SIGN_IN_PROVIDERS = environment.objects("SIGN_IN_PROVIDERS")
+SOCIALACCOUNT_ADAPTER = "accounts.sso_adapter.ProviderAdapter"
+SOCIALACCOUNT_LOGIN_ON_GET = True
+SOCIALACCOUNT_STORE_TOKENS = False
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
 EMAIL_BACKEND = environment.text("EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend")

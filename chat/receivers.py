@@ -89,9 +89,9 @@ async def _send(group: str, news: dict[str, str], after: float = 0.0) -> None:
 
 
 @receiver(access_ended)
-def close_lines(user_id: UUID, key: str = "", **_: Any) -> None:
-    """Whoever may no longer be here loses the sockets they have open, or those that one key opened."""
-    _tell(lines_of(user_id), {"type": "access.ended", "key": key})
+def close_lines(user_id: UUID, key: str = "", session: str = "", **_: Any) -> None:
+    """Whoever may no longer be here loses the sockets they have open, or those that one key or session opened."""
+    _tell(lines_of(user_id), {"type": "access.ended", "key": key, "session": session})
 
 
 @receiver(insight_changed)

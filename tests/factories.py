@@ -7,14 +7,26 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from allauth.mfa.models import Authenticator
+from cryptography.hazmat.primitives.asymmetric import ec
 from django.conf import settings
 from django.utils import timezone
+from fido2.cose import ES256
+from fido2.utils import websafe_encode
+from fido2.webauthn import (
+    Aaguid,
+    AttestationObject,
+    AttestedCredentialData,
+    AuthenticatorData,
+    CollectedClientData,
+)
 from PIL import Image
 
 from accounts.models import (
@@ -331,3 +343,19 @@ def make_case(*, subject: User, content_id: Any, policy: Policy | None = None, *
         **fields,
     }
     return Case.objects.create(subject=subject, content_id=content_id, **fields)
+
+
+def make_passkey(user: User, *, name: str = "Laptop", **fields: Any) -> Authenticator:
+    """As a browser registers one, with a key of which nobody has the private half."""
+    public = ec.generate_private_key(ec.SECP256R1()).public_key()
+    host = hashlib.sha256(b"localhost").digest()
+    owned = AttestedCredentialData.create(Aaguid.NONE, os.urandom(32), ES256.from_cryptography_key(public))
+    flags = AuthenticatorData.FLAG.UP | AuthenticatorData.FLAG.UV | AuthenticatorData.FLAG.AT
+    attested = AttestationObject.create("none", AuthenticatorData.create(host, flags, 0, owned), {})
+    client = CollectedClientData.create("webauthn.create", b"challenge", "http://localhost")
+    said = {"clientDataJSON": websafe_encode(client), "attestationObject": websafe_encode(attested)}
+    key = websafe_encode(owned.credential_id)
+    credential = {"id": key, "rawId": key, "type": "public-key", "response": said, "clientExtensionResults": {}}
+    return Authenticator.objects.create(
+        user=user, type="webauthn", data={"name": name, "credential": credential}, **fields
+    )

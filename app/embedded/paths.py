@@ -77,6 +77,11 @@ class DataFolder:
         return self.root / "demo.json"
 
     @property
+    def first_link(self) -> Path:
+        """Where the first account can be made, while there is none (mode 600)."""
+        return self.root / "first-account.txt"
+
+    @property
     def bench(self) -> Path:
         return self.root / "bench"
 

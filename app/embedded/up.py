@@ -111,11 +111,16 @@ def _fetch_models(folder: DataFolder) -> None:
 
 
 def _sign_ins(folder: DataFolder) -> list[str]:
-    """The demo's accounts, one a line, where there is a demo."""
+    """The demo's accounts, one a line, where there is a demo; how the first is made, where nobody has an account."""
     try:
         accounts = json.loads(folder.demo.read_text())["accounts"]
     except FileNotFoundError:
-        return []
+        if not folder.first_link.exists():
+            return []
+        return [
+            "Nobody has an account yet. Make the administrator's, within a day:",
+            f"  {folder.first_link.read_text()}",
+        ]
     return [f"  {account['role']:<12} {account['email']:<36} {account['password']}" for account in accounts]
 
 

@@ -153,8 +153,9 @@ class ConversationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             await self.send(frame)
 
     async def access_ended(self, news: dict[str, Any]) -> None:
-        """This person was suspended, signed out or given another password, or the key or token of this line ended."""
-        if news["key"] in ("", self.scope.get("key")):
+        """This person was suspended or given another password, or the key, token or session of this line is over."""
+        own = {"key": self.scope.get("key"), "session": self.scope.get("session")}
+        if all(own[kind] == news[kind] for kind in own if news[kind]):
             await self.close(SIGNED_OUT)
 
     def _follow(self, message_id: UUID) -> None:

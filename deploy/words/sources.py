@@ -20,7 +20,7 @@ from django.utils.translation import trim_whitespace
 ROOT = Path(__file__).resolve().parent.parent.parent
 ROOMS = ("accounts", "moderation", "knowledge", "chat", "app")
 # Templates of a room lie in a folder of its name; all others belong to the roof.
-FOLDERS = {"accounts": "accounts", "account": "accounts", "allauth": "accounts"} | {
+FOLDERS = dict.fromkeys(("accounts", "account", "allauth", "mfa", "socialaccount"), "accounts") | {
     room: room for room in ("moderation", "knowledge", "chat")
 }
 SAID = "said"
@@ -30,6 +30,7 @@ FOR_PROGRAMS = re.compile(
     r"/(migrations|management|demo|embedded|openai|socket|serving|weights|calling|asides|routing|api)/"
     r"|/auditing/(keys|keeping|witnesses|sealing|verifying|rows)\.py$"
     r"|/(api|schemas|usage_api|refusals|bodies|authentication|ownership|audit|audit_chain|environment|registry|valkey)\.py$"
+    r"|accounts/providers\.py$"
 )
 # Files whose sentences reach people by way of a row that a worker wrote, or of a report.
 WRITTEN_DOWN = re.compile(

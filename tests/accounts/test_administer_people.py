@@ -52,7 +52,9 @@ def test_suspending_ends_sessions_and_keys_and_can_be_undone(ada: User, alice: U
     assert client.get("/api/v1/groups").status_code == 401
     assert not ApiKey.objects.live().filter(digest=ApiKey.digest_of(secret)).exists()
     people.reinstate_person(actor=ada, user=alice)
-    assert client.get("/api/v1/groups").status_code == 200
+    assert client.get("/api/v1/groups").status_code == 401  # a session that ended stays so
+    assert signed_in(alice).get("/api/v1/groups").status_code == 200
+    assert ApiKey.objects.live().filter(digest=ApiKey.digest_of(secret)).exists()
     done = [action for action in actions(f"user:{alice.pk}") if action != "account.sign_in"]
     assert done == ["account.suspend", "account.reinstate"]
 

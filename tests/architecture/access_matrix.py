@@ -32,6 +32,7 @@ class Row:
 
     ``{conversation}`` in a path or as a value of ``data``, and the values of ``args``, stand for the ids of the world's
     objects (``{own_email}`` for the caller's address), but a value of ``args`` that begins with "=" for itself.
+    ``hides``: whoever is not signed in gets the refusal too, and is not sent to the sign-in page.
     ``commits`` is for asynchronous operations, which see only what is committed.
     """
 
@@ -43,6 +44,7 @@ class Row:
     query: dict[str, str] = field(default_factory=dict)
     data: dict[str, Any] | None = None
     file: bool = False
+    hides: bool = False
     commits: bool = False
 
     def __str__(self) -> str:
@@ -261,6 +263,10 @@ PAGES = [
     Row("accounts:keys", SIGNED_IN),
     Row("accounts:language", ANYBODY, "POST", data={"language": "en"}),
     Row("accounts:keys", SIGNED_IN, "POST", data={"name": "script"}),
+    Row("accounts:sessions", SIGNED_IN),
+    Row("accounts:end_session", ALICE, "POST", args={"device_id": "device"}),
+    Row("accounts:end_other_sessions", SIGNED_IN, "POST"),
+    Row("accounts:first_administrator", NOBODY, args={"token": "=x"}, hides=True),
     Row("accounts:revoke_key", ALICE, "POST", args={"key_id": "key"}),
     Row("audit:events", AUDITORS, refusal=403),
     Row("audit:export", AUDITORS, refusal=403),
@@ -357,6 +363,24 @@ PAGES = [
     Row("account_reauthenticate", SIGNED_IN),
     Row("account_change_password", SIGNED_IN),
     Row("account_set_password", SIGNED_IN),
+    Row("account_request_login_code", ANYBODY),
+    Row("account_confirm_login_code", ANYBODY),
+    Row("mfa_index", SIGNED_IN),
+    Row("mfa_authenticate", SIGNED_IN),
+    Row("mfa_reauthenticate", SIGNED_IN),
+    Row("mfa_reauthenticate_webauthn", SIGNED_IN),
+    Row("mfa_activate_totp", SIGNED_IN),
+    Row("mfa_deactivate_totp", ALICE),
+    Row("mfa_deactivate_totp", ALICE, "POST"),
+    Row("mfa_view_recovery_codes", ALICE),
+    Row("mfa_generate_recovery_codes", SIGNED_IN, "POST"),
+    Row("mfa_list_webauthn", SIGNED_IN),
+    Row("mfa_add_webauthn", SIGNED_IN),
+    Row("mfa_add_webauthn", SIGNED_IN, "POST", data={"name": "Key", "credential": "{}"}),
+    Row("mfa_login_webauthn", SIGNED_IN),
+    Row("mfa_edit_webauthn", SIGNED_IN, args={"pk": "passkey"}),
+    Row("mfa_remove_webauthn", ALICE, "POST", args={"pk": "passkey"}),
+    Row("socialaccount_login_cancelled", ANYBODY),
     Row("account_reset_password", ANYBODY),
     Row("account_reset_password_done", ANYBODY),
     Row("account_reset_password_from_key_done", ANYBODY),

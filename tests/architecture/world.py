@@ -6,6 +6,8 @@ import uuid
 from datetime import timedelta
 from pathlib import Path
 
+from allauth.mfa.models import Authenticator
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
@@ -13,7 +15,7 @@ from reportlab.pdfgen.canvas import Canvas
 
 from accounts import audit
 from accounts.letters import secret_of
-from accounts.models import ApiKey, AuditEvent, Group, User
+from accounts.models import ApiKey, AuditEvent, Device, Group, User
 from app.inference.embedding.local import EMBEDDED_NAME
 from chat.exporting.archiving import path_of
 from chat.models import Conversation, Feedback, Message, Tag
@@ -205,6 +207,12 @@ def _printed(source: Source) -> Document:
     return document
 
 
+def _second_steps(user: User) -> int:
+    Authenticator.objects.create(user=user, type="totp", data={})
+    RecoveryCodes.activate(user)
+    return int(factories.make_passkey(user, pk=7654321).pk)
+
+
 def _accounts(people: dict[str, User]) -> dict[str, object]:
     factories.make_key(people["alice"])
     with transaction.atomic():
@@ -222,6 +230,8 @@ def _accounts(people: dict[str, User]) -> dict[str, object]:
         "key": ApiKey.objects.get(user=people["alice"]).id,
         "program": program.id,
         "consent": factories.make_consent(user=people["alice"], program=program).id,
+        "device": Device.objects.create(user=people["alice"], session_key="elsewhere").id,
+        "passkey": _second_steps(people["alice"]),
         "limit": factories.make_limit(amount=1000).id,
         "removed_limit": factories.make_limit(subject="each", period="hour", removed_at=timezone.now()).id,
     }

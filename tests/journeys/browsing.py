@@ -34,7 +34,7 @@ def open_browser() -> Iterator[Browser]:
     expect.set_options(timeout=WAIT_MS)
     with sync_playwright() as playwright:
         # A name outside would not even be looked up: what a page tries is seen, and reaches nobody.
-        away = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
+        away = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"
         quiet = ["--disable-gpu", "--disable-background-networking", "--no-first-run", away]
         with playwright.chromium.launch(executable_path=chromium(), args=quiet) as browser:
             yield browser

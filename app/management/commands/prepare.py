@@ -1,5 +1,6 @@
 """`manage.py prepare`: bring the database to where this version of Parley needs it. Safe to run any number of times."""
 
+import os
 from typing import Any
 
 from django.conf import settings
@@ -8,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from accounts.auditing.keys import trusted_keys
 from accounts.auditing.witnesses import check_addresses
+from accounts.first_run import first_link
 from app.demo import accounts, fill
 from app.embedded.folders import make_folders
 from app.errors import ParleyError
@@ -34,10 +36,20 @@ class Command(BaseCommand):
                 fill.fill(self._say)
             elif settings.DATA.demo.exists():
                 accounts.note_address()
+            self._offer_first_account()
             if worker and is_new:
                 adopt_model("system", model=worker.model)
         except ParleyError as error:
             raise CommandError(error.message) from error
+
+    def _offer_first_account(self) -> None:
+        """Leave the link where whoever keeps this machine finds it, and nobody else."""
+        path = settings.DATA.first_link
+        path.unlink(missing_ok=True)
+        if link := first_link():
+            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+                file.write(link + "\n")
+            self._say(f"Nobody has an account yet. Make the administrator's, within a day: {link}")
 
     def _say(self, text: str) -> None:
         self.stdout.write(text)
