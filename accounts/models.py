@@ -62,7 +62,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     email = models.EmailField()
     name = models.CharField(max_length=120, blank=True)
     roles = ArrayField(models.CharField(max_length=20), default=list, blank=True)
-    # What roles made here give besides the built-in ones; written by the database (migration 0030).
+    # What roles made here give besides the built-in ones; written by the database (migration 0007).
     granted = ArrayField(models.CharField(max_length=40), default=list, db_default=[], blank=True, editable=False)
     is_active = models.BooleanField("active", default=True)
     suspended_at = models.DateTimeField(null=True, editable=False)

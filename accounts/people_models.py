@@ -1,6 +1,6 @@
 """Roles made here, groups inside groups, invitations, and permissions to read somebody's conversations.
 
-Two tables are the database's own (migration 0031): ``GroupReach`` is the closure of ``Nesting``, kept by triggers, and
+Two tables are the database's own (migration 0008): ``GroupReach`` is the closure of ``Nesting``, kept by triggers, and
 ``Belonging`` a view of who is in which group by it. Queries of rights join the view as they would a table of members.
 """
 

@@ -59,6 +59,8 @@ def send_invitation(invitation_id: str) -> None:
     invitation = Invitation.objects.open().select_related("user").filter(pk=invitation_id).first()
     if invitation is not None:
         write_letter(invitation).send()
+
+
 @shared_task(name="accounts.tasks.forget_ended_sessions")
 def forget_ended_sessions() -> int:
     return devices.forget_ended()

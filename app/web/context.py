@@ -20,9 +20,12 @@ _counters: dict[str, Counter] = {}
 
 @dataclass(frozen=True)
 class Area:
-    """One entry of the top bar, its name in English. ``count`` is what waits there for this person."""
+    """One entry of the top bar, its name in English. ``key``: the letter that goes there behind G; ``count``: what waits
+    there for this person.
+    """
 
     name: str
+    key: str
     url: str
     icon: str
     is_current: bool
@@ -36,17 +39,17 @@ class Shell:
     areas: list[Area]
 
 
-# name, address, icon, the capabilities of which it takes one (empty: anybody signed in)
+# name, the letter that goes there behind G, address, icon, the capabilities of which one is enough (none: signed in)
 AREAS = [
-    (_("Chat"), "/", "chat", ""),
-    (_("Knowledge"), "/knowledge/", "book", ""),
-    (_("Review"), "/review/", "review", "moderation.review"),
-    (_("Audit"), "/audit/", "audit", "audit.read"),
-    (_("Pool"), "/operations/pool/", "server", "pool.administer"),
-    (_("Programs"), "/operations/programs/", "key", "accounts.administer"),
-    (_("Usage"), "/operations/usage/", "chart", "usage.read"),
-    (_("People"), "/people/", "people", "accounts.administer audit.read"),
-    (_("Admin"), "/admin/", "settings", "accounts.administer"),
+    (_("Chat"), "c", "/", "chat", ""),
+    (_("Knowledge"), "k", "/knowledge/", "book", ""),
+    (_("Review"), "r", "/review/", "review", "moderation.review"),
+    (_("Audit"), "l", "/audit/", "audit", "audit.read"),
+    (_("Pool"), "p", "/operations/pool/", "server", "pool.administer"),
+    (_("Programs"), "g", "/operations/programs/", "key", "accounts.administer"),
+    (_("Usage"), "u", "/operations/usage/", "chart", "usage.read"),
+    (_("People"), "e", "/people/", "people", "accounts.administer audit.read"),
+    (_("Admin"), "a", "/admin/", "settings", "accounts.administer"),
 ]
 
 
@@ -72,17 +75,17 @@ def _shell_of(request: HttpRequest) -> Shell:
     held = user.capabilities
     at = _area_of(request.path)
     areas = []
-    for name, url, icon, needed in AREAS:
+    for name, key, url, icon, needed in AREAS:
         if needed and not held.intersection(needed.split()):
             continue
         counter = _counters.get(name)
-        areas.append(Area(name, url, icon, url == at, counter(user) if counter else 0))
+        areas.append(Area(name, key, url, icon, url == at, counter(user) if counter else 0))
     return Shell(areas)
 
 
 def _area_of(path: str) -> str:
     """The address of the area a page belongs to; account pages belong to none."""
-    for _name, url, _icon, _roles in AREAS[1:]:
+    for _name, _key, url, *_rest in AREAS[1:]:
         if path.startswith(url):
             return url
     for beginning, url in ALSO.items():

@@ -11,7 +11,7 @@ PROTECT = django.db.models.deletion.PROTECT
 
 
 class Migration(migrations.Migration):
-    dependencies = [("accounts", "0032_invitations")]
+    dependencies = [("accounts", "0009_invitations")]
 
     operations = [
         migrations.CreateModel(

@@ -9,7 +9,7 @@ import app.web.ids
 
 
 class Migration(migrations.Migration):
-    dependencies = [("accounts", "0031_nested_groups")]
+    dependencies = [("accounts", "0008_nested_groups")]
 
     operations = [
         migrations.CreateModel(

@@ -52,7 +52,7 @@ drop function accounts_user_granted();
 
 
 class Migration(migrations.Migration):
-    dependencies = [("accounts", "0010_audit_checkpoints")]
+    dependencies = [("accounts", "0006_audit_checkpoints")]
 
     operations = [
         migrations.CreateModel(

@@ -89,7 +89,7 @@ drop table accounts_group_reach;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("accounts", "0030_custom_roles")]
+    dependencies = [("accounts", "0007_custom_roles")]
 
     operations = [
         migrations.AddField(

@@ -9,7 +9,7 @@ import app.web.ids
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0040_keys_scopes_and_programs'),
+        ('accounts', '0011_keys_scopes_and_programs'),
         ('sessions', '0001_initial'),
     ]
 

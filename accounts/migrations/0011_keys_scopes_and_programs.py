@@ -11,7 +11,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0033_insights'),
+        ('accounts', '0010_insights'),
     ]
 
     operations = [
