@@ -5,6 +5,7 @@ PYTHON ?=
 VENV := .venv
 BIN := $(VENV)/bin
 export DJANGO_SETTINGS_MODULE := app.settings
+AS_IN_PRODUCTION := PUBLIC_URL=https://parley.example.org ALLOWED_HOSTS=parley.example.org DEBUG=0
 
 .PHONY: run test check messages bench lock clean embedded dev
 .DEFAULT_GOAL := run
@@ -24,6 +25,7 @@ check: dev  ## Lint, format, types, direction of imports, missing migrations, te
 	$(BIN)/djlint templates --lint --quiet
 	$(BIN)/python -m deploy.words --check
 	PARLEY_DATA_DIR=$(VENV)/check-data $(BIN)/python manage.py check
+	PARLEY_DATA_DIR=$(VENV)/check-data $(AS_IN_PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING
 	PARLEY_DATA_DIR=$(VENV)/check-data $(BIN)/python deploy/missing_migrations.py
 
 messages: dev  ## Bring the catalogues of translations up to date and compile them; see docs/languages.md
