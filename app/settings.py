@@ -297,22 +297,45 @@ FILES_ROOT = DATA.files
 MEDIA_ROOT = DATA.files
 
 LOG_LEVEL = environment.choice("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO")
+_TELL_TOO_MUCH = (
+    *("httpx", "httpx2", "httpcore", "httpcore2", "openai", "urllib3", "requests", "aiohttp", "websockets", "hpack"),
+    *("botocore", "boto3", "s3transfer", "aiobotocore", "s3fs", "gcsfs", "adlfs", "azure", "google", "msal"),
+    *(
+        "paramiko",
+        "smbprotocol",
+        "webdav4",
+        "dulwich",
+        "fsspec",
+        "huggingface_hub",
+        "kombu",
+        "amqp",
+        "celery.bootsteps",
+    ),
+)
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
+    "formatters": {
+        "line": {
+            "()": "app.web.log_masks.MaskingFormatter",
+            "format": "{asctime} {levelname} {name} {message}",
+            "style": "{",
+        }
+    },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
+        # Their own ways of writing would go past what masks secrets.
+        "django": {"handlers": [], "propagate": True},
+        "uvicorn": {"handlers": [], "level": "WARNING", "propagate": True},
+        "uvicorn.error": {"handlers": [], "level": "WARNING", "propagate": True},
         "django.request": {"level": "ERROR"},
-        "httpx": {"level": "WARNING"},
-        "paramiko": {"level": "WARNING"},
-        "smbprotocol": {"level": "WARNING"},
-        "fontTools": {"level": "WARNING"},
         "fpdf": {"level": "ERROR"},
-        "httpx2": {"level": "WARNING"},
         # Two lines a task, and two tasks every 30 s: failures are told, routine is not.
         "celery.worker.strategy": {"level": "WARNING"},
         "celery.app.trace": {"level": "WARNING"},
+        "fontTools": {"level": "WARNING"},
+        # At their finest these tell headers, bodies and credentials of what they send.
+        **{name: {"level": "WARNING"} for name in _TELL_TOO_MUCH},
     },
 }
