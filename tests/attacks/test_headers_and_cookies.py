@@ -47,7 +47,7 @@ def flaws(name: str, response: Any) -> list[str]:
         found.append(f"{name}: kept by proxies")
     if {"server", "x-powered-by"} & headers.keys():
         found.append(f"{name}: says what it runs on")
-    if "access-control-allow-origin" in headers and "static" not in name:
+    if "access-control-allow-origin" in headers:
         found.append(f"{name}: read by other sites")
     return found + [f"{name}: {cookie}" for cookie in response.headers.get_list("set-cookie") if not is_safe(cookie)]
 
