@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import re
+import time
 from functools import lru_cache
 from urllib.parse import unquote, urlsplit
 
@@ -77,7 +78,11 @@ _ONE_LINE = {number: f"\\x{number:02x}" for number in (*range(32), 127, *range(1
 
 
 class MaskingFormatter(logging.Formatter):
-    """Lines for people and collectors: masked, and each event on one line but for the traceback that belongs to it."""
+    """Lines for people and collectors: masked, in UTC, and each event on one line but for the traceback of it."""
+
+    converter = time.gmtime
+    default_time_format = "%Y-%m-%dT%H:%M:%S"
+    default_msec_format = "%s.%03dZ"
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         """What is logged can hold what a stranger sent; a new line in it would look like an event of its own."""
