@@ -25,6 +25,7 @@ check: dev  ## Lint, format, types, direction of imports, missing migrations, te
 	$(BIN)/djlint templates --lint --quiet
 	$(BIN)/python -m deploy.words --check
 	$(BIN)/python -m deploy.supply licences
+	$(BIN)/python -m deploy.standard --check
 	PARLEY_DATA_DIR=$(VENV)/check-data $(BIN)/python manage.py check
 	PARLEY_DATA_DIR=$(VENV)/check-data $(AS_IN_PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING
 	PARLEY_DATA_DIR=$(VENV)/check-data $(BIN)/python deploy/missing_migrations.py
