@@ -26,9 +26,6 @@ def error_body(error: ParleyError, message: str | None = None) -> dict[str, obje
     return {"error": body}
 
 
-NUL = "There is a NUL character in what you sent. Remove it."
-
-
 class ErrorPages:
     """Turn a ``ParleyError`` raised by a view into what its caller can use.
 
@@ -50,7 +47,7 @@ class ErrorPages:
         """Refuse what PostgreSQL cannot keep, here once, so that no form has to think of it."""
         given = (text for fields in (request.GET, request.POST) for _, texts in fields.lists() for text in texts)
         if any("\0" in text for text in given):
-            return self._answer(request, BadInputError(NUL))
+            return self._answer(request, BadInputError("There is a NUL character in what you sent. Remove it."))
         return None
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
