@@ -14,7 +14,7 @@ TESTS = Path(__file__).resolve().parents[1]
 
 
 @cache
-def tests_in(path: Path) -> frozenset[str]:
+def names_in(path: Path) -> frozenset[str]:
     """The names of the tests of a file, those that are skipped left out."""
     if not path.exists():
         return frozenset()
@@ -29,7 +29,7 @@ def missing(named: tuple[str, ...]) -> list[str]:
     found = []
     for each in named:
         file, _, name = each.partition("::")
-        if name not in tests_in(TESTS / file):
+        if name not in names_in(TESTS / file):
             found.append(each)
     return found
 
