@@ -92,6 +92,8 @@ def strange_frames() -> list[str]:
         ]
         for action in ACTIONS:
             for name in ("message_id", "parent_id", "files", "client_id"):
+                if name == "parent_id" and not value:
+                    continue  # a question without a parent, which is a good one
                 frames.append(json.dumps({"type": action, **good, name: value}))
             if not isinstance(value, str):
                 frames.append(json.dumps({"type": action, **good, "text": value}))
