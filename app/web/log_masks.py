@@ -37,7 +37,7 @@ _KEYS = re.compile(
     re.DOTALL,
 )
 # Addresses that open something for whoever has them: shared conversations, new passwords, models' and stores' answers.
-_OPENS = re.compile(r"(/s/|/password/reset/key/)[\w-]{6,}")
+_OPENS = re.compile(r"((?<![\w.-])s/|password/reset/key/)[\w-]{16,}")
 
 _LONGEST = 20_000  # of one line; what is longer is cut, for it is somebody's text
 

@@ -164,6 +164,7 @@ LINES = [
     "https://oauth2:{}@git.example.org/handbook.git",
     "https://bucket.example.org/a?X-Amz-Signature={}&X-Amz-Credential={}",
     "GET /s/{}",
+    "Resolver404: {{'path': 's/{}'}}",
     "/account/password/reset/key/3-{}/",
     "aws_secret_access_key = {}",
     "client_secret: {}",
