@@ -80,7 +80,7 @@ _ONE_LINE = {number: f"\\x{number:02x}" for number in (*range(32), 127, *range(1
 class MaskingFormatter(logging.Formatter):
     """Lines for people and collectors: masked, in UTC, and each event on one line but for the traceback of it."""
 
-    converter = time.gmtime
+    converter = time.gmtime  # type: ignore[assignment]  # takes what the formatter gives
     default_time_format = "%Y-%m-%dT%H:%M:%S"
     default_msec_format = "%s.%03dZ"
 
