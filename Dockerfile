@@ -31,4 +31,4 @@ EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
     CMD ["python", "-m", "app.embedded.application", "/healthz"]
 # Forwarded addresses are believed only from the proxies that FORWARDED_ALLOW_IPS names.
-CMD ["sh", "-c", "exec uvicorn app.asgi:application --host 0.0.0.0 --port \"$PORT\" --ws websockets-sansio --ws-max-size 65536 --ws-per-message-deflate false --no-access-log --log-level warning --no-server-header --timeout-graceful-shutdown 20"]
+CMD ["sh", "-c", "exec uvicorn app.asgi:application --host 0.0.0.0 --port \"$PORT\" --http app.web.http_limits:BoundedHttp --ws websockets-sansio --ws-max-size 65536 --ws-per-message-deflate false --no-access-log --log-level warning --no-server-header --timeout-graceful-shutdown 20"]

@@ -5,8 +5,9 @@ PYTHON ?=
 VENV := .venv
 BIN := $(VENV)/bin
 export DJANGO_SETTINGS_MODULE := app.settings
+AS_IN_PRODUCTION := PUBLIC_URL=https://parley.example.org ALLOWED_HOSTS=parley.example.org DEBUG=0
 
-.PHONY: run test check messages bench lock clean embedded dev
+.PHONY: run test check messages bench lock licences sbom audit clean embedded dev
 .DEFAULT_GOAL := run
 
 run: embedded  ## Start Parley with everything it needs; Ctrl-C stops it
@@ -16,15 +17,27 @@ test: dev  ## Run the tests; ARGS='…' goes to pytest
 	@deploy/chromium.sh $(BIN)/python > $(VENV)/chromium.path
 	@PARLEY_CHROMIUM="$$(cat $(VENV)/chromium.path)" deploy/test.sh $(BIN)/python $(ARGS)
 
-check: dev  ## Lint, format, types, direction of imports, missing migrations, templates, translated words
+check: dev  ## Lint, format, types, direction of imports, missing migrations, templates, translated words, licences
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/djlint templates --lint --quiet
 	$(BIN)/python -m deploy.words --check
+	$(BIN)/python -m deploy.supply licences
+	$(BIN)/python -m deploy.standard --check
 	PARLEY_DATA_DIR=$(VENV)/check-data $(BIN)/python manage.py check
+	PARLEY_DATA_DIR=$(VENV)/check-data $(AS_IN_PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING
 	PARLEY_DATA_DIR=$(VENV)/check-data $(BIN)/python deploy/missing_migrations.py
+
+licences: dev  ## Is every part under a licence that it may be used by? deploy/supply/parts.toml says which
+	@$(BIN)/python -m deploy.supply licences
+
+sbom: dev  ## Write the inventory of all parts as CycloneDX JSON, into SBOM=sbom.cdx.json
+	@$(BIN)/python -m deploy.supply sbom $(or $(SBOM),sbom.cdx.json)
+
+audit: dev  ## Ask for known holes in the parts; fails as well when nobody answers
+	@$(BIN)/python -m deploy.supply audit
 
 messages: dev  ## Bring the catalogues of translations up to date and compile them; see docs/languages.md
 	@$(BIN)/python -m deploy.words

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import re
 from typing import Any
 
 from django.core.asgi import get_asgi_application
@@ -15,10 +16,22 @@ from django.conf import settings  # noqa: E402
 from accounts.sockets import SignedIn  # noqa: E402
 from app.inference.watching.watcher import watcher  # noqa: E402
 from app.web.bodies import LimitBodies  # noqa: E402
+from app.web.headers import SafeHeaders  # noqa: E402
 from chat.routing import websocket_urlpatterns  # noqa: E402
 from chat.writing.runner import runner  # noqa: E402
 
 FORM_BYTES = 1_000_000  # what a form may add to its largest file
+# The addresses that take files; every other one takes words.
+TAKES_FILES = re.compile(
+    r"/files/|/c/new|/c/[^/]+/ask|/knowledge/sources/[^/]+/upload/"
+    r"|/api/v1/sources/[^/]+/documents|/api/v1/conversations/[^/]+/files"
+)
+
+
+def most_bytes(path: str) -> int:
+    """How large the body of a request to this address may be."""
+    largest = settings.UPLOAD_MAX_BYTES if TAKES_FILES.fullmatch(path) else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    return int(largest) + FORM_BYTES
 
 
 class Parley:
@@ -27,8 +40,10 @@ class Parley:
     """
 
     def __init__(self) -> None:
-        limited = LimitBodies(http, settings.UPLOAD_MAX_BYTES + FORM_BYTES)
-        self._routes = ProtocolTypeRouter({"http": limited, "websocket": SignedIn(URLRouter(websocket_urlpatterns))})
+        limited = LimitBodies(http, most_bytes)
+        self._routes = ProtocolTypeRouter(
+            {"http": SafeHeaders(limited), "websocket": SignedIn(URLRouter(websocket_urlpatterns))}
+        )
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         if runner.attach():

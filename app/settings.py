@@ -137,7 +137,15 @@ DATABASE_OWNER = database(
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 VALKEY_URL = environment.text("VALKEY_URL", paths.valkey_url())
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": VALKEY_URL}}
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": VALKEY_URL,
+        "KEY_PREFIX": "json",
+        # Django's own would unpickle whatever somebody put there.
+        "OPTIONS": {"serializer": "app.web.plain_cache.JsonSerializer"},
+    }
+}
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
@@ -197,7 +205,9 @@ EMBEDDING_NAME = environment.find_text("EMBEDDING_NAME")
 EMBEDDING_API_KEY = environment.find_text("EMBEDDING_API_KEY")
 
 AUTH_USER_MODEL = "accounts.User"
-SILENCED_SYSTEM_CHECKS = ["auth.W004"]  # addresses are unique, whatever their case, by a constraint of our own
+# Addresses are unique, whatever their case, by a constraint of our own. Whether a domain goes into browsers' own lists
+# of those that want TLS is for whoever owns it to say.
+SILENCED_SYSTEM_CHECKS = ["auth.W004", "security.W021"]
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
@@ -254,9 +264,13 @@ DEFAULT_FROM_EMAIL = environment.text("EMAIL_FROM", "parley@localhost")
 REMINDER_HOUR = environment.integer("REMINDER_HOUR", 7)
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = BEHIND_TLS
-SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+# Browsers take a cookie of such a name from this very host over TLS alone, and for all of it: no neighbour can set one.
+_OWN = "__Host-" if BEHIND_TLS else ""
+SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = f"{_OWN}sessionid", f"{_OWN}csrftoken"
 SECURE_HSTS_SECONDS = 31_536_000 if BEHIND_TLS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = BEHIND_TLS and environment.boolean("HSTS_SUBDOMAINS", True)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS else None
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
@@ -298,7 +312,7 @@ CONTENT_SECURITY_POLICY = {
 # What Parley speaks; see accounts.languages for whom it speaks which to. Catalogues lie in each package's locale/.
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("de", "Deutsch"), ("ar", "العربية")]
-LANGUAGE_COOKIE_NAME = "parley_language"
+LANGUAGE_COOKIE_NAME = f"{_OWN}parley_language"
 LANGUAGE_COOKIE_AGE = 365 * 24 * 3600
 LANGUAGE_COOKIE_HTTPONLY = True
 LANGUAGE_COOKIE_SAMESITE = "Lax"
@@ -326,30 +340,54 @@ STORAGES = {
         else "django.contrib.staticfiles.storage.StaticFilesStorage"
     },
 }
+WHITENOISE_ALLOW_ALL_ORIGINS = False  # nobody else's pages are made of our files
 WHITENOISE_USE_FINDERS = STATIC_ROOT is None
 WHITENOISE_AUTOREFRESH = DEBUG
 FILES_ROOT = DATA.files
 MEDIA_ROOT = DATA.files
 
 LOG_LEVEL = environment.choice("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO")
+_TELL_TOO_MUCH = (
+    *("httpx", "httpx2", "httpcore", "httpcore2", "openai", "urllib3", "requests", "aiohttp", "websockets", "hpack"),
+    *("botocore", "boto3", "s3transfer", "aiobotocore", "s3fs", "gcsfs", "adlfs", "azure", "google", "msal"),
+    *(
+        "paramiko",
+        "smbprotocol",
+        "webdav4",
+        "dulwich",
+        "fsspec",
+        "huggingface_hub",
+        "kombu",
+        "amqp",
+        "celery.bootsteps",
+    ),
+)
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
+    "formatters": {
+        "line": {
+            "()": "app.web.log_masks.MaskingFormatter",
+            "format": "{asctime} {levelname} {name} {message}",
+            "style": "{",
+        }
+    },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
+        # Their own ways of writing would go past what masks secrets.
+        "django": {"handlers": [], "propagate": True},
+        "uvicorn": {"handlers": [], "level": "WARNING", "propagate": True},
+        "uvicorn.error": {"handlers": [], "level": "WARNING", "propagate": True},
         "django.request": {"level": "ERROR"},
         # At DEBUG it writes down the tokens that it gives out.
         "authlib": {"level": "WARNING"},
-        "httpx": {"level": "WARNING"},
-        "paramiko": {"level": "WARNING"},
-        "smbprotocol": {"level": "WARNING"},
-        "fontTools": {"level": "WARNING"},
         "fpdf": {"level": "ERROR"},
-        "httpx2": {"level": "WARNING"},
         # Two lines a task, and two tasks every 30 s: failures are told, routine is not.
         "celery.worker.strategy": {"level": "WARNING"},
         "celery.app.trace": {"level": "WARNING"},
+        "fontTools": {"level": "WARNING"},
+        # At their finest these tell headers, bodies and credentials of what they send.
+        **{name: {"level": "WARNING"} for name in _TELL_TOO_MUCH},
     },
 }

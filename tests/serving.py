@@ -9,6 +9,7 @@ import pytest
 import uvicorn
 
 from app.asgi import application
+from app.web.http_limits import BoundedHttp
 from chat.streaming.events import MAX_FRAME_BYTES
 from tests.chat.test_killed_process import free_port
 
@@ -19,6 +20,7 @@ def server(transactional_db: None) -> Iterator[str]:
     config = uvicorn.Config(
         application,
         port=free_port(),
+        http=BoundedHttp,
         ws="websockets-sansio",
         ws_max_size=MAX_FRAME_BYTES,
         log_level="warning",

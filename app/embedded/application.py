@@ -35,6 +35,7 @@ def web_part(port: int) -> Part:
 
 def _uvicorn(port: int) -> list[str]:
     command = [sys.executable, "-m", "uvicorn", "app.asgi:application", "--host", "127.0.0.1", "--port", str(port)]
+    command += ["--http", "app.web.http_limits:BoundedHttp"]
     command += ["--ws", "websockets-sansio", "--ws-max-size", "65536", "--ws-per-message-deflate", "false"]
     command += ["--no-access-log", "--log-level", "warning", "--no-server-header", "--no-proxy-headers"]
     return [*command, "--timeout-graceful-shutdown", str(DRAIN_SECONDS)]

@@ -38,6 +38,9 @@ def postgres_part(folder: DataFolder) -> Part:
         "timezone": "UTC",
         "log_timezone": "UTC",
         "log_line_prefix": "%p ",
+        # An error is logged without its statement and without the row it is about: both can be what people wrote.
+        "log_min_error_statement": "panic",
+        "log_error_verbosity": "terse",
     }
     command = [str(_program("postgres")), "-D", str(folder.postgres)]
     for name, value in settings.items():

@@ -20,8 +20,8 @@ _counters: dict[str, Counter] = {}
 
 @dataclass(frozen=True)
 class Area:
-    """One entry of the top bar, its name in English. ``key``: the letter that goes there behind G; ``count``: what waits
-    there for this person.
+    """One entry of the top bar, its name in English. ``key``: the letter that goes there behind G; ``count``: how much
+    waits there for this person.
     """
 
     name: str

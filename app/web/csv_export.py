@@ -7,7 +7,9 @@ import io
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-_STARTS_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|")
+# Also as wide characters, which spreadsheets in some languages take for the narrow ones.
+_STARTS_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+_NOT_SEEN = " \u00a0\u200b\u200c\u200d\u2060\ufeff"  # what a program may leave out before it looks
 
 
 def write_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
@@ -21,4 +23,4 @@ def write_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 def safe(cell: Any) -> Any:
     """The cell, or its text with an apostrophe in front where a program would take it for a formula."""
-    return f"'{cell}" if isinstance(cell, str) and cell.lstrip(" ").startswith(_STARTS_FORMULA) else cell
+    return f"'{cell}" if isinstance(cell, str) and cell.lstrip(_NOT_SEEN).startswith(_STARTS_FORMULA) else cell

@@ -9,7 +9,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
-from app.errors import NotSignedInError, ParleyError
+from app.errors import BadInputError, NotSignedInError, ParleyError
 from app.web.saying import said
 
 
@@ -40,6 +40,15 @@ class ErrorPages:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         return self.get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view: object, args: tuple[object, ...], kwargs: dict[str, object]
+    ) -> HttpResponse | None:
+        """Refuse what PostgreSQL cannot keep, here once, so that no form has to think of it."""
+        given = (text for fields in (request.GET, request.POST) for _, texts in fields.lists() for text in texts)
+        if any("\0" in text for text in given):
+            return self._answer(request, BadInputError("There is a NUL character in what you sent. Remove it."))
+        return None
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if not isinstance(exception, ParleyError):

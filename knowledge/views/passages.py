@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseNotModified
@@ -43,7 +44,8 @@ def passage(request: HttpRequest, passage_id: UUID) -> HttpResponse:
     response = render(request, _template(request), context)
     patch_vary_headers(response, ["HX-Request", "Cookie"])
     if (chosen := request.GET.get("form")) in FORMS:
-        response.set_cookie(FORM_COOKIE, chosen, max_age=_YEAR_SECONDS, httponly=True, samesite="Lax")
+        flags: dict[str, Any] = {"secure": settings.SESSION_COOKIE_SECURE, "httponly": True, "samesite": "Lax"}
+        response.set_cookie(FORM_COOKIE, chosen, max_age=_YEAR_SECONDS, **flags)
     return response
 
 

@@ -23,7 +23,7 @@ async def status_of(pieces: list[bytes], headers: list[tuple[bytes, bytes]]) -> 
     async def send(message):
         sent.append(message)
 
-    await LimitBodies(reads_everything, 100)({"type": "http", "headers": headers}, receive, send)
+    await LimitBodies(reads_everything, lambda path: 100)({"type": "http", "headers": headers}, receive, send)
     return sent[0]["status"]
 
 

@@ -1,0 +1,1 @@
+"""One file for each class of attack, with the attacks made up by rules over whatever addresses Parley has."""
