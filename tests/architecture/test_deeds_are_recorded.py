@@ -38,6 +38,8 @@ QUIET = {
     "POST knowledge:resume",
     "POST chat:choose_model",
     "POST chat:read_replies",
+    "POST accounts:end_previous_secret",
+    "DELETE /api/v1/keys/{key}/previous",
     # Questions in the form of a POST, which change nothing: one's own search, names to choose from, a server tried out.
     "POST /api/v1/search",
     "POST /v1/embeddings",

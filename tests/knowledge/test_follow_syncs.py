@@ -127,10 +127,12 @@ def test_a_deleted_source_is_gone_and_comes_back(browser: Client, alice: User, p
     assert "Bring back" in post(browser, f"sources/{papers.pk}/delete")
     assert browser.get(f"/knowledge/sources/{papers.pk}/").status_code == 404
     assert "Back again: Papers." in post(browser, f"sources/{papers.pk}/restore")
-    assert [event.action for event in AuditEvent.objects.filter(object=f"source:{papers.pk}").order_by("seq")] == [
-        "source.create",
-        "source.delete",
-        "source.restore",
+    events = AuditEvent.objects.filter(object=f"source:{papers.pk}").order_by("seq")
+    assert [(event.action, event.outcome) for event in events] == [
+        ("source.create", "ok"),
+        ("source.delete", "ok"),
+        ("access", "denied"),
+        ("source.restore", "ok"),
     ]
 
 

@@ -28,8 +28,8 @@ def _areas(path: str, *roles: str, signed_in: bool = True) -> list[context.Area]
         (["employee"], ["Chat", "Knowledge"]),
         (["employee", "owner"], ["Chat", "Knowledge"]),
         (["employee", "moderator"], ["Chat", "Knowledge", "Review"]),
-        (["employee", "admin"], ["Chat", "Knowledge", "Pool", "Usage", "People", "Admin"]),
-        (["employee", "auditor"], ["Chat", "Knowledge", "Usage", "People"]),
+        (["employee", "admin"], ["Chat", "Knowledge", "Pool", "Programs", "Usage", "People", "Admin"]),
+        (["employee", "auditor"], ["Chat", "Knowledge", "Audit", "Usage", "People"]),
     ],
 )
 def test_areas_follow_from_roles(roles: list[str], names: list[str]) -> None:
