@@ -14,7 +14,6 @@ from typing import Any
 _REFUSED = (
     "accelerometer",
     "autoplay",
-    "bluetooth",
     "browsing-topics",
     "camera",
     "display-capture",

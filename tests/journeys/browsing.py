@@ -93,7 +93,7 @@ def sign_in(page: Page, name: str) -> None:
     page.goto("/")
     page.get_by_role("textbox", name="Email").fill(f"{name}@example.org")
     page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     expect(page.get_by_role("heading", name="What would you like to know?")).to_be_visible()
 
 
