@@ -9,33 +9,27 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
-# Everything a browser might ask its person for; Parley needs none of it. Writing to the clipboard is left out: buttons
-# copy answers.
+# What a browser might ask its person for; Parley needs none of it. Writing to the clipboard is left out, since buttons
+# copy answers; and what not every browser knows, since each page would warn of it.
 _REFUSED = (
     "accelerometer",
     "autoplay",
-    "browsing-topics",
     "camera",
     "display-capture",
     "encrypted-media",
-    "gamepad",
     "geolocation",
     "gyroscope",
     "hid",
-    "identity-credentials-get",
     "idle-detection",
     "local-fonts",
     "magnetometer",
     "microphone",
     "midi",
-    "otp-credentials",
     "payment",
     "picture-in-picture",
     "screen-wake-lock",
     "serial",
-    "storage-access",
     "usb",
-    "window-management",
     "xr-spatial-tracking",
 )
 
