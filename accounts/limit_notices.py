@@ -165,15 +165,14 @@ def _warn(count: LimitCount, now: datetime) -> bool:
     if not LimitCount.objects.filter(pk=count.pk, warned_at=None).update(warned_at=now):
         return False
     standing = _standing(count.limit, count, now)
-    refused: list[Exception] = []
-    sent = 0
+    is_refused, sent = False, 0
     for message in _messages(standing):
         try:
             sent += message.send()
         except (SMTPException, OSError) as error:
-            refused.append(error)
+            is_refused = True
             log.warning("a warning of a limit could not be sent: %r", error)
-    if refused and not sent:  # the next run tries again; who has heard of it hears of it once
+    if is_refused and not sent:  # the next run tries again; who has heard of it hears of it once
         LimitCount.objects.filter(pk=count.pk).update(warned_at=None)
         return False
     return True

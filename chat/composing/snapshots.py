@@ -22,7 +22,6 @@ from chat.models import Assistant, Citation, Conversation, Feedback, Generation,
 from chat.streaming import telling
 
 SHOWN = 100_000  # messages of a branch; nobody has as many
-NOBODYS = UUID(int=0)  # in the place of a passage's id
 
 
 @dataclass(frozen=True)
@@ -250,10 +249,8 @@ def _as_one(entry: Entry) -> list[list[Any]]:
 
 
 def _key(card: dict[str, Any]) -> str:
-    """What decides who may read a card: its passage; its file, which nobody else may, where it is of one. After an
-    appeal a card of a file does not say which, and is nobody's.
-    """
-    return str(card["passage_id"] or card["file_id"] or NOBODYS)
+    """What decides who may read a card: its passage; its file, which nobody else may, where it is of one."""
+    return str(card["passage_id"] or card["file_id"])
 
 
 def _unique(*lists: Sequence[str]) -> list[str]:
