@@ -6,7 +6,6 @@ nothing of the others has to be given away.
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import zipfile
@@ -30,7 +29,7 @@ from accounts.auditing.rows import read_checkpoints, read_heads, read_rows
 from accounts.auditing.sealing import own_view, shared_view
 from accounts.models import User
 from app.errors import BadInputError
-from app.web.csv_export import safe
+from app.web.csv_export import begin_csv
 
 Form = Literal["jsonl", "csv"]
 FORMS: tuple[Form, ...] = ("jsonl", "csv")
@@ -122,13 +121,11 @@ def _chosen_rows(chosen: Chosen, prover: Prover) -> Iterator[tuple[Row, str]]:
 def _write(rows: Iterator[tuple[Row, str]], raw: IO[bytes], form: str) -> int:
     count = 0
     with io.TextIOWrapper(raw, "utf-8", newline="") as text:
-        table = csv.DictWriter(text, COLUMNS)
-        if form == "csv":
-            table.writeheader()
+        write_row = begin_csv(text, COLUMNS) if form == "csv" else None
         for count, (row, proof) in enumerate(rows, start=1):  # noqa: B007 - counted as they come
             record = to_record(row, proof)
-            if form == "csv":
-                table.writerow({name: safe(cell) for name, cell in record.items()})
+            if write_row:
+                write_row(record[name] for name in COLUMNS)
             else:
                 text.write(json.dumps(record, ensure_ascii=False) + "\n")
     return count

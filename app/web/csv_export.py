@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import IO, Any
 
 # Also as wide characters, which spreadsheets in some languages take for the narrow ones.
 _STARTS_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "\uff1d", "\uff0b", "\uff0d", "\uff20")
@@ -15,10 +15,17 @@ _NOT_SEEN = " \u00a0\u200b\u200c\u200d\u2060\ufeff"  # what a program may leave 
 def write_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """RFC 4180, with a head. Numbers stay numbers; text that a spreadsheet would calculate gets an apostrophe."""
     into = io.StringIO()
+    write = begin_csv(into, columns)
+    for row in rows:
+        write(row)
+    return into.getvalue()
+
+
+def begin_csv(into: IO[str], columns: Sequence[str]) -> Callable[[Iterable[Any]], Any]:
+    """Write the head of such a table; what is given back writes a row."""
     writer = csv.writer(into)
     writer.writerow([safe(column) for column in columns])
-    writer.writerows([safe(cell) for cell in row] for row in rows)
-    return into.getvalue()
+    return lambda row: writer.writerow([safe(cell) for cell in row])
 
 
 def safe(cell: Any) -> Any:

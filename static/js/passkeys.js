@@ -69,11 +69,10 @@ document.addEventListener("submit", async (event) => {
   trouble.hidden = true;
   button.disabled = true;
   try {
-    if (!window.PublicKeyCredential) throw new Error("none");
     form.elements.credential.value = write(await perform(form));
     form.submit();
-  } catch (error) {
-    trouble.textContent = word(error.message === "none" ? "passkeyMissing" : "passkeyFailed");
+  } catch {
+    trouble.textContent = word(window.PublicKeyCredential ? "passkeyFailed" : "passkeyMissing");
     trouble.hidden = false;
     button.disabled = false;
   }

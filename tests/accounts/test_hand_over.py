@@ -39,6 +39,12 @@ STAYS = {
     "moderation.CaseEvent.actor",
     # of the account itself: keys end, groups are dealt with by the verb
     "accounts.ApiKey.user",
+    "accounts.Consent.user",
+    "accounts.Device.user",
+    "accounts.IssuedCode.user",
+    "accounts.IssuedToken.user",
+    # who a program is when it acts for nobody
+    "accounts.Program.account",
     "accounts.Group.members",
     "accounts.Group.everybody",
     "accounts.Belonging.user",
@@ -46,6 +52,7 @@ STAYS = {
     "chat.Export.owner",
 }
 MOVES = {
+    "accounts.Program.owner",
     "knowledge.Source.owner",
     "knowledge.Gap.assignee",
     "knowledge.GapQuestion.asked_by",
@@ -85,6 +92,7 @@ def leaver(crew: Group) -> User:
     factories.make_assistant(slug="theirs", owner=leaver)
     factories.make_prompt(owner=leaver, group=crew)
     factories.make_prompt(owner=leaver, name="Own")
+    factories.make_program(owner=leaver)
     conversation = factories.make_conversation(owner=leaver)
     factories.make_answer(conversation=conversation)
     factories.make_share(conversation=conversation, groups=[crew])

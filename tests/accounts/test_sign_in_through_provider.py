@@ -161,7 +161,7 @@ def test_groups_follow_where_they_are_mapped_and_nowhere_else(
 
 
 def test_roles_come_from_the_provider_only_where_they_are_mapped(
-    alice: User, olivia: User, described: Describe, house: Provider
+    alice: User, ada: User, olivia: User, described: Describe, house: Provider
 ) -> None:
     assert house.person
     house.person |= {"groups": ["admin", "parley-admins"], "roles": ["admin"], "role": "admin", "is_superuser": True}

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.models import User
-from app.operations.csv_export import safe, write_csv
 from app.operations.views.usage import WAYS
+from app.web.csv_export import safe, write_csv
 from tests import factories
 from tests.accounts.test_sum_usage import spend
 from tests.attacks.parameters import ROOT, sources
@@ -89,7 +89,7 @@ def test_tables_are_written_in_one_place() -> None:
         for node in ast.walk(tree)
         if isinstance(node, ast.Attribute) and node.attr in ("writer", "DictWriter") and _is_csv(node.value)
     }
-    assert writers == {"app/operations/csv_export.py"}
+    assert writers == {"app/web/csv_export.py"}
 
 
 def _is_csv(node: ast.expr) -> bool:

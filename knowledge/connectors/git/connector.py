@@ -6,6 +6,7 @@ points to the commit of the last time, nothing is fetched at all: the list of it
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import zlib
@@ -161,11 +162,11 @@ class GitConnector(Connector):
         place = hashlib.sha256("\n".join((self.config.address, self.config.subfolder, head.commit)).encode())
         name = f"git-listing:{place.hexdigest()}"
         if kept := cache.get(name):
-            return [(path, blob, kind) for path, blob, kind in json.loads(zlib.decompress(kept))]
+            return [(path, blob, kind) for path, blob, kind in json.loads(zlib.decompress(base64.b85decode(kept)))]
         listing = self._fetch(head).listing(self.config.subfolder)
         packed = zlib.compress(json.dumps(listing).encode())
         if len(packed) <= _LARGEST_KEPT:
-            cache.set(name, packed, _KEPT_SECONDS)
+            cache.set(name, base64.b85encode(packed).decode(), _KEPT_SECONDS)
         return listing
 
     def _seen(self, entry: Entry, head: Head) -> Item | LeftOut:
