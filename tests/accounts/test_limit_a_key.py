@@ -51,6 +51,16 @@ def test_a_key_has_the_rights_it_was_given_and_no_more(olivia: User) -> None:
     assert post(calling(other), KEYS, name="more", everything=True).status_code == 403
 
 
+def test_a_right_of_a_role_made_here_can_be_given_to_a_key(alice: User) -> None:
+    with pytest.raises(BadInputError, match=r"usage\.read"):
+        create_key(actor=alice, user=alice, name="sums", terms=Terms(capabilities=["usage.read"]))
+    role = factories.make_role(capabilities=["usage.read"])
+    User.objects.filter(pk=alice.pk).update(roles=["employee", role.slug])
+    alice.refresh_from_db()
+    _, secret = create_key(actor=alice, user=alice, name="sums", terms=Terms(capabilities=["usage.read"]))
+    assert calling(secret).get("/api/v1/usage").status_code == 200
+
+
 def test_a_key_is_limited_to_assistants(alice: User, crew: Group) -> None:
     one, two = factories.make_assistant(slug="one"), factories.make_assistant(slug="two")
     closed = factories.make_assistant(slug="closed", groups=[factories.make_group("Others")])
