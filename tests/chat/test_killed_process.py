@@ -57,9 +57,10 @@ def database_url(about: dict[str, str]) -> str:
 
 
 def wait_until_up(port: int) -> None:
-    for _ in range(150):
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
         try:
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=1)
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5)
             return
         except OSError:
             time.sleep(0.1)

@@ -124,6 +124,7 @@ processing.prepare = prepare
         assert poison.lease_until
         long_ago = timezone.now() - timedelta(minutes=5)
         Document.objects.filter(pk=poison.pk).update(lease_until=long_ago, updated_at=long_ago)
+        Document.objects.filter(pk=good.pk).update(updated_at=timezone.now())  # however long that took
         assert requeue_stuck() == 1
         assert requeue_stuck() == 0
     process(str(poison.pk))

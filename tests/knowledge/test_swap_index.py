@@ -18,6 +18,7 @@ from django.db import connection
 from accounts.models import Group, User
 from app.inference.models import Model
 from app.inference.scripted_server import ScriptedServer
+from knowledge.errors import NotReadyError
 from knowledge.index.building import build, lacks_vectors, waiting
 from knowledge.index.generations import serving_generation
 from knowledge.index.rebuilding import remove_generation, serve_generation, start_generation
@@ -83,6 +84,19 @@ def wait_for(true: Callable[[], bool], seconds: float = 120.0) -> None:
         time.sleep(0.02)
 
 
+def swap(actor: User, generation: IndexGeneration) -> None:
+    """A machine that is busy takes documents in slowly, and says so."""
+
+    def is_swapped() -> bool:
+        try:
+            serve_generation(actor=actor, generation=generation)
+        except NotReadyError:
+            return False
+        return True
+
+    wait_for(is_swapped)
+
+
 @pytest.mark.django_db(transaction=True)
 def test_no_search_fails_while_an_index_is_built_swapped_swapped_back_and_removed(
     ada: User, other: Model, published: Source, publish: Publish, searchers: list[Searcher]
@@ -97,12 +111,12 @@ def test_no_search_fails_while_an_index_is_built_swapped_swapped_back_and_remove
     a_while()
     generation = built(ada, other)
     for _ in range(3):
-        serve_generation(actor=ada, generation=generation)
+        swap(ada, generation)
         a_while()
         publish(published, "meals.md", MEALS)
-        serve_generation(actor=ada, generation=before)
+        swap(ada, before)
         a_while()
-    serve_generation(actor=ada, generation=generation)
+    swap(ada, generation)
     remove_generation(actor=ada, generation=before)
     a_while()
     for thread in searchers:
