@@ -13,9 +13,10 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.admin import AuditedAdmin, ReadOnlyAdmin
 from accounts.callers import reader
+from accounts.models import Group
 from moderation.errors import PolicyError
 from moderation.models import Case, Decision, Policy, PolicyVersion
-from moderation.policies import create_policy, save_rules
+from moderation.policies import check_reviewers, choose_reviewers, create_policy, save_rules
 from moderation.rules import read_rules
 
 
@@ -24,6 +25,12 @@ class PolicyForm(ModelForm):  # type: ignore[type-arg]
 
     rules = forms.JSONField(widget=forms.Textarea(attrs={"rows": 24, "cols": 100}), initial=list, required=False)
     on_failure = forms.ChoiceField(choices=[("hold", "hold"), ("block", "block")], label=_("When a check fails"))
+    reviewers = forms.ModelMultipleChoiceField(
+        Group.objects.order_by("name"),
+        required=False,
+        label=_("Reviewed by"),
+        help_text=_("The moderators of these groups alone see and decide its cases. None chosen: every moderator."),
+    )
 
     class Meta:
         model = Policy
@@ -34,6 +41,7 @@ class PolicyForm(ModelForm):  # type: ignore[type-arg]
         if self.instance.current:
             self.initial["rules"] = self.instance.current.rules
             self.initial["on_failure"] = self.instance.current.on_failure
+            self.initial["reviewers"] = self.instance.reviewers.all()
 
     def clean_rules(self) -> Any:
         rules = self.cleaned_data["rules"] or []
@@ -42,6 +50,14 @@ class PolicyForm(ModelForm):  # type: ignore[type-arg]
         except PolicyError as error:
             raise forms.ValidationError(error.message) from error
         return rules
+
+    def clean_reviewers(self) -> Any:
+        groups = list(self.cleaned_data["reviewers"])
+        try:
+            check_reviewers(groups)
+        except PolicyError as error:
+            raise forms.ValidationError(error.message) from error
+        return groups
 
 
 @admin.register(Policy)
@@ -63,6 +79,7 @@ class PolicyAdmin(AuditedAdmin):
             made = create_policy(reader(request), slug=obj.slug, name=obj.name, **wording)
             obj.pk, obj.current = made.pk, made.current
             obj._state.adding = False
+        choose_reviewers(reader(request), policy=obj, groups=form.cleaned_data["reviewers"])
 
 
 @admin.register(PolicyVersion)

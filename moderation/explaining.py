@@ -1,4 +1,4 @@
-"""Whether somebody decides cases, and why, for the page about a person's rights."""
+"""Which cases somebody decides, and why, for the page about a person's rights."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from django.utils.translation import gettext as _
 
 from accounts.explaining import Section, Thing
 from accounts.models import User
+from moderation.models import Policy
 
 
 def queues_of(person: User) -> Section:
+    """The queue of every moderator, and one for each policy that leaves its cases to some groups."""
     decides = person.holds("moderation.review")
     if decides:
         why = [_("Their role decides cases; but for those about their own answers, which others decide.")]
@@ -16,4 +18,16 @@ def queues_of(person: User) -> Section:
         why = [_("Whoever is suspended decides nothing.")]
     else:
         why = [_("It would take a role that decides cases, such as Moderator.")]
-    return Section(_("Queues"), [Thing(_("Review queue"), decides, why)])
+    things = [Thing(_("Review queue"), decides, why)]
+    closed = set(Policy.objects.closed_to(person).values_list("pk", flat=True))
+    of_groups = Policy.objects.filter(reviewers__isnull=False).distinct().order_by("name")
+    for policy in of_groups.prefetch_related("reviewers"):
+        groups = ", ".join(sorted(group.name for group in policy.reviewers.all()))
+        if policy.pk in closed:
+            reasons = [*([] if decides else why), _("It is for moderators in %(groups)s.") % {"groups": groups}]
+        else:
+            reasons = [_("They are in %(groups)s.") % {"groups": groups}] if decides else why
+        things.append(
+            Thing(_("Cases of %(policy)s") % {"policy": policy.name}, decides and policy.pk not in closed, reasons)
+        )
+    return Section(_("Queues"), things)

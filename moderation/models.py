@@ -15,17 +15,29 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import User
+from accounts.models import Group, User
 from app.web.ids import new_id
 
 
+class PolicyQuerySet(models.QuerySet["Policy"]):
+    def closed_to(self, user: User) -> PolicyQuerySet:
+        """Those whose cases are for other moderators."""
+        return self.filter(reviewers__isnull=False).exclude(reviewers__everybody=user)
+
+
 class Policy(models.Model):
-    """What may be said to whom, as data; its rules live in immutable versions."""
+    """What may be said to whom, as data; its rules live in immutable versions.
+
+    Its cases are a queue of their own where ``reviewers`` names groups; without any every moderator decides them.
+    """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     slug = models.SlugField(unique=True)
     name = models.CharField(max_length=120)
     current = models.ForeignKey("PolicyVersion", on_delete=models.PROTECT, null=True, related_name="+", editable=False)
+    reviewers = models.ManyToManyField(Group, blank=True, related_name="+", help_text="None: every moderator.")
+
+    objects = PolicyQuerySet.as_manager()
 
     class Meta:
         verbose_name_plural = "policies"
@@ -59,8 +71,12 @@ class PolicyVersion(models.Model):
 
 class CaseQuerySet(models.QuerySet["Case"]):
     def visible_to(self, user: User) -> CaseQuerySet:
-        """Moderators see every case but those about their own content, which others decide."""
-        return self.exclude(subject=user) if user.holds("moderation.review") else self.none()
+        """Moderators see every case but those about their own content, which others decide, and those of policies that
+        name other groups' moderators.
+        """
+        if not user.holds("moderation.review"):
+            return self.none()
+        return self.exclude(subject=user).exclude(policy_version__policy__in=Policy.objects.closed_to(user))
 
     def waiting(self) -> CaseQuerySet:
         return self.filter(state__in=[Case.State.OPEN, Case.State.CLAIMED])

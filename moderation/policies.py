@@ -10,7 +10,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from accounts import audit
-from accounts.models import User
+from accounts.models import Group, User
 from accounts.rights import Capability, require
 from moderation.errors import PolicyError
 from moderation.models import Policy, PolicyVersion
@@ -50,6 +50,31 @@ def save_rules(
         if policy.current and (policy.current.rules, policy.current.on_failure) == (wording, on_failure):
             return policy.current
         return _add_version(actor, policy, rules, on_failure)
+
+
+def choose_reviewers(actor: User, *, policy: Policy, groups: Sequence[Group]) -> None:
+    """Leave the cases of a policy, also those that wait, to the moderators of these groups; of none, to all.
+
+    Raises PolicyError when nobody is left who could decide them.
+    """
+    require(actor, CAPABILITY)
+    with transaction.atomic():
+        policy = Policy.objects.select_for_update(of=("self",)).get(pk=policy.pk)
+        before = set(policy.reviewers.values_list("pk", flat=True))
+        if before == {group.pk for group in groups}:
+            return
+        check_reviewers(groups)
+        policy.reviewers.set(groups)
+        names = [str(group.pk) for group in groups]
+        audit.record(actor=actor, action="policy.choose_reviewers", obj=policy, payload={"groups": names})
+
+
+def check_reviewers(groups: Sequence[Group]) -> None:
+    """Raises PolicyError where nobody in these groups could decide a case."""
+    people = User.objects.filter(is_active=True, is_service=False, groups_reached__in=groups).distinct()
+    if groups and not any(person.holds("moderation.review") for person in people):
+        names = ", ".join(sorted(group.name for group in groups))
+        raise PolicyError(f"Nobody in {names} may review. Put a moderator into one of these groups first.")
 
 
 def _add_version(actor: User, policy: Policy, rules: Sequence[Mapping[str, Any]], on_failure: str) -> PolicyVersion:
