@@ -61,7 +61,7 @@ GRANTS: dict[str, frozenset[Capability]] = {
 
 # What each of them is, in English, for the pages.
 MEANINGS: dict[Capability, str] = {
-    "chat.ask": _("Ask assistants, and keep and read one's conversations"),
+    "chat.ask": _("Ask assistants, keep conversations and read them"),
     "chat.edit_assistant": _("Set up assistants"),
     "chat.edit_prompt": _("Save prompts, and share them with a group"),
     "chat.keep_shared_prompts": _("Change prompts that others share"),

@@ -83,7 +83,7 @@ def test_a_person_allows_a_program_and_takes_it_back(
     alice.expect(listener.url)
     page = alice.open(address)
     expect(page.get_by_role("heading", name="Allow Report writer?")).to_be_visible()
-    expect(page.get_by_text("Ask assistants, and read your conversations")).to_be_visible()
+    expect(page.get_by_text("Ask assistants, keep conversations and read them")).to_be_visible()
     fits(page)
     has_names(page)
     page.get_by_role("button", name="Allow").focus()
