@@ -49,7 +49,7 @@ def write_everything(user: User, path: Path, progress: Progress = lambda written
     ``progress`` is told after each conversation how many are written, and of how many.
     """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
-    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=".new-")  # mode 600
+    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".new-{path.stem}-")  # mode 600
     try:
         with os.fdopen(handle, "wb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
             count = _fill(archive, user, progress)
