@@ -73,7 +73,7 @@ class Hold(models.Model):
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     person = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
-    group = models.ForeignKey(Group, on_delete=models.PROTECT, null=True, related_name="+")
+    group = models.ForeignKey(Group, on_delete=models.SET_NULL, null=True, related_name="+")
     people = models.ManyToManyField(User, related_name="legal_holds", editable=False)
     reason = models.CharField(max_length=REASON_LENGTH)
     begun_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
@@ -86,7 +86,7 @@ class Hold(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=Q(person__isnull=False, group__isnull=True) | Q(person__isnull=True, group__isnull=False),
+                condition=Q(person__isnull=True) | Q(group__isnull=True),
                 name="hold_on_one_thing",
             ),
         ]

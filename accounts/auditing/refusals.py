@@ -36,6 +36,7 @@ CALLED = {
     "question": "gapquestion",
     "generation": "indexgeneration",
     "event": "auditevent",
+    "rule": "retentionrule",
 }
 ONCE_IN_SECONDS = 600
 MOST_AN_HOUR = 60
