@@ -22,6 +22,7 @@ class Holding:
     ``erase`` takes a person and how many at most, does that many within the caller's transaction, and says how many;
     0 when nothing is left. It is done again after a crash, so what it did it must not find again. ``stays`` says what
     is not erased, and why; with ``erase`` besides, what remains of it. ``kind`` is what rules of retention call it.
+    What is not ``is_told`` stands on no page of the person's own.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Holding:
     erase: Callable[[User, int], int] | None = None
     stays: str = ""
     kind: str = ""
+    is_told: bool = True
 
 
 def rows_of(name: str, rows: Callable[[User], QuerySet[Any]], *, kind: str = "") -> Holding:

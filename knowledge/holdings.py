@@ -32,25 +32,25 @@ def _remove_questions(ids: Sequence[Any]) -> int:
 
 HOLDINGS = (
     Holding(
-        _("Questions they asked in vain"),
+        _("Questions asked in vain"),
         lambda person: GapQuestion.objects.filter(asked_by=person).count(),
         _erase_questions,
         kind="questions",
     ),
     Holding(
-        _("Unanswered questions given to them"),
+        _("Unanswered questions to look after"),
         lambda person: Gap.objects.filter(assignee=person).count(),
         _give_up_gaps,
         stays=_("They wait again, for nobody in particular."),
     ),
-    rows_of(_("Reminders sent to them"), lambda person: Reminder.objects.filter(person=person)),
+    rows_of(_("Reminders sent"), lambda person: Reminder.objects.filter(person=person)),
     Holding(
         _("Sources"),
         lambda person: Source.objects.filter(owner=person).count(),
         stays=_("Documents belong to the organisation. Somebody takes the sources first."),
     ),
     Holding(
-        _("Documents they released, and passages they took out"),
+        _("Documents released, and passages taken out"),
         lambda person: (
             Version.objects.filter(accepted_by=person).count() + Passage.objects.filter(Q(disabled_by=person)).count()
         ),

@@ -46,20 +46,20 @@ def _give_back(person: User, at_most: int) -> int:
 
 HOLDINGS = (
     Holding(
-        _("Cases about their answers"),
+        _("Review cases about answers"),
         lambda person: _with_words(person).count(),
         _erase_words,
         stays=_("That a person looked, under which rule and with what result, stays. What was asked and said goes."),
         kind="cases",
     ),
     Holding(
-        _("Cases they work on"),
+        _("Claimed cases"),
         lambda person: Case.objects.filter(state=Case.State.CLAIMED, reviewer=person).count(),
         _give_back,
         stays=_("They go back to the queue."),
     ),
     Holding(
-        _("Decisions they made"),
+        _("Decisions as a reviewer"),
         lambda person: Decision.objects.filter(reviewer=person).count(),
         stays=_("Others were answered by them. No name stands on them any more."),
     ),

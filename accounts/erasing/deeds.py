@@ -115,7 +115,7 @@ def _check_typed(person: User, typed: str) -> None:
 def _check_nothing_is_left_behind(person: User) -> None:
     left = {had.kind.name: had.count for had in outliving(person)}
     if programs := Program.objects.live().filter(owner=person).count():
-        left["Programs they answer for"] = programs
+        left["Programs answered for"] = programs
     if left:
         what = ", ".join(f"{name}: {count}" for name, count in left.items())
         raise ConflictError(f"Others still need what {person} keeps ({what}). Name somebody who takes it.")

@@ -48,7 +48,7 @@ def _page(user: User) -> dict[str, Any]:
     )
     erasure = Erasure.objects.filter(person=user).live().first()
     return {
-        "held": [(one, _kept_for(user, one.holding)) for one in held_of(user)],
+        "held": [(one, _kept_for(user, one.holding)) for one in held_of(user) if one.holding.is_told],
         "erasure": erasure,
         "deletion": settings.ACCOUNT_DELETION,
         "count": Conversation.objects.visible_to(user).count(),

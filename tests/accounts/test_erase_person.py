@@ -313,7 +313,7 @@ def test_nothing_of_a_person_is_left_anywhere(
         call_command("erase_user", pia.email, "--yes")
     assert User.objects.get(pk=pia.pk).is_active
     call_command("erase_user", pia.email, "--dry-run")
-    assert "Cases about their answers: goes" in capsys.readouterr().out
+    assert "Review cases about answers: goes" in capsys.readouterr().out
     call_command("erase_user", pia.email, "--yes", "--to", olivia.email)
 
     assert places_of(WORD) == set()
@@ -387,7 +387,7 @@ def test_it_is_refused_where_somebody_would_be_hurt_and_says_what_to_do(
         begin()
     end_hold(actor=ada, hold=hold)
     program = factories.make_program(owner=alice)
-    with pytest.raises(ConflictError, match="Programs they answer for: 1"):
+    with pytest.raises(ConflictError, match="Programs answered for: 1"):
         begin()
     with pytest.raises(ConflictError, match="last administrator"):
         begin(actor=audit.SYSTEM, person=ada, typed=ada.email)
