@@ -22,7 +22,8 @@ class Holding:
     ``erase`` takes a person and how many at most, does that many within the caller's transaction, and says how many;
     0 when nothing is left. It is done again after a crash, so what it did it must not find again. ``stays`` says what
     is not erased, and why; with ``erase`` besides, what remains of it. ``kind`` is what rules of retention call it.
-    What is not ``is_told`` stands on no page of the person's own.
+    What is not ``is_told`` stands on no page of the person's own; ``seen`` counts what of it they are shown, where that
+    is less than there is: nobody must tell from what stays after they deleted it that a legal hold is on them.
     """
 
     name: str
@@ -31,9 +32,21 @@ class Holding:
     stays: str = ""
     kind: str = ""
     is_told: bool = True
+    seen: Callable[[User], int] | None = None
+
+    @property
+    def goes(self) -> bool:
+        """Whether erasing somebody erases it, or what of it is theirs. Templates must not call ``erase``."""
+        return self.erase is not None
 
 
-def rows_of(name: str, rows: Callable[[User], QuerySet[Any]], *, kind: str = "") -> Holding:
+def rows_of(
+    name: str,
+    rows: Callable[[User], QuerySet[Any]],
+    *,
+    kind: str = "",
+    seen: Callable[[User], int] | None = None,
+) -> Holding:
     """Rows that go as they are."""
 
     def erase(person: User, at_most: int) -> int:
@@ -42,7 +55,7 @@ def rows_of(name: str, rows: Callable[[User], QuerySet[Any]], *, kind: str = "")
         found.model._default_manager.filter(pk__in=ids).delete()
         return len(ids)
 
-    return Holding(name, lambda person: rows(person).count(), erase, kind=kind)
+    return Holding(name, lambda person: rows(person).count(), erase, kind=kind, seen=seen)
 
 
 @dataclass(frozen=True)
@@ -74,4 +87,11 @@ def holdings() -> list[Holding]:
 def held_of(person: User) -> list[Held]:
     """What Parley holds of somebody, without what there is none of."""
     counted = (Held(holding, holding.count(person)) for holding in holdings())
+    return [one for one in counted if one.count]
+
+
+def told_to(person: User) -> list[Held]:
+    """The same as its person is shown it."""
+    told = (holding for holding in holdings() if holding.is_told)
+    counted = (Held(holding, (holding.seen or holding.count)(person)) for holding in told)
     return [one for one in counted if one.count]

@@ -7,8 +7,9 @@ from functools import partial
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Coalesce, Least
+from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
 from accounts.holdings import Holding, rows_of
@@ -87,17 +88,40 @@ def _named_in_shares(person: User) -> QuerySet[Any]:
     return Share.people.through.objects.filter(user=person)
 
 
+def _still_theirs(person: User) -> QuerySet[Conversation]:
+    """Those at hand, and those that can be brought back."""
+    lately = Q(deleted_at=None) | Q(deleted_at__gt=timezone.now() - grace())
+    return Conversation.objects.filter(lately, owner=person)
+
+
 HOLDINGS = (
     Holding(
         _("Conversations"),
         lambda person: Conversation.objects.filter(owner=person).count(),
         _erase_conversations,
         kind="conversations",
+        seen=lambda person: _still_theirs(person).count(),
     ),
-    Holding(_("Files"), lambda person: Attachment.objects.filter(owner=person).count(), _erase_files, kind="files"),
-    rows_of(_("Shares"), lambda person: Share.objects.filter(owner=person), kind="shares"),
+    Holding(
+        _("Files"),
+        lambda person: Attachment.objects.filter(owner=person).count(),
+        _erase_files,
+        kind="files",
+        seen=lambda person: Attachment.objects.belonging_to(person).count(),
+    ),
+    rows_of(
+        _("Shares"),
+        lambda person: Share.objects.filter(owner=person),
+        kind="shares",
+        seen=lambda person: Share.objects.filter(owner=person, conversation__deleted_at=None).count(),
+    ),
     rows_of(_("Shares of others"), _named_in_shares),
-    rows_of(_("Feedback"), lambda person: Feedback.objects.filter(user=person), kind="feedback"),
+    rows_of(
+        _("Feedback"),
+        lambda person: Feedback.objects.filter(user=person),
+        kind="feedback",
+        seen=lambda person: Feedback.objects.filter(user=person, message__conversation__deleted_at=None).count(),
+    ),
     rows_of(_("Saved prompts"), lambda person: SavedPrompt.objects.filter(owner=person)),
     rows_of(_("Instructions"), lambda person: Instructions.objects.filter(user=person)),
     rows_of(_("Tags"), lambda person: Tag.objects.filter(owner=person)),

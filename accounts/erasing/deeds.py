@@ -69,10 +69,11 @@ def begin_erasure(*, actor: User | str, person: User, typed: str, to: User | Non
     if found := Erasure.objects.under_way().filter(person=person).first():
         return found
     _check(actor, person, typed)
+    programs = 0
     with transaction.atomic():
         if to is not None:
             hand_over(actor=actor, person=person, to=to)
-            Program.objects.filter(owner=person).update(owner=to)
+            programs = Program.objects.filter(owner=person).update(owner=to)
         _check_nothing_is_left_behind(person)
         keep_an_administrator(person)
         shut = {"is_active": False, "suspended_reason": REASON, "suspended_at": timezone.now()}
@@ -84,11 +85,12 @@ def begin_erasure(*, actor: User | str, person: User, typed: str, to: User | Non
         }
         erasure, _ = Erasure.objects.update_or_create(person=person, state=Erasure.State.ASKED, defaults=begun)
         destroyed = sum(destroy_keys(one) for one in accounts_of(person))
-        payload = {"erasure": erasure.pk, "keys": destroyed, "to": str(to.pk) if to else ""}
+        payload = {"erasure": erasure.pk, "keys": destroyed, "to": str(to.pk) if to else "", "programs": programs}
         audit.record(actor=actor, action="account.erase_begin", obj=person, payload=payload)
         for one in accounts_of(person):
             tell_access_ended(one)
-        transaction.on_commit(partial(erase_soon, erasure.pk))
+        if isinstance(actor, User):  # a command does it itself
+            transaction.on_commit(partial(erase_soon, erasure.pk))
     return erasure
 
 
@@ -98,6 +100,8 @@ def _check(actor: User | str, person: User, typed: str) -> None:
         check_may_rule(actor, person)
         if person.is_active:
             raise ConflictError(f"Suspend {person} first. Then nobody is erased by mistake while they work.")
+    if actor == person and settings.ACCOUNT_DELETION != "self":
+        raise NotAllowedError("Nobody erases themselves here. Ask another administrator.")
     _check_typed(person, typed)
     if person.is_service:
         raise BadInputError("This account is a program's. End the program instead.")

@@ -66,8 +66,8 @@ def _page(person: User) -> dict[str, object]:
     return {
         "person": person,
         "erasure": _erasure_of(person),
-        "goes": [one for one in held if one.holding.erase],
-        "stays": [one for one in held if not one.holding.erase],
+        "goes": [one for one in held if one.holding.goes],
+        "stays": [one for one in held if not one.holding.goes],
         "outliving": outliving(person),
         "is_held": is_held(person),
     }

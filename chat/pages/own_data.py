@@ -21,7 +21,7 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts.callers import reader
 from accounts.erasing.deeds import ask_erasure as ask
 from accounts.erasing.deeds import decline_erasure
-from accounts.holdings import Holding, held_of
+from accounts.holdings import Holding, told_to
 from accounts.models import Erasure, User
 from accounts.retention.kinds import days_for, find_kind
 from app.errors import BadInputError, ConflictError, NotAllowedError, NotFoundError
@@ -48,7 +48,7 @@ def _page(user: User) -> dict[str, Any]:
     )
     erasure = Erasure.objects.filter(person=user).live().first()
     return {
-        "held": [(one, _kept_for(user, one.holding)) for one in held_of(user) if one.holding.is_told],
+        "held": [(one, _kept_for(user, one.holding)) for one in told_to(user)],
         "erasure": erasure,
         "deletion": settings.ACCOUNT_DELETION,
         "count": Conversation.objects.visible_to(user).count(),

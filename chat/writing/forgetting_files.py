@@ -59,7 +59,7 @@ def _set_aside(file: Attachment) -> None:
     ago that nobody can bring it back, and that goes with the first purge after the hold.
     """
     long_ago = datetime.fromtimestamp(0, UTC)
-    assistant = file.conversation.assistant if file.conversation else Assistant.objects.first()
+    assistant = file.conversation.assistant if file.conversation else Assistant.objects.earliest("created_at")
     aside, _ = Conversation.objects.get_or_create(
         owner=file.owner, deleted_at=long_ago, defaults={"assistant": assistant}
     )

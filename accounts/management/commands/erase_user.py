@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from argparse import ArgumentParser
 from typing import Any
 from uuid import UUID
@@ -15,7 +16,10 @@ from accounts.erasing.standing import accounts_of, was_erased
 from accounts.erasing.working import erase
 from accounts.holdings import held_of
 from accounts.models import Erasure, User
+from accounts.retention.holding import is_held
 from app.errors import ParleyError
+
+WAIT_SECONDS = 2
 
 
 class Command(BaseCommand):
@@ -53,15 +57,20 @@ class Command(BaseCommand):
     def _tell(self, person: User) -> None:
         self.stdout.write(f"Parley holds of {person} <{person.email}>:")
         for one in (held for account in accounts_of(person) for held in held_of(account)):
-            fate = "goes" if one.holding.erase else "stays"
+            fate = "goes" if one.holding.goes else "stays"
             why = f" ({one.holding.stays})" if one.holding.stays else ""
             self.stdout.write(f"  {one.count:>8}  {one.holding.name}: {fate}{why}")
 
     def _erase(self, erasure: Erasure) -> None:
-        done = erase(erasure.pk)
+        """Do it, or wait for whoever is at it already, and go on when they died."""
+        while not erase(erasure.pk):
+            erasure.refresh_from_db()
+            if erasure.state == Erasure.State.DONE:
+                break
+            if any(is_held(account) for account in accounts_of(erasure.person)):
+                raise CommandError("A legal hold is in the way. It goes on by itself when that has ended.")
+            time.sleep(WAIT_SECONDS)
         erasure.refresh_from_db()
-        if not done and erasure.state != Erasure.State.DONE:
-            raise CommandError("Somebody else is erasing them just now, or a hold is in the way. Look again later.")
         self.stdout.write(f"Erased, as number {erasure.pk}: {erasure.whole} things. The audit log says so.")
 
 
