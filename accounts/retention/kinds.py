@@ -54,9 +54,9 @@ class _Known:
 
 _known = _Known()
 FIXED = (
-    Fixed(_("Exports of everything of one's own"), _("a day")),
+    Fixed(_("Exports of everything of one's own"), _("one day")),
     Fixed(_("Copies of answers for whoever comes back to them, in Valkey"), _("an hour after the last word")),
-    Fixed(_("Files that no question went out with"), _("a day")),
+    Fixed(_("Files that no question went out with"), _("one day")),
     Fixed(_("Codes and tokens of programs"), _("some days after their end")),
     Fixed(_("Counts towards limits"), _("until their period is long over")),
     Fixed(
