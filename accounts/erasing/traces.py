@@ -5,6 +5,7 @@ All of it would go by itself within days. Erased means now.
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,6 +30,7 @@ def remove_traces(person: User) -> dict[str, int]:
         "cached": _forget_cached(person),
         "sessions": _forget_unfinished(person),
         "log lines": blot_out(_words_of(person)),
+        "demo": _forget_in_demo(person),
     }
 
 
@@ -59,6 +61,22 @@ def _forget_unfinished(person: User) -> int:
     ]
     Session.objects.filter(pk__in=gone).delete()
     return len(gone)
+
+
+def _forget_in_demo(person: User) -> int:
+    """The sign-in of somebody of the demo company, in the file that tells them all."""
+    path = Path(settings.DATA.demo)
+    if not path.is_file():
+        return 0
+    told = json.loads(path.read_text())
+    left = [one for one in told["accounts"] if one["email"].casefold() != person.email.casefold()]
+    count = len(told["accounts"]) - len(left)
+    if count:
+        draft = path.with_suffix(".new")
+        draft.touch(mode=0o600)
+        draft.write_text(json.dumps(told | {"accounts": left}, indent=2) + "\n")
+        draft.replace(path)
+    return count
 
 
 def _words_of(person: User) -> list[str]:

@@ -109,7 +109,10 @@ def _add(archive: zipfile.ZipFile, conversation: Conversation) -> str:
 
 def _add_events(archive: zipfile.ZipFile, user: User) -> None:
     """One line for each, as they come: there may be very many."""
-    with archive.open("audit.jsonl", "w") as file:
+    now = timezone.now()
+    entry = zipfile.ZipInfo("audit.jsonl", (now.year, now.month, now.day, now.hour, now.minute, now.second))
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    with archive.open(entry, "w") as file:
         for event in events_of(user):
             file.write(json.dumps(event, ensure_ascii=False, default=_plain).encode() + b"\n")
 

@@ -246,6 +246,8 @@ def plant(person: User, bob: User, dana: User, ada: User) -> None:
     User.objects.create(email=f"{WORD}-before@example.org", name=WORD, is_active=False, merged_into=person)
     cache.set(f"refused:{person.pk}:x", WORD)
     cache.set(f"mail:{person.email}", WORD)
+    told = {"url": "http://x", "accounts": [{"email": person.email}, {"email": bob.email}]}
+    Path(settings.DATA.demo).write_text(json.dumps(told))
     with (Path(settings.DATA.logs) / "web.log").open("a") as log:
         log.write(f"A letter to {person.email} for {person.name}.\n")
 
@@ -287,13 +289,19 @@ def _plant_review(person: User, dana: User) -> None:
 
 
 @pytest.fixture
-def pia(transactional_db: None) -> User:
+def pia(transactional_db: None) -> Iterator[User]:
     """Keeps a source, and has her word everywhere."""
     roles = [Role.OWNER, Role.MODERATOR]
     pia = factories.make_user(WORD, roles=roles, suspended_reason=f"Left: {WORD}")
     User.objects.filter(pk=pia.pk).update(name=f"Pia {WORD}")
     pia.refresh_from_db()
-    return pia
+    demo = Path(settings.DATA.demo)
+    before = demo.read_bytes() if demo.exists() else b""
+    yield pia
+    if before:
+        demo.write_bytes(before)
+    else:
+        demo.unlink(missing_ok=True)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -323,6 +331,7 @@ def test_nothing_of_a_person_is_left_anywhere(
     assert (str(nobody), nobody.roles, nobody.is_active) == (f"Erased person {erasure.pk}", [], False)
     assert erasure.counts["Conversations"] == 2 and erasure.state == Erasure.State.DONE
     # What others rely on is there.
+    assert bob.email in Path(settings.DATA.demo).read_text()
     assert Source.objects.get(name="Papers").owner == olivia
     assert set(Case.objects.values_list("state", "subject")) == {("final", pia.pk), ("superseded", pia.pk)}
     assert Decision.objects.get().reviewer == dana

@@ -47,6 +47,13 @@ STAYS = {
     "accounts.Erasure.begun_by",
     # of the account itself: keys end, groups are dealt with by the verb
     "accounts.ApiKey.user",
+    "accounts.Consent.user",
+    "accounts.Device.user",
+    "accounts.IssuedCode.user",
+    "accounts.IssuedToken.user",
+    # an administrator names another one on the page of the program
+    "accounts.Program.owner",
+    "accounts.Program.account",
     "accounts.Group.members",
     "accounts.Group.everybody",
     "accounts.Belonging.user",
