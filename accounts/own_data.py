@@ -77,9 +77,13 @@ def files_of(person: User) -> Iterator[tuple[str, Any]]:
 
 
 def events_of(person: User) -> Iterator[dict[str, Any]]:
-    """What the audit log has of what they did, and of what was done to their account; the oldest first."""
+    """What the audit log has of what they did, and of what was done to their account; the oldest first.
+
+    That somebody asked to read their conversations is theirs to know once it was allowed, as on their own page.
+    """
+    silent = Q(action__in=("insight.ask", "insight.refuse")) | Q(action__startswith="hold.")
     about: QuerySet[AuditEvent] = AuditEvent.objects.filter(
-        Q(actor=str(person.pk)) | Q(object=f"user:{person.pk}") & ~Q(action__startswith="hold.")
+        Q(actor=str(person.pk)) | Q(object=f"user:{person.pk}") & ~silent
     )
     for one in about.order_by("at", "id").iterator(1_000):
         row = _row(one, "id", "at", "action", "object", "outcome", "payload")

@@ -61,6 +61,11 @@ def _erase_conversations(person: User, at_most: int) -> int:
     return remove_conversations(list(ids[: min(at_most, CONVERSATIONS_AT_ONCE)]))
 
 
+def _remove_some_conversations(ids: Sequence[Any]) -> int:
+    """Those that come first; the next batch begins with the others."""
+    return remove_conversations(ids[:CONVERSATIONS_AT_ONCE])
+
+
 def _remove_files(ids: Sequence[Any]) -> int:
     """Through the same door as when their person deletes them: cards of answers quote them no more."""
     files = list(Attachment.objects.filter(pk__in=ids).without_text())
@@ -169,7 +174,7 @@ KINDS = (
         lambda: Conversation.objects.filter(deleted_at=None),
         "owner",
         "active_at",
-        remove_conversations,
+        _remove_some_conversations,
         note=_("With their messages, files, feedback and shares. Pinning one does not keep it longer."),
     ),
     Kind(
@@ -179,7 +184,7 @@ KINDS = (
         _purgeable,
         "owner",
         "deleted_at",
-        remove_conversations,
+        _remove_some_conversations,
         note=_("Until then their owner can bring them back."),
         most=lambda: grace().days,
     ),

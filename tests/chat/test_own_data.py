@@ -111,6 +111,7 @@ def test_what_parley_notes_of_a_person_is_in_it_too(
     begin_hold(actor=ada, person=alice, reason="The court asked for it.")
     with transaction.atomic():
         audit.record(actor=ada, action="account.rename", obj=alice)
+        audit.record(actor=ada, action="insight.ask", obj=alice)  # theirs to know once it is allowed
     write_everything(alice, tmp_path / "all.zip")
     files = files_in((tmp_path / "all.zip").read_bytes())
     said = {name: json.loads(text) for name, text in files.items() if name.endswith(".json")}
