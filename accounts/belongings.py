@@ -16,7 +16,8 @@ from accounts.models import User
 @dataclass(frozen=True)
 class Kind:
     """One kind of thing. ``name`` is English; ``count`` says how many somebody has; ``move`` gives them all to another
-    within a transaction and says how many moved. ``needs`` is what their new owner has to hold, or "".
+    within a transaction and says how many moved. ``needs`` is what their new owner has to hold, or "". What
+    ``outlives`` its owner cannot be left to nobody: somebody takes it before they are erased.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Kind:
     move: Callable[[User, User], int]
     is_work: bool
     needs: str = ""
+    outlives: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,3 +61,8 @@ def had_by(person: User, *, to: User | None = None, only_work: bool) -> list[Had
                 takes = to is None or not kind.needs or (to.is_active and kind.needs in to.capabilities)
                 had.append(Had(kind, count, takes))
     return had
+
+
+def outliving(person: User) -> list[Had]:
+    """What of somebody others still need when they are gone."""
+    return [had for had in had_by(person, only_work=True) if had.kind.outlives]

@@ -28,6 +28,7 @@ Capability = Literal[
     "accounts.administer",
     "insight.ask",
     "insight.approve",
+    "retention.administer",
     "pool.administer",
     "usage.read",
 ]
@@ -53,6 +54,7 @@ GRANTS: dict[str, frozenset[Capability]] = {
             "accounts.administer",
             "insight.ask",
             "insight.approve",
+            "retention.administer",
             "pool.administer",
             "usage.read",
         }
@@ -77,6 +79,7 @@ MEANINGS: dict[Capability, str] = {
     "accounts.administer": _("Look after people, groups, roles and limits"),
     "insight.ask": _("Ask to read somebody's conversations, for a reason and a time"),
     "insight.approve": _("Allow others to read somebody's conversations"),
+    "retention.administer": _("Say how long things are kept, and put legal holds on them"),
     "pool.administer": _("Run the model servers"),
     "usage.read": _("See what everybody uses up"),
 }

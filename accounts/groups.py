@@ -13,7 +13,7 @@ from uuid import UUID
 from django.db import IntegrityError, connection, transaction
 
 from accounts import audit, rights
-from accounts.models import Group, GroupReach, Nesting, User
+from accounts.models import Group, GroupReach, Hold, Nesting, User
 from app.errors import BadInputError, ConflictError
 
 NESTING_LOCK = "accounts_nesting"
@@ -49,9 +49,14 @@ def rename_group(*, actor: User | str, group: Group, name: str) -> Group:
 
 
 def delete_group(*, actor: User | str, group: Group) -> None:
-    """What it opened is closed to those who had no other way to it. Raises ConflictError for one a directory fills."""
+    """What it opened is closed to those who had no other way to it.
+
+    Raises ConflictError for one a directory fills, and for one under a legal hold.
+    """
     _check_right(actor, group)
     _check_is_ours(actor, group)
+    if Hold.objects.live().filter(group=group).exists():
+        raise ConflictError("A legal hold is on this group. End it first.")
     label = audit.label(group)
     with transaction.atomic():
         payload = {"name": group.name, "members": _ids(group), "within": _within(group)}

@@ -390,6 +390,7 @@ from accounts.people_models import (  # noqa: E402
     Nesting,
 )
 from accounts.program_models import Consent, IssuedCode, IssuedToken, Program  # noqa: E402
+from accounts.retention_models import Erasure, Hold, RetentionRule, RetentionRun  # noqa: E402
 
 __all__ = [
     "ApiKey",
@@ -401,8 +402,10 @@ __all__ = [
     "Consent",
     "CustomRole",
     "Device",
+    "Erasure",
     "Group",
     "GroupReach",
+    "Hold",
     "Insight",
     "Invitation",
     "IssuedCode",
@@ -412,6 +415,8 @@ __all__ = [
     "Nesting",
     "Program",
     "Reservation",
+    "RetentionRule",
+    "RetentionRun",
     "Role",
     "Spending",
     "User",

@@ -20,7 +20,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import audit, devices, rights
-from accounts.models import Role, User
+from accounts.models import Erasure, Role, User
 from accounts.roles import capabilities_of, check_may_give, check_may_rule, checked_roles, keep_an_administrator
 from accounts.signals import access_ended
 from app.errors import BadInputError, ConflictError
@@ -100,6 +100,8 @@ def reinstate_person(*, actor: User | str, user: User, reason: str = "") -> None
     check_may_rule(actor, user)
     if user.merged_into_id is not None:
         raise ConflictError("This account was merged into another one. What it had is there.")
+    if user.erasures.filter(state__in=(Erasure.State.RUNNING, Erasure.State.DONE)).exists():
+        raise ConflictError("This person was erased, or is being erased. Make a new account.")
     _set_active(actor, user, is_active=True, reason=reason)
 
 

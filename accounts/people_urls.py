@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from accounts.pages import groups, insights, people, person
+from accounts.pages import erasing, groups, insights, people, person, retention
 
 app_name = "people"
 
@@ -18,6 +18,14 @@ urlpatterns = [
     path("roles/<slug:slug>/delete", groups.delete_role, name="delete_role"),
     path("insights/", insights.listed, name="insights"),
     path("insights/<uuid:insight_id>/<slug:name>", insights.deed, name="insight_deed"),
+    path("retention/", retention.show, name="retention"),
+    path("retention/<uuid:rule_id>/drop", retention.drop, name="drop_rule"),
+    path("holds/", retention.holds, name="holds"),
+    path("holds/<uuid:hold_id>/end", retention.end, name="end_hold"),
+    path("erasures/", erasing.listed, name="erasures"),
+    path("erasures/<int:erasure_id>/decline", erasing.decline, name="decline_erasure"),
+    path("<uuid:person_id>/erase/", erasing.erase, name="erase"),
+    path("<uuid:person_id>/erase/progress", erasing.progress, name="erase_progress"),
     path("<uuid:person_id>/", person.show, name="person"),
     path("<uuid:person_id>/rights/", person.explained, name="rights"),
     path("<uuid:person_id>/insight", person.ask_insight, name="ask_insight"),

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from smtplib import SMTPException
 
 from celery import shared_task
 from django.conf import settings
+from kombu.exceptions import OperationalError
 
 from accounts import devices, limit_notices
 from accounts.auditing.sealing import CannotSealError, seal_log
 from accounts.auditing.verifying import verify_log
 from accounts.auditing.witnesses import tell_witnesses
+from accounts.erasing import working
 from accounts.letters import write_letter
 from accounts.models import Invitation
 from accounts.oauth import tokens
+from accounts.retention import running
+
+log = logging.getLogger(__name__)
 
 
 @shared_task(name="accounts.tasks.warn_of_limits")
@@ -64,3 +70,32 @@ def send_invitation(invitation_id: str) -> None:
 @shared_task(name="accounts.tasks.forget_ended_sessions")
 def forget_ended_sessions() -> int:
     return devices.forget_ended()
+
+
+@shared_task(name="accounts.tasks.erase")
+def erase(erasure_id: int) -> None:
+    working.erase(erasure_id)
+
+
+@shared_task(name="accounts.tasks.resume_erasures")
+def resume_erasures() -> int:
+    """Go on with what nobody works on any more."""
+    lost = working.find_lost()
+    for erasure_id in lost:
+        erase.delay(erasure_id)
+    return len(lost)
+
+
+@shared_task(name="accounts.tasks.apply_retention")
+def apply_retention() -> int:
+    """Remove what rules no longer keep; how much that was. A run that was broken off has left the rest to this one."""
+    run = running.apply_rules()
+    return run.whole if run else 0
+
+
+def erase_soon(erasure_id: int) -> None:
+    """Have a worker erase. Quiet when the broker is away: the sweep finds it."""
+    try:
+        erase.apply_async((erasure_id,), retry=False)
+    except OperationalError as error:
+        log.warning("Erasure %s waits: %r", erasure_id, error)

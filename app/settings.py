@@ -187,6 +187,8 @@ CELERY_BEAT_SCHEDULE = {
     "accounts.forget_old_tokens": {"task": "accounts.tasks.forget_old_tokens", "schedule": 3600.0},
     "accounts.forget_old_counts": {"task": "accounts.tasks.forget_old_counts", "schedule": 3600.0},
     "accounts.forget_ended_sessions": {"task": "accounts.tasks.forget_ended_sessions", "schedule": 3600.0},
+    "accounts.resume_erasures": {"task": "accounts.tasks.resume_erasures", "schedule": 120.0},
+    "accounts.apply_retention": {"task": "accounts.tasks.apply_retention", "schedule": 24 * 3600.0},
 }
 
 # The audit log: what signs its checkpoints, whose count besides, where they are kept beside the database, who is told.
@@ -290,6 +292,8 @@ SHARE_MAX_DAYS = environment.integer("SHARE_MAX_DAYS", 90)
 # One administrator may open somebody's conversations to themselves, without a second person who allows it.
 INSIGHT_ALONE = environment.boolean("INSIGHT_ALONE", False)
 DELETED_KEPT_DAYS = environment.integer("DELETED_KEPT_DAYS", 30)
+# Whether people may have their account deleted: asked of an administrator, by themselves at once, or not at all.
+ACCOUNT_DELETION = environment.choice("ACCOUNT_DELETION", ("ask", "self", "off"), "ask")
 # Where fonts for PDF exports are looked for.
 _FONTS = "/usr/share/fonts,/usr/local/share/fonts,/Library/Fonts,/System/Library/Fonts/Supplemental"
 FONT_FOLDERS = environment.words("FONT_FOLDERS", _FONTS)

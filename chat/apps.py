@@ -8,14 +8,20 @@ class ChatConfig(AppConfig):
         from accounts.assistants import tell_with
         from accounts.belongings import keep
         from accounts.explaining import tell
+        from accounts.holdings import hold
+        from accounts.retention.kinds import keep_for
         from chat import receivers  # noqa: F401
         from chat.assistants import names_for
         from chat.belongings import KINDS
         from chat.explaining import assistants_of
+        from chat.holdings import HOLDINGS
+        from chat.holdings import KINDS as OF_AN_AGE
         from chat.uses import AnswerUses
         from knowledge.keeping.uses import answer_with
 
         answer_with(AnswerUses())
         tell_with(names_for)
         keep(*KINDS)
+        hold(*HOLDINGS)
+        keep_for(*OF_AN_AGE)
         tell("assistants", assistants_of)

@@ -25,7 +25,7 @@ def _move_questions(person: User, to: User) -> int:
 
 
 KINDS = (
-    Kind(_("Sources"), lambda person: Source.objects.filter(owner=person).count(), _move_sources, True, KEEPS),
+    Kind(_("Sources"), lambda person: Source.objects.filter(owner=person).count(), _move_sources, True, KEEPS, True),
     Kind(
         _("Unanswered questions given to them"),
         lambda person: Gap.objects.filter(assignee=person).count(),

@@ -9,10 +9,16 @@ class ModerationConfig(AppConfig):
     def ready(self) -> None:
         from accounts.belongings import keep
         from accounts.explaining import tell
+        from accounts.holdings import hold
+        from accounts.retention.kinds import keep_for
         from moderation.belongings import KINDS
         from moderation.explaining import queues_of
+        from moderation.holdings import HOLDINGS
+        from moderation.holdings import KINDS as OF_AN_AGE
         from moderation.queries import waiting_count
 
         count_with("Review", waiting_count)
         keep(*KINDS)
+        hold(*HOLDINGS)
+        keep_for(*OF_AN_AGE)
         tell("queues", queues_of)

@@ -37,6 +37,7 @@ CALLED = {
     "generation": "indexgeneration",
     "event": "auditevent",
     "person": "user",
+    "rule": "retentionrule",
 }
 ONCE_IN_SECONDS = 600
 MOST_AN_HOUR = 60

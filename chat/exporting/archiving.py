@@ -87,6 +87,12 @@ def _remove_strays() -> None:
                 path.unlink()
 
 
+def remove_file(export: Export) -> None:
+    """What was written of it, and what is being written."""
+    for path in (path_of(export), *_folder().glob(f".new-{export.pk}-*")):
+        path.unlink(missing_ok=True)
+
+
 def _folder() -> Path:
     return Path(settings.FILES_ROOT) / "exports"
 

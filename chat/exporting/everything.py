@@ -11,17 +11,22 @@ import os
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path, PurePath
 from typing import Any
 
+from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
+from accounts.own_data import events_of, files_of
 from chat.composing.snapshots import transcript_of
 from chat.exporting import data, markdown, wording
-from chat.models import Attachment, Conversation, Feedback, Instructions, SavedPrompt, Share
+from chat.models import Assistant, Attachment, Conversation, Feedback, Instructions, SavedPrompt, Share, Tag
 from knowledge.files import path_of
+from knowledge.own_data import questions_of, sources_of
+from moderation.own_data import cases_of
 
 Progress = Callable[[int, int], None]
 README = _(
@@ -29,6 +34,7 @@ README = _(
 
 {notice}
 
+index.html            where to begin: a list of all of it, to open in a browser
 account.json          name, address, roles and groups
 conversations/        each as JSON, with all of its branches, and as Markdown, with the branch that is shown
 prompts.json          saved prompts
@@ -36,6 +42,16 @@ instructions.json     what models are told about you
 feedback.json         what you thought of answers
 files.json, files/    what you attached to conversations
 shares.json           what you shared, with whom and until when
+tags.json             tags that you keep conversations under
+sign-ins.json         ways to sign in, and where you are signed in
+programs.json         keys and programs that act for you, without their secrets
+usage.json            what you used up, day by day, and your limits
+who-read.json         who was allowed to read your conversations, and why
+reviews.json          answers to you that a person looked at
+questions.json        questions of yours that nothing supported
+keeps.json            sources, assistants and programs that you answer for
+kept-for.json         how long each kind of thing is kept
+audit.jsonl           what the audit log has about you, a line for each event
 
 Conversations that you deleted are not here. The format of the JSON files of conversations is described in Parley's
 documentation (docs/exports.md); those of other files say what they are.
@@ -49,7 +65,7 @@ def write_everything(user: User, path: Path, progress: Progress = lambda written
     ``progress`` is told after each conversation how many are written, and of how many.
     """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
-    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=".new-")  # mode 600
+    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".new-{path.stem}-")  # mode 600
     try:
         with os.fdopen(handle, "wb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
             count = _fill(archive, user, progress)
@@ -68,22 +84,46 @@ def _fill(archive: zipfile.ZipFile, user: User, progress: Progress) -> int:
     for name, content in _others(user):
         archive.writestr(f"{name}.json", _as_json(content))
     _add_files(archive, user)
+    _add_events(archive, user)
     mine = Conversation.objects.filter(owner=user, deleted_at=None).order_by("created_at", "id")
     ids = list(mine.values_list("pk", flat=True))
+    listed: list[tuple[str, Conversation]] = []
     progress(0, len(ids))
     for number, conversation_id in enumerate(ids, 1):
         conversation = mine.select_related("assistant__model").filter(pk=conversation_id).first()
         if conversation is not None:  # deleted a moment ago
-            _add(archive, conversation)
+            listed.append((_add(archive, conversation), conversation))
         progress(number, len(ids))
+    archive.writestr("index.html", _index(user, listed, archive.namelist()))
     return len(ids)
 
 
-def _add(archive: zipfile.ZipFile, conversation: Conversation) -> None:
+def _add(archive: zipfile.ZipFile, conversation: Conversation) -> str:
+    """The name of the Markdown file."""
     transcript = transcript_of(conversation, whole_tree=True)
     name = f"conversations/{conversation.created_at:%Y-%m-%d}-" + wording.file_name(transcript, "")
     archive.writestr(f"{name}json", data.written(transcript))
     archive.writestr(f"{name}md", markdown.written(transcript))
+    return f"{name}md"
+
+
+def _add_events(archive: zipfile.ZipFile, user: User) -> None:
+    """One line for each, as they come: there may be very many."""
+    now = timezone.now()
+    entry = zipfile.ZipInfo("audit.jsonl", (now.year, now.month, now.day, now.hour, now.minute, now.second))
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    with archive.open(entry, "w") as file:
+        for event in events_of(user):
+            file.write(json.dumps(event, ensure_ascii=False, default=_plain).encode() + b"\n")
+
+
+def _index(user: User, listed: list[tuple[str, Conversation]], names: list[str]) -> str:
+    """A page that needs nothing but the folder it lies in."""
+    others = [name for name in names if "/" not in name]
+    return render_to_string(
+        "chat/everything.html",
+        {"person": user, "now": timezone.now(), "notice": wording.notice(), "listed": listed, "others": others},
+    )
 
 
 def _add_files(archive: zipfile.ZipFile, user: User) -> None:
@@ -109,14 +149,16 @@ def _add_files(archive: zipfile.ZipFile, user: User) -> None:
 
 
 def _others(user: User) -> Iterator[tuple[str, Any]]:
+    yield from files_of(user)
+    yield "reviews", cases_of(user)
+    yield "questions", questions_of(user)
+    yield "tags", list(Tag.objects.filter(owner=user).values_list("name", flat=True))
     yield (
-        "account",
+        "keeps",
         {
-            "name": user.name,
-            "email": user.email,
-            "roles": sorted(user.roles),
-            "groups": [group.name for group in user.groups_reached.all()],
-            "created_at": user.created_at.isoformat(),
+            "sources": sources_of(user),
+            "assistants": list(Assistant.objects.filter(owner=user).values_list("name", flat=True)),
+            "programs": [{"name": one.name, "expires_at": one.expires_at} for one in user.programs_owned.all()],
         },
     )
     prompts = SavedPrompt.objects.filter(owner=user, deleted_at=None).select_related("group").order_by("created_at")
@@ -172,4 +214,9 @@ def _share(share: Share) -> dict[str, Any]:
 
 
 def _as_json(content: Any) -> str:
-    return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
+    return json.dumps(content, ensure_ascii=False, indent=1, default=_plain) + "\n"
+
+
+def _plain(value: Any) -> Any:
+    """Moments as ISO 8601; ids, sums and sentences to be translated as text."""
+    return value.isoformat() if isinstance(value, date) else str(value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.db.models import Count
@@ -12,13 +13,18 @@ from django.http import FileResponse, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.callers import reader
-from accounts.models import User
-from app.errors import BadInputError, NotFoundError
+from accounts.erasing.deeds import ask_erasure as ask
+from accounts.erasing.deeds import decline_erasure
+from accounts.holdings import Holding, told_to
+from accounts.models import Erasure, User
+from accounts.retention.kinds import days_for, find_kind
+from app.errors import BadInputError, ConflictError, NotAllowedError, NotFoundError
 from chat.models import Conversation, Export
 from chat.verbs import erasing, exporting
 from chat.writing.purging import grace
@@ -40,11 +46,20 @@ def _page(user: User) -> dict[str, Any]:
         .annotate(count=Count("pk"))
         .order_by("-deleted_at")[:DELETED_SHOWN]
     )
+    erasure = Erasure.objects.filter(person=user).live().first()
     return {
+        "held": [(one, _kept_for(user, one.holding)) for one in told_to(user)],
+        "erasure": erasure,
+        "deletion": settings.ACCOUNT_DELETION,
         "count": Conversation.objects.visible_to(user).count(),
         "deleted": [one | {"gone_at": one["deleted_at"] + grace()} for one in deleted if one["deleted_at"]],
         "days": grace().days,
     } | _exports(user)
+
+
+def _kept_for(user: User, holding: Holding) -> int | None:
+    kind = find_kind(holding.kind)
+    return days_for(user, kind) if kind else None
 
 
 def _exports(user: User) -> dict[str, Any]:
@@ -125,4 +140,31 @@ def restore_all(request: HttpRequest) -> HttpResponse:
     count = erasing.restore_conversations(reader(request), deleted_at=at)
     said = ngettext("%(count)d conversation is back.", "%(count)d conversations are back.", count)
     messages.success(request, said % {"count": count})
+    return redirect("chat:own_data")
+
+
+@login_required
+@require_POST
+def ask_erasure(request: HttpRequest) -> HttpResponse:
+    """Ask that one's account be deleted; where the house lets people do it themselves, it begins and one is out."""
+    user = reader(request)
+    try:
+        erasure = ask(actor=user, typed=request.POST.get("email", ""))
+    except (BadInputError, ConflictError, NotAllowedError) as error:
+        wrong = {"cannot": error.message}
+        return render(request, "chat/own_data.html", _page(user) | wrong, status=error.status)
+    if erasure.is_asked:
+        messages.success(request, _("Asked. An administrator sees to it."))
+    return redirect("chat:own_data")
+
+
+@login_required
+@require_POST
+def take_back_erasure(request: HttpRequest) -> HttpResponse:
+    user = reader(request)
+    erasure = get_object_or_404(Erasure.objects.live(), person=user)
+    try:
+        decline_erasure(actor=user, erasure=erasure)
+    except ConflictError as error:
+        messages.error(request, error.message)
     return redirect("chat:own_data")

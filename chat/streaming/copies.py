@@ -14,7 +14,7 @@ import logging
 import select
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any, cast
 from uuid import UUID
@@ -26,6 +26,7 @@ import redis.asyncio
 import redis.exceptions
 from django.conf import settings
 
+from app.web.valkey import quick_client
 from chat.streaming.events import Event
 
 log = logging.getLogger(__name__)
@@ -180,6 +181,16 @@ async def read_copies(message_id: UUID, after: int) -> list[Event]:
             break
         events.append(Event(message_id, seq, kind, data))
     return events
+
+
+def forget_events(message_ids: Iterable[UUID]) -> None:
+    """Drop the copies of messages that are gone. Quiet when Valkey is away: they last an hour."""
+    keys = [_key(message_id) for message_id in message_ids]
+    try:
+        if keys:
+            quick_client(settings.VALKEY_URL).delete(*keys)
+    except redis.exceptions.RedisError as error:
+        log.warning("Valkey keeps what was copied of %d messages for an hour: %r", len(keys), error)
 
 
 # --- how an event is written ---------------------------------------------------------------------------------------

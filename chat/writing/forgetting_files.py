@@ -5,7 +5,7 @@ With a deleted conversation it goes when that does for good (``purging``), so th
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from django.db import transaction
@@ -13,7 +13,8 @@ from django.utils import timezone
 
 from accounts import audit
 from accounts.models import User
-from chat.models import Attachment, Message
+from accounts.retention.holding import held_people, is_held
+from chat.models import Assistant, Attachment, Conversation, Message
 from chat.writing import file_bytes
 
 FORGOTTEN_AFTER = timedelta(days=1)  # a file that no question went out with
@@ -26,10 +27,13 @@ def delete_file(actor: User | str, file: Attachment) -> None:
     kept = Attachment.objects.select_for_update().without_text().filter(pk=file.pk).first()
     if kept is None:
         return
-    if kept.asked_at and kept.conversation_id:
-        _blot_out(kept)
     payload = {"conversation": str(kept.conversation_id) if kept.conversation_id else None}
     audit.record(actor=actor, action="file.delete", obj=kept, payload=payload)
+    if isinstance(actor, User) and is_held(kept.owner):
+        _set_aside(kept)
+        return
+    if kept.asked_at and kept.conversation_id:
+        _blot_out(kept)
     places = kept.places()
     Attachment.objects.filter(pk=file.pk).delete()
     transaction.on_commit(partial(file_bytes.drop, places))
@@ -38,6 +42,7 @@ def delete_file(actor: User | str, file: Attachment) -> None:
 def forget() -> int:
     """Delete the files that nobody asked with; how many there were."""
     left = Attachment.objects.filter(asked_at=None, created_at__lt=timezone.now() - FORGOTTEN_AFTER)
+    left = left.exclude(owner__in=held_people())
     lost = list(left.without_text().order_by("pk")[:SWEPT])
     count = 0
     for file in lost:
@@ -47,6 +52,19 @@ def forget() -> int:
                 count += 1
     file_bytes.drop_strays()
     return count
+
+
+def _set_aside(file: Attachment) -> None:
+    """Under a legal hold a file that its person deletes is hidden: it lies in a conversation that was deleted so long
+    ago that nobody can bring it back, and that goes with the first purge after the hold.
+    """
+    long_ago = datetime.fromtimestamp(0, UTC)
+    assistant = file.conversation.assistant if file.conversation else Assistant.objects.earliest("created_at")
+    aside, _ = Conversation.objects.get_or_create(
+        owner=file.owner, deleted_at=long_ago, defaults={"assistant": assistant}
+    )
+    file.questions.clear()
+    Attachment.objects.filter(pk=file.pk).update(conversation=aside)
 
 
 def _blot_out(file: Attachment) -> None:

@@ -9,6 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts import audit
+from accounts.retention.holding import held_people
 from chat.models import Conversation
 from chat.writing.forgetting_files import ACTOR, delete_file
 
@@ -24,7 +25,8 @@ def purge_deleted() -> int:
     """Remove for good what was deleted longer ago than the days of grace: messages, citations, files, shares. How many
     conversations that were; there may be more.
     """
-    over = Conversation.objects.filter(deleted_at__lt=timezone.now() - grace()).order_by("deleted_at")
+    over = Conversation.objects.filter(deleted_at__lt=timezone.now() - grace()).exclude(owner__in=held_people())
+    over = over.order_by("deleted_at")
     count = 0
     for pk in list(over.values_list("pk", flat=True)[:AT_ONCE]):
         with transaction.atomic():

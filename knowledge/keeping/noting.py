@@ -143,6 +143,19 @@ def settle(gap: Gap) -> None:
     gap.save(update_fields=["source", "title", "centre", "question_count", "first_asked_at", "last_asked_at"])
 
 
+def remove_questions(ids: list[UUID]) -> int:
+    """Remove questions, because their person is erased or they are old; how many. What was gathered of them is worked
+    out anew: no title or middle of a gap is theirs any more. Inside the caller's transaction.
+    """
+    _alone()
+    questions = GapQuestion.objects.filter(pk__in=ids)
+    gaps = list(Gap.objects.filter(pk__in=questions.values("gap")))
+    count = questions.delete()[1].get("knowledge.GapQuestion", 0)
+    for gap in gaps:
+        settle(gap)
+    return count
+
+
 def embed_anew(gaps: Iterable[Gap], generation: IndexGeneration) -> None:
     """Give gaps the vectors of ``generation``, which came to serve after they were made."""
     for gap in gaps:

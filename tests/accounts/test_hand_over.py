@@ -37,6 +37,14 @@ STAYS = {
     "moderation.PolicyVersion.created_by",
     "moderation.Decision.reviewer",
     "moderation.CaseEvent.actor",
+    # what was decided about keeping and erasing
+    "accounts.RetentionRule.set_by",
+    "accounts.Hold.person",
+    "accounts.Hold.people",
+    "accounts.Hold.begun_by",
+    "accounts.Hold.ended_by",
+    "accounts.Erasure.person",
+    "accounts.Erasure.begun_by",
     # of the account itself: keys end, groups are dealt with by the verb
     "accounts.ApiKey.user",
     "accounts.Consent.user",

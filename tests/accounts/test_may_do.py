@@ -31,6 +31,7 @@ MATRIX = {
     "knowledge.keep_every_source": {"ada"},
     "insight.ask": {"ada"},
     "insight.approve": {"aaron", "ada"},
+    "retention.administer": {"ada"},
 }
 
 

@@ -61,7 +61,9 @@ GAP = {"gap_id": "gap"}
 CASE = {"case_id": "case"}
 LIMIT = {"limit_id": "limit"}
 PERSON = {"person_id": "bob"}
+SUSPENDED = {"person_id": "sam"}
 REASON = {"reason": "Left."}
+COURT = {"reason": "Asked for by the court."}
 OTHER = {"to": "olivia@example.org"}
 INSIGHT = {"reason": "The works council asked us to.", "hours": "2"}
 FILE = {"file_id": "file"}
@@ -176,6 +178,8 @@ PAGES = [
     Row("chat:discard_own_export", ALICE, "POST", args=EXPORT),
     Row("chat:delete_all", SIGNED_IN, "POST", data={"email": "{own_email}"}),
     Row("chat:restore_all", ALICE, "POST", data={"deleted_at": "{deleted_at}"}),
+    Row("chat:ask_erasure", SIGNED_IN, "POST", data={"email": "{own_email}"}),
+    Row("chat:take_back_erasure", NOBODY, "POST"),
     Row("chat:leaving", SIGNED_IN, query={"to": "https://example.org/page"}),
     Row("knowledge:sources", SIGNED_IN),
     Row("knowledge:choose_kind", KEEPERS, refusal=403),
@@ -315,6 +319,17 @@ PAGES = [
     Row("people:role", ADMINS, refusal=403, args={"slug": "role"}),
     Row("people:role", ADMINS, "POST", refusal=403, args={"slug": "role"}, data={"name": "Help desk"}),
     Row("people:delete_role", ADMINS, "POST", refusal=403, args={"slug": "role"}),
+    Row("people:retention", AUDITORS | ADMINS, refusal=403),
+    Row("people:retention", ADMINS, "POST", refusal=403, data={"kind": "conversations", "days": "90"}),
+    Row("people:drop_rule", ADMINS, "POST", refusal=403, args={"rule_id": "rule"}),
+    Row("people:holds", AUDITORS | ADMINS, refusal=403),
+    Row("people:holds", ADMINS, "POST", refusal=403, data={"person": "bob@example.org"} | COURT),
+    Row("people:end_hold", ADMINS, "POST", refusal=403, args={"hold_id": "hold"}),
+    Row("people:erasures", AUDITORS | ADMINS, refusal=403),
+    Row("people:decline_erasure", ADMINS, "POST", refusal=403, args={"erasure_id": "erasure"}),
+    Row("people:erase", ADMINS, refusal=403, args=SUSPENDED),
+    Row("people:erase", ADMINS, "POST", refusal=403, args=SUSPENDED, data={"typed": "sam@example.org"}),
+    Row("people:erase_progress", ADMINS, refusal=403, args=SUSPENDED),
     Row("people:insights", AUDITORS | ADMINS, refusal=403),
     Row("people:ask_insight", ADMINS, "POST", refusal=403, args=PERSON, data=INSIGHT),
     Row("people:insight_deed", AUDITORS | ADMINS, "POST", refusal=403, args={"insight_id": "insight", "name": "=end"}),

@@ -15,7 +15,7 @@ from reportlab.pdfgen.canvas import Canvas
 
 from accounts import audit
 from accounts.letters import secret_of
-from accounts.models import ApiKey, AuditEvent, Device, Group, User
+from accounts.models import ApiKey, AuditEvent, Device, Erasure, Group, Hold, RetentionRule, User
 from app.inference.embedding.local import EMBEDDED_NAME
 from chat.exporting.archiving import path_of
 from chat.models import Conversation, Feedback, Message, Tag
@@ -219,8 +219,14 @@ def _accounts(people: dict[str, User]) -> dict[str, object]:
         audit.record(actor=people["alice"], action="test.deed", obj=people["alice"])
     program = factories.make_program(owner=people["ada"])
     invited = factories.make_invitation(name="newcomer")
+    invited_too = factories.make_invitation(name="latecomer")
+    hold = Hold.objects.create(group=factories.make_group("Held"), reason="Asked for by the court.")
     insight = factories.make_insight(reader=people["ada"], person=people["alice"], approved_by=people["aaron"])
     return {
+        "sam": people["sam"].id,
+        "rule": RetentionRule.objects.create(kind="feedback", days=90).id,
+        "hold": hold.id,
+        "erasure": Erasure.objects.create(person=invited_too.user, state=Erasure.State.ASKED).pk,
         "event": AuditEvent.objects.filter(actor=str(people["alice"].pk)).latest("at").id,
         "group": factories.make_group("Choir").id,
         "role": factories.make_role().pk,

@@ -13,19 +13,23 @@ from uuid import uuid4
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import transaction
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
 from accounts import audit
-from accounts.models import AuditEvent, Group, User
+from accounts.models import AuditEvent, Device, Group, Spending, User
+from accounts.retention.holding import begin_hold
+from accounts.retention.rules import set_rule
 from chat import tasks
 from chat.exporting import archiving
 from chat.exporting.everything import write_everything
 from chat.models import Conversation, Export, Feedback, Instructions, Message, Share
 from chat.verbs.exporting import request_export
 from chat.writing.purging import purge_deleted
+from moderation.models import Decision
 from tests import factories
 from tests.conftest import SignIn
 
@@ -85,9 +89,44 @@ def test_all_of_one_s_own_is_in_the_zip_and_nothing_of_others(
     assert (share["people"], share["groups"]) == ([bob.email], ["Crew"])
     assert json.loads(files["account.json"])["email"] == alice.email
     assert "written by an AI" in files["README.txt"]
+    assert 'href="conversations/' in files["index.html"] and "Leave</a>" in files["index.html"]
+    del files["kept-for.json"]  # which names the kinds of things there are
     everything = "".join(files.values())
     assert "For bob" not in everything and "Prompt of bob" not in everything and "Thrown away" not in everything
     assert "Deleted" not in everything
+
+
+def test_what_parley_notes_of_a_person_is_in_it_too(
+    alice: User, ada: User, aaron: User, dana: User, tmp_path: Path
+) -> None:
+    factories.make_key(alice, name="Script")
+    Device.objects.create(user=alice, session_key="k", agent="Firefox on Linux")
+    Spending.objects.create(day=timezone.now().date(), user=alice, model_name="capable", answers=3)
+    factories.make_insight(reader=ada, person=alice, approved_by=aaron, reason="The court asked.")
+    factories.make_insight(reader=ada, person=alice, reason="Nobody allowed this.")
+    factories.make_gap(questions=("Is there a gym?",), asked_by=alice)
+    case = factories.make_case(subject=alice, content_id=uuid4(), answer="Shown. Kept back.", shown=6)
+    Decision.objects.create(case=case, reviewer=dana, action="reject", reason="For reviewers.", fence=1)
+    set_rule(actor=ada, kind="conversations", group=None, days=90)
+    begin_hold(actor=ada, person=alice, reason="The court asked for it.")
+    with transaction.atomic():
+        audit.record(actor=ada, action="account.rename", obj=alice)
+        audit.record(actor=ada, action="insight.ask", obj=alice)  # theirs to know once it is allowed
+    write_everything(alice, tmp_path / "all.zip")
+    files = files_in((tmp_path / "all.zip").read_bytes())
+    said = {name: json.loads(text) for name, text in files.items() if name.endswith(".json")}
+    assert [one["name"] for one in said["programs.json"]["keys"]] == ["Script"]
+    assert said["sign-ins.json"]["devices"][0]["agent"] == "Firefox on Linux"
+    assert said["usage.json"]["days"][0]["answers"] == 3
+    assert [one["reason"] for one in said["who-read.json"]] == ["The court asked."]
+    assert said["questions.json"][0]["text"] == "Is there a gym?"
+    assert said["reviews.json"][0]["answer_shown"] == "Shown."
+    assert {one["kind"]: one["days"] for one in said["kept-for.json"]}["Conversations"] == 90
+    events = [json.loads(line) for line in files["audit.jsonl"].splitlines()]
+    assert [(one["action"], one["by"]) for one in events] == [("account.rename", "somebody else")]
+    everything = "".join(files.values())
+    for kept_back in ("Kept back", "For reviewers", "dana", "asked for it", "hold.", "digest"):
+        assert kept_back not in everything, kept_back
 
 
 def test_only_its_owner_fetches_it(alice: User, bob: User, ada: User, signed_in: SignIn) -> None:

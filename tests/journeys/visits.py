@@ -17,7 +17,7 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from accounts.letters import secret_of
-from accounts.models import Nesting, Role, User
+from accounts.models import Erasure, Hold, Nesting, RetentionRule, Role, User
 from app.inference.models import Model, Worker
 from chat.models import Assistant, Feedback, Message, Reply
 from chat.verbs.sharing import token_of
@@ -39,6 +39,7 @@ NO_PAGES = {
     "chat:file_picture",
     "chat:file_original",
     "chat:own_export_progress",
+    "people:erase_progress",
     "chat:download_own_export",
     "chat:standing",
     # Opened once, by nobody's account: see test_first_run.
@@ -253,6 +254,10 @@ VISITS = [
     Visit("people:group", "ada", {"group_id": "group"}),
     Visit("people:roles", "ada"),
     Visit("people:role", "ada", {"slug": "role"}),
+    Visit("people:retention", "ada", query="?try"),
+    Visit("people:holds", "ada"),
+    Visit("people:erasures", "ada"),
+    Visit("people:erase", "ada", {"person_id": "gone"}),
     Visit("people:insights", "ada"),
     Visit("chat:insight", "ada", {"insight_id": "insight"}),
     Visit("chat:insight_conversation", "ada", {"insight_id": "insight", "conversation_id": "shared"}),
@@ -311,7 +316,14 @@ def _people(kim: User, mona: User) -> dict[str, object]:
     Nesting.objects.create(outer=factories.make_group("Outer"), inner=group)
     insight = factories.make_insight(reader=User.objects.get(email="ada@example.org"), person=kim, approved_by=mona)
     factories.make_insight(reader=mona, person=kim)
+    gone = factories.make_user("gone", is_active=False)
+    factories.make_source(owner=gone, name="Left behind")
+    factories.make_answer(conversation=factories.make_conversation(owner=gone))
+    RetentionRule.objects.create(kind="devices", group=group, days=3_000)
+    Hold.objects.create(group=group, reason="Asked for by the court.", ended_at=timezone.now())
+    Erasure.objects.create(person=kim, state=Erasure.State.ASKED)
     return {
+        "gone": gone.id,
         "kim": kim.id,
         "invitation": invitation.id,
         "invitation_secret": secret_of(invitation),

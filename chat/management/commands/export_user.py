@@ -17,8 +17,8 @@ from chat.exporting.everything import write_everything
 class Command(BaseCommand):
     requires_system_checks = []
     help = (
-        "Write a zip with everything of a person's own: conversations, attached files, prompts, instructions, "
-        "feedback, shares."
+        "Write a zip with everything Parley has of a person: conversations, attached files, prompts, instructions, "
+        "feedback, shares, sign-ins, keys, usage, reviews, and what the audit log says of them."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
