@@ -156,16 +156,11 @@ def rewrap(rows: Iterable[PersonKey]) -> int:
     return count
 
 
-def find_missing_masters() -> list[str]:
-    """Ids of master keys that live keys are wrapped with and that were not given."""
+def check_master_keys() -> None:
+    """Raises MasterKeyError when people's keys are wrapped with a master key that was not given."""
     ids = PersonKey.objects.filter(destroyed_at=None).order_by("master_id").values_list("master_id", flat=True)
-    missing = []
     for master_id in ids.distinct():
-        try:
-            find_master(master_id)
-        except MasterKeyError:
-            missing.append(master_id)
-    return missing
+        find_master(master_id)
 
 
 def _make(user_id: UUID) -> DataKey:

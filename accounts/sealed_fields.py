@@ -14,9 +14,9 @@ from __future__ import annotations
 import base64
 import binascii
 import os
-from collections.abc import Iterator
-from functools import cache
-from typing import Any, Self, TypeVar
+from collections.abc import Callable, Iterator
+from functools import cache, partial
+from typing import Any, ClassVar, Self, TypeVar
 from uuid import UUID
 
 import orjson
@@ -96,6 +96,13 @@ class SealedField(models.Field):  # type: ignore[type-arg]
         name, path, args, kwargs = super().deconstruct()
         return name, path, args, {**kwargs, "owner": self.owner}
 
+    plain: ClassVar[Callable[[], models.Field[Any, Any]]]
+    """What its column is to the database."""
+
+    def as_it_stands(self, value: Any) -> models.Value:
+        """What the column holds, to be compared with it."""
+        return models.Value(value, output_field=self.plain())
+
     def place(self, pk: object) -> str:
         return f"{self.model._meta.db_table}.{self.column}:{pk}"
 
@@ -129,6 +136,18 @@ class SealedField(models.Field):  # type: ignore[type-arg]
             return value
         return self.seal_value(key_of(self.person_of(model_instance)), model_instance.pk, value)
 
+    def get_prep_value(self, value: Any) -> Any:
+        """Of what is asked for or written; an expression is whoever's business who made it."""
+        if value and self.token_in(value) is None and not hasattr(value, "resolve_expression"):
+            raise TypeError(f"{self.model.__name__}.{self.name} is sealed: the database cannot look into it.")
+        return super().get_prep_value(value)
+
+    def get_lookup(self, lookup_name: str) -> Any:
+        return super().get_lookup(lookup_name) if lookup_name in ("exact", "isnull") else None
+
+    def get_transform(self, lookup_name: str) -> None:
+        """Nothing is in it."""
+
     def get_db_prep_save(self, value: Any, connection: Any) -> Any:
         if value and self.token_in(value) is None and not hasattr(value, "resolve_expression"):
             raise TypeError(f"{self.model.__name__}.{self.name} is sealed: write it through a row, or seal it first.")
@@ -153,9 +172,13 @@ class SealedField(models.Field):  # type: ignore[type-arg]
 class SealedTextField(SealedField, models.TextField):  # type: ignore[type-arg]
     """A text."""
 
+    plain = models.TextField
 
-class SealedJSONField(SealedField, models.JSONField):  # type: ignore[type-arg]
+
+class SealedJSONField(SealedField, models.JSONField):
     """JSON; the column holds one string of it. What is erased is as empty as a new row's."""
+
+    plain = models.JSONField
 
     def as_bytes(self, value: Any) -> bytes:
         return orjson.dumps(value)
@@ -169,6 +192,8 @@ class SealedJSONField(SealedField, models.JSONField):  # type: ignore[type-arg]
 
 class SealedListField(SealedField, ArrayField):  # type: ignore[type-arg]
     """A list of texts; the column holds a list of one."""
+
+    plain = partial(ArrayField, models.TextField())
 
     def token_in(self, value: Any) -> str | None:
         return value[0] if isinstance(value, list) and len(value) == 1 and is_sealed(value[0]) else None
@@ -213,7 +238,7 @@ class _OpenedTuples(ValuesListIterable):  # type: ignore[type-arg]
 
 class _OpenedValues(FlatValuesListIterable):  # type: ignore[type-arg]
     def __iter__(self) -> Iterator[Any]:
-        for row in _OpenedTuples(self.queryset):  # type: ignore[arg-type]
+        for row in _OpenedTuples(self.queryset):
             yield row[0]
 
 
@@ -238,7 +263,8 @@ class SealedQuerySet(models.QuerySet[_Row]):
     def update(self, **columns: Any) -> int:
         """Plain texts are sealed for each row; each row is changed only if it still is one of these."""
         fields = sealed_fields(self.model)
-        if not any(name in fields and value and not is_sealed(value) for name, value in columns.items()):
+        plain = (value for name, value in columns.items() if name in fields and value and not is_sealed(value))
+        if all(hasattr(value, "resolve_expression") for value in plain):
             return super().update(**columns)
         with transaction.atomic(using=self.db):
             rows = list(self.order_by().select_related(None).only("pk"))
@@ -253,17 +279,27 @@ class SealedQuerySet(models.QuerySet[_Row]):
 class SealedModel(models.Model):
     """A row with sealed columns."""
 
+    also_read: ClassVar[tuple[str, ...]] = ()
+    """What ``found_by`` needs besides the sealed columns."""
+
+    objects = SealedQuerySet.as_manager()
+
     class Meta:
         abstract = True
 
     @classmethod
-    def from_db(cls, db: str | None, field_names: Any, values: Any) -> Self:
-        row = super().from_db(db, field_names, values)
+    def from_db(cls, db: str | None, field_names: Any, values: Any, **how: Any) -> Self:
+        row = super().from_db(db, field_names, values, **how)
         had = row.__dict__
         for name, field in sealed_fields(cls).items():
             if value := had.get(name):
                 had[name] = field.open_value(row.pk, value)
         return row
+
+    @classmethod
+    def found_by(cls, key: DataKey, row: dict[str, Any]) -> dict[str, Any]:
+        """Columns that follow from what the sealed ones of a row say, under another key."""
+        return {}
 
     def sealing(self, **columns: Any) -> dict[str, Any]:
         """These columns of this row as they go into the database by a statement of one's own, or by ``update``."""

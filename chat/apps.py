@@ -8,14 +8,17 @@ class ChatConfig(AppConfig):
         from accounts.assistants import tell_with
         from accounts.belongings import keep
         from accounts.explaining import tell
+        from accounts.rotating import keep_files
         from chat import receivers  # noqa: F401
         from chat.assistants import names_for
         from chat.belongings import KINDS
         from chat.explaining import assistants_of
         from chat.uses import AnswerUses
+        from chat.writing.file_bytes import seal_anew
         from knowledge.keeping.uses import answer_with
 
         answer_with(AnswerUses())
         tell_with(names_for)
         keep(*KINDS)
+        keep_files("chat_attachment.bytes", seal_anew)
         tell("assistants", assistants_of)

@@ -167,12 +167,12 @@ class Case(SealedModel):
 
     @property
     def answer_shown(self) -> str:
-        return self.answer[: self.shown]
+        return str(self.answer[: self.shown])
 
     @property
     def answer_waiting(self) -> str:
         """The part a decision is about: what was kept back."""
-        return self.answer[self.shown :]
+        return str(self.answer[self.shown :])
 
 
 class Decision(SealedModel):

@@ -17,8 +17,8 @@ from uuid import UUID
 
 from django.db import connection
 
-from accounts.blinding import query_of, vector_of
-from accounts.person_keys import key_of, keys_of
+from accounts.blinding import query_of
+from accounts.person_keys import keys_of
 from accounts.sealed_fields import opened
 from accounts.sealed_files import opened_pieces
 from app.errors import NotFoundError
@@ -113,14 +113,6 @@ def pictures_of(conversation_id: UUID) -> list[Seen]:
     last = rows.exclude(picture="").order_by("-asked_at", "-created_at").values_list("id", "name", "picture", "text")
     pictures = [_seen(*row) for row in reversed(last[:PICTURES])]
     return [one for one in pictures if one is not None]
-
-
-def passage_words(passage: AttachmentPassage) -> str:
-    """What a passage is found by, as PostgreSQL reads a tsvector: stems of its headings and its text, blinded."""
-    secret = key_of(passage.file.owner_id).index_secret
-    headings = sorted(stems(" ".join(passage.heading_path)))
-    text = vector_of(secret, sorted(stems(plain(passage.text))), begin=len(headings))
-    return f"{vector_of(secret, headings, weight='B')} {text}"
 
 
 def bytes_name(file_id: UUID) -> str:

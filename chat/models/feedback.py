@@ -108,7 +108,7 @@ class Reply(SealedModel):
         indexes = [models.Index(fields=["conversation"], condition=Q(read_at=None), name="replies_unread")]
 
     def __str__(self) -> str:
-        return self.text[:60]
+        return str(self.text[:60])
 
     @property
     def is_by_moderator(self) -> bool:

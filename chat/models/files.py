@@ -7,7 +7,8 @@ Its text and bytes go when it is deleted, or with its conversation.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.contrib.postgres.indexes import GinIndex
@@ -18,10 +19,14 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from pgvector.django import HalfVectorField
 
+from accounts.blinding import vector_of
 from accounts.models import User
+from accounts.person_keys import DataKey, key_of
 from accounts.sealed_fields import SealedJSONField, SealedListField, SealedModel, SealedQuerySet, SealedTextField
 from app.web.ids import new_id
 from chat.models.assistants import within_reach
+from knowledge.retrieval.quoting import stems
+from knowledge.text.wording import plain
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -101,7 +106,7 @@ class Attachment(SealedModel):
         ]
 
     def __str__(self) -> str:
-        return self.name
+        return str(self.name)
 
     @property
     def is_under_way(self) -> bool:
@@ -130,8 +135,6 @@ class AttachmentPassage(SealedModel):
     words = SearchVectorField(null=True)
     vector = HalfVectorField(null=True)
 
-    objects = SealedQuerySet["AttachmentPassage"].as_manager()
-
     if TYPE_CHECKING:
         file_id: UUID
 
@@ -141,9 +144,24 @@ class AttachmentPassage(SealedModel):
         indexes = [GinIndex(fields=["words"], name="file_passage_words")]
 
     def __str__(self) -> str:
-        return self.text[:60]
+        return str(self.text[:60])
+
+    def found_words(self) -> str:
+        """What it is found by, as PostgreSQL reads a tsvector."""
+        return _passage_words(key_of(self.file.owner_id), self.heading_path, self.text)
+
+    @classmethod
+    def found_by(cls, key: DataKey, row: dict[str, Any]) -> dict[str, Any]:
+        return {"words": _passage_words(key, row["heading_path"], row["text"])}
 
     @property
     def version(self) -> Attachment:
         """What it is a passage of, by the name that the viewer uses."""
         return self.file
+
+
+def _passage_words(key: DataKey, heading_path: Sequence[str], text: str) -> str:
+    """The stems of its headings, which weigh more, and of its text, as only its person's key tells them."""
+    headings = sorted(stems(" ".join(heading_path)))
+    words = vector_of(key.index_secret, sorted(stems(plain(text))), begin=len(headings))
+    return f"{vector_of(key.index_secret, headings, weight='B')} {words}"

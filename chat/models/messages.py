@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from django.contrib.postgres.search import SearchVectorField
 from django.db import models
@@ -12,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.blinding import vector_of, words_in
 from accounts.models import User
-from accounts.person_keys import key_of
+from accounts.person_keys import DataKey, key_of
 from accounts.sealed_fields import SealedJSONField, SealedModel, SealedQuerySet, SealedTextField
 from app.web.ids import new_id
 from chat.models.assistants import Assistant, PromptVersion
@@ -34,9 +35,10 @@ class MessageQuerySet(SealedQuerySet["Message"]):
 
 
 OWNER = "conversation.owner_id"
+UNDER_WAY = ("queued", "running")
 
 
-class WordsField(SearchVectorField):
+class WordsField(SearchVectorField):  # type: ignore[type-arg]
     """What finds a message: its words as only its person's key tells them. Written with the text, and never read."""
 
     def pre_save(self, model_instance: models.Model, add: bool) -> str | None:
@@ -105,6 +107,7 @@ class Message(SealedModel):
     finished_at = models.DateTimeField(null=True, editable=False)
 
     objects = MessageQuerySet.as_manager()
+    also_read = ("state", "conversation__owner_id")
 
     class Meta:
         constraints = [
@@ -126,6 +129,10 @@ class Message(SealedModel):
     def is_settled(self) -> bool:
         return self.state in self.SETTLED
 
+    @classmethod
+    def found_by(cls, key: DataKey, row: dict[str, Any]) -> dict[str, Any]:
+        return {"words": _words(key, row["conversation__owner_id"], row["text"], row["state"])}
+
     def sealing(self, **columns: Any) -> dict[str, Any]:
         """With another text its words go into the database, too."""
         made = super().sealing(**columns)
@@ -135,14 +142,20 @@ class Message(SealedModel):
 
 
 def words_of(message: Message, text: str, state: str) -> str | None:
-    """The words of a message with this text, and a mark of its owner, which no text can contain (it has a space), so
-    that the index gives one person's messages alone. An answer under way has none: every save would change the index.
-    """
-    if state in (Message.State.QUEUED, Message.State.RUNNING):
+    """The words of a message with this text, or None for one that is not to be found."""
+    if state in UNDER_WAY:
         return None
     owner_id = message.conversation.owner_id
-    mark = f"'of {owner_id}'"
-    return f"{mark} {vector_of(key_of(owner_id).index_secret, words_in(text))}" if text else mark
+    return _words(key_of(owner_id), owner_id, text, state)
+
+
+def _words(key: DataKey, owner_id: UUID, text: str, state: str) -> str | None:
+    """With a mark of the owner, which no text can contain (it has a space), so that the index gives one person's
+    messages alone. An answer under way has none: every save would change the index.
+    """
+    if state in UNDER_WAY:
+        return None
+    return f"'of {owner_id}' {vector_of(key.index_secret, words_in(text))}"
 
 
 class Generation(models.Model):

@@ -244,7 +244,12 @@ def _snippets(asked: str, ids: Sequence[UUID]) -> dict[UUID, list[Part]]:
         return {}
     texts = {pk: text[:MOST_CHARACTERS] for pk, text in Message.objects.filter(pk__in=ids).values_list("pk", "text")}
     with connection.cursor() as cursor:
-        values = {"asked": asked, "ids": list(texts), "texts": list(texts.values()), "how": _HOW}
+        values: dict[str, Any] = {
+            "asked": asked,
+            "ids": list(texts),
+            "texts": list(texts.values()),
+            "how": _HOW,
+        }
         cursor.execute(_SNIPPETS, values)
         return {row_id: _parts(snippet) for row_id, snippet in cursor.fetchall()}
 

@@ -12,6 +12,7 @@ import contextlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path, PurePath
 
 from django.conf import settings
@@ -19,14 +20,17 @@ from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from accounts.person_keys import key_of
+from accounts.person_keys import KeyDestroyedError, key_of
+from accounts.rotating import Pass
 from accounts.sealed_files import key_id_of_file, opened_pieces, sealed_pieces
+from app.errors import NotFoundError
 from chat.composing.in_files import bytes_name
 from chat.models import Attachment
 from knowledge.files import Draft, path_of, pieces_of
 
 FOLDER = "chat/"
 STRAY_AFTER = timedelta(hours=1)
+AT_ONCE = 20
 _SEALING_ADDS = 4096
 
 
@@ -82,3 +86,36 @@ def _hold(sha256: str) -> None:
     """Alone with these bytes until the transaction ends."""
     with connection.cursor() as cursor:
         cursor.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"chat file {sha256}"])
+
+
+def seal_anew(found: Pass) -> Iterator[int]:
+    """Seal the bytes of all files under their persons' present keys. Those that are being read wait."""
+    last = None
+    rows = Attachment.objects.only("owner", "state", "file", "picture", "thumbnail").order_by("pk")
+    while batch := list((rows if last is None else rows.filter(pk__gt=last))[:AT_ONCE]):
+        for file in batch:
+            for column in ("file", "picture", "thumbnail"):
+                _seal_anew(file, column, found)
+        last = batch[-1].pk
+        yield len(batch)
+
+
+def _seal_anew(file: Attachment, column: str, found: Pass) -> None:
+    place = getattr(file, column)
+    path = path_of(place or "none")
+    if not path.is_file():
+        return
+    before = key_id_of_file(path)
+    try:
+        if before == key_of(file.owner_id).id:
+            return
+        if file.is_under_way:
+            found.left |= {before} if before else set()
+            return
+        with Draft(pieces_at(place, file), most_bytes=2 * path.stat().st_size) as draft, transaction.atomic():
+            there = Attachment.objects.filter(pk=file.pk, **{column: place})
+            if there.update(**{column: keep(draft, file)}):
+                found.sealed += 1
+                transaction.on_commit(partial(drop, [place]))
+    except (KeyDestroyedError, NotFoundError):
+        return

@@ -25,7 +25,6 @@ from django.utils import timezone
 
 from accounts import audit
 from app.errors import NotFoundError, ParleyError
-from chat.composing.in_files import passage_words
 from chat.models import Attachment, AttachmentPassage
 from chat.writing import file_bytes
 from knowledge.extraction.running import extract, shrink_picture
@@ -245,7 +244,7 @@ def _insert_passages(file: Attachment, made: Made) -> None:
         "pages": [piece.page for piece in pieces],
         "starts": [piece.start for piece in pieces],
         "ends": [piece.end for piece in pieces],
-        "words": [passage_words(passage) for passage in passages],
+        "words": [passage.found_words() for passage in passages],
         "vectors": list(made.vectors),
     }
     with connection.cursor() as cursor:
