@@ -22,7 +22,7 @@ from uuid import UUID
 import orjson
 from cryptography.exceptions import InvalidTag
 from django.contrib.postgres.fields import ArrayField
-from django.db import models, transaction
+from django.db import DEFAULT_DB_ALIAS, connections, models, transaction
 from django.db.models.query import FlatValuesListIterable, ValuesListIterable
 from django.utils.translation import gettext as _
 
@@ -286,6 +286,15 @@ class SealedModel(models.Model):
 
     class Meta:
         abstract = True
+
+    def save(self, *args: Any, **how: Any) -> None:
+        """What is sealed is bound to its row, so a number that the database counts is asked for before."""
+        if self.pk is None:
+            with connections[how.get("using") or DEFAULT_DB_ALIAS].cursor() as cursor:
+                cursor.execute("select nextval(pg_get_serial_sequence(%s, 'id'))", [self._meta.db_table])
+                [self.pk] = cursor.fetchone()
+            how["force_insert"] = True
+        super().save(*args, **how)
 
     @classmethod
     def from_db(cls, db: str | None, field_names: Any, values: Any, **how: Any) -> Self:

@@ -24,7 +24,7 @@ from django.db import connection
 
 from accounts.blinding import MOST_CHARACTERS, query_of, words_in
 from accounts.models import User
-from accounts.person_keys import DataKey, key_of, keys_of
+from accounts.person_keys import DataKey, keys_of
 from accounts.sealed_fields import opened
 from app.errors import BadInputError
 from app.web.paging import read_cursor, write_cursor
@@ -181,8 +181,7 @@ def _quoted(said: _Said) -> str:
 
 def _blinded(user: User, said: Sequence[_Said]) -> str:
     """The same as PostgreSQL reads a tsquery, under every key that this person's words may have been made with."""
-    keys = keys_of(user.pk) or [key_of(user.pk)]
-    return " | ".join(f"({' & '.join(_blind(key, one) for one in said)})" for key in keys)
+    return " | ".join(f"({' & '.join(_blind(key, one) for one in said)})" for key in keys_of(user.pk))
 
 
 def _blind(key: DataKey, said: _Said) -> str:

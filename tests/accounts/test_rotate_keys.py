@@ -9,7 +9,6 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connection
-from pytest_django.fixtures import SettingsWrapper
 
 from accounts import person_keys, rotating
 from accounts.models import AuditEvent, KeyRotation, PersonKey, User
@@ -36,7 +35,7 @@ def nothing_to_wait_for(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def old_master(settings: SettingsWrapper) -> None:
+def old_master(settings: Any) -> None:
     settings.MASTER_KEY = OLD
 
 
@@ -96,7 +95,7 @@ def test_everybody_gets_another_key(alice: User, bob: User, talk: Conversation) 
 
 
 def test_a_master_key_is_replaced_and_the_one_before_not_needed_any_more(
-    old_master: None, alice: User, talk: Conversation, settings: SettingsWrapper
+    old_master: None, alice: User, talk: Conversation, settings: Any
 ) -> None:
     message = factories.make_message(conversation=talk, text="A zebra")
     worker = factories.make_worker(address="http://127.0.0.1:1")
@@ -118,7 +117,7 @@ def test_a_master_key_is_replaced_and_the_one_before_not_needed_any_more(
 
 
 def test_without_the_right_master_key_nothing_opens_and_nothing_is_lost(
-    old_master: None, alice: User, talk: Conversation, settings: SettingsWrapper
+    old_master: None, alice: User, talk: Conversation, settings: Any
 ) -> None:
     factories.make_message(conversation=talk, text="A zebra")
     settings.MASTER_KEY = NEW
@@ -142,7 +141,7 @@ def test_a_run_that_was_killed_is_taken_up(
     old_master: None,
     alice: User,
     talk: Conversation,
-    settings: SettingsWrapper,
+    settings: Any,
     monkeypatch: pytest.MonkeyPatch,
     how: dict[str, Any],
 ) -> None:
@@ -162,7 +161,7 @@ def test_a_run_that_was_killed_is_taken_up(
 
         return tell
 
-    for place in range(0, 40, 3):
+    for place in (0, 2, 5, 9, 14, 20, 27):
         try:
             rotating.rotate(**how, tell=killed_at(place))
         except KilledError:
@@ -240,7 +239,7 @@ def test_the_command_says_how_far_it_is(alice: User, talk: Conversation, capsys:
     ],
 )
 def test_a_master_key_that_cannot_be_had_is_said(
-    settings: SettingsWrapper, monkeypatch: pytest.MonkeyPatch, given: str | None, command: str | None, said: str
+    settings: Any, monkeypatch: pytest.MonkeyPatch, given: str | None, command: str | None, said: str
 ) -> None:
     monkeypatch.setattr(master_keys, "COMMAND_SECONDS", 0.5)
     settings.MASTER_KEY, settings.MASTER_KEY_COMMAND = given, command
@@ -248,14 +247,14 @@ def test_a_master_key_that_cannot_be_had_is_said(
         master_keys.master_keys()
 
 
-def test_a_master_key_by_a_command_is_the_same_as_by_the_environment(settings: SettingsWrapper) -> None:
+def test_a_master_key_by_a_command_is_the_same_as_by_the_environment(settings: Any) -> None:
     settings.MASTER_KEY = f"{NEW}\n# the one before\n{OLD}\n"
     given = master_keys.master_keys()
     settings.MASTER_KEY, settings.MASTER_KEY_COMMAND = None, f"printf '{NEW}\\n{OLD}'"
     assert master_keys.master_keys() == given and len(given) == 2
 
 
-def test_the_check_tells_when_the_key_lies_beside_the_database(settings: SettingsWrapper) -> None:
+def test_the_check_tells_when_the_key_lies_beside_the_database(settings: Any) -> None:
     from accounts.checks import check_master_key
 
     assert check_master_key() == []

@@ -72,12 +72,20 @@ def talk(alice: User) -> Conversation:
 def world(alice: User, bob: User, dana: User, talk: Conversation) -> Conversation:
     """Something of everything that a person can say, each with the canary in it."""
     question = factories.make_message(conversation=talk, text=f"What is a {CANARY}?")
-    log = [[1, "accepted", None], [2, "citations", f'{{"citations": ["{CANARY}"]}}']]
+    log = [
+        [1, "accepted", None],
+        [2, "delta", 24],
+        [3, "error", f'{{"code": "x", "message": "{CANARY}", "retry": false}}'],
+    ]
     answer = factories.make_answer(
         conversation=talk, parent=question, text=f"A {CANARY} flies.", evidence=[{"quote": CANARY}], log=log
     )
     held = factories.make_answer(
-        conversation=talk, parent=question, text="", held_text=CANARY, state="held", error=f"No {CANARY}."
+        conversation=factories.make_conversation(owner=alice),
+        text="",
+        held_text=CANARY,
+        state="held",
+        error=f"No {CANARY}.",
     )
     bring(alice, talk, f"{CANARY}.md", f"# The {CANARY}\n\nA {CANARY} has long wings.\n")
     Attachment.objects.update(note=f"A {CANARY}.", asked_at=answer.created_at)
@@ -142,9 +150,10 @@ def test_every_column_of_words_is_sealed_or_said_to_be_open() -> None:
 
 def test_everything_comes_back_in_rows(world: Conversation, alice: User) -> None:
     person_keys.forget()
-    question, answer, held = Message.objects.order_by("created_at", "pk")
+    question, answer = world.messages.order_by("created_at", "pk")
+    held = Message.objects.get(state="held")
     assert question.text == f"What is a {CANARY}?" and answer.text == f"A {CANARY} flies."
-    assert answer.evidence == [{"quote": CANARY}] and CANARY in answer.log[1][2]
+    assert answer.evidence == [{"quote": CANARY}] and CANARY in answer.log[2][2]
     assert held.held_text == CANARY and held.error == f"No {CANARY}."
     assert Conversation.objects.get(pk=world.pk).title == f"About {CANARY}"
     file = Attachment.objects.get()
@@ -173,7 +182,7 @@ def test_everything_comes_back_in_every_way(
     assert f"A {CANARY} flies." in page and f"About {CANARY}" in page
     answer = Message.objects.get(role="assistant", state="done")
     assert program.get(f"/api/v1/messages/{answer.pk}").json()["text"] == f"A {CANARY} flies."
-    assert f"A {CANARY} flies." in browser.get(f"/c/{world.pk}/export/md").content.decode()
+    assert f"A {CANARY} flies." in browser.get(f"/c/{world.pk}/export/?format=md").content.decode()
     assert CANARY in signed_in(dana).get(f"/review/{Case.objects.get().pk}/").content.decode()
     assert {one.text for one in said_on(world.pk)} >= {f"What is a {CANARY}?"}
     out = tmp_path / "all.zip"
@@ -246,7 +255,7 @@ def test_who_is_erased_says_nothing_any_more(world: Conversation, alice: User, d
         for row in model._default_manager.all():  # type: ignore[attr-defined]
             for name in sealed_fields(model):
                 assert CANARY not in str(getattr(row, name)), f"{model.__name__}.{name}"
-    assert Message.objects.filter(role="user").get().text == "This text was erased."
+    assert world.messages.get(role="user").text == "This text was erased."
     with pytest.raises(NotFoundError):
         list(file_bytes.pieces_at(place, Attachment.objects.get()))
     tomb = PersonKey.objects.get(user=alice)
@@ -261,7 +270,13 @@ def test_pages_about_who_was_erased_are_shown_all_the_same(
 ) -> None:
     destroy_key(dana, alice)
     file, case = Attachment.objects.get(), Case.objects.get()
-    own = ["/", f"/c/{world.pk}/", "/search/?q=quetz", f"/c/{world.pk}/export/md", f"/c/{world.pk}/export/json"]
+    own = [
+        "/",
+        f"/c/{world.pk}/",
+        "/search/?q=quetz",
+        f"/c/{world.pk}/export/?format=md",
+        f"/c/{world.pk}/export/?format=json",
+    ]
     for address in [*own, "/account/instructions/", "/prompts/", "/shares/", f"/files/{file.pk}/"]:
         assert signed_in(alice).get(address).status_code == 200, address
     assert signed_in(alice).get(f"/files/{file.pk}/original").status_code == 404
@@ -281,11 +296,11 @@ def test_what_comes_with_a_merged_account_stays_open(world: Conversation, alice:
     merge_people(actor=ada, person=alice, into=bob)
     person_keys.forget()
     assert Conversation.objects.get(pk=world.pk).title == f"About {CANARY}"
-    assert Message.objects.filter(role="user").get().text == f"What is a {CANARY}?"
+    assert world.messages.get(role="user").text == f"What is a {CANARY}?"
     assert {key.user_id for key in PersonKey.objects.filter(user__in=[alice, bob])} == {bob.pk}
     assert key_of(bob.pk).is_present
     destroy_key(ada, bob)
-    assert Message.objects.filter(role="user").get().text == erased()
+    assert world.messages.get(role="user").text == erased()
 
 
 def test_a_key_that_was_undone_with_its_transaction_is_not_used(alice: User) -> None:
