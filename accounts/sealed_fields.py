@@ -11,7 +11,6 @@ column in any other way is refused, so that nobody can forget.
 
 from __future__ import annotations
 
-import base64
 import binascii
 import os
 from collections.abc import Callable, Iterator
@@ -45,14 +44,14 @@ def seal(key: DataKey, place: str, text: bytes) -> Sealed:
         raise ValueError("nothing can be sealed under a key that was destroyed")
     nonce = os.urandom(_NONCE)
     whole = key.id.bytes + nonce + key.cipher.encrypt(nonce, text, place.encode())
-    return Sealed(MARK + base64.b64encode(whole).decode())
+    return Sealed(MARK + binascii.b2a_base64(whole, newline=False).decode())
 
 
 def unseal(place: str, token: str) -> bytes | None:
     """The text that was sealed for this place; None when its key is gone, or it was moved here or changed."""
     try:
-        whole = base64.b64decode(token[len(MARK) :], validate=True)
-    except binascii.Error:
+        whole = binascii.a2b_base64(token[len(MARK) :], strict_mode=True)
+    except (binascii.Error, ValueError):
         return None
     if len(whole) < _SHORTEST:
         return None
@@ -70,8 +69,8 @@ def key_id_of(token: object) -> UUID | None:
     if not is_sealed(token):
         return None
     try:
-        whole = base64.b64decode(str(token)[len(MARK) :][:24])
-    except binascii.Error:
+        whole = binascii.a2b_base64(str(token)[len(MARK) :][:24])
+    except (binascii.Error, ValueError):
         return None
     return UUID(bytes=whole[:_ID]) if len(whole) >= _ID else None
 
@@ -114,6 +113,10 @@ class SealedField(models.Field):  # type: ignore[type-arg]
         person: UUID = found
         return person
 
+    def refusal(self, why: str) -> TypeError:
+        """For who writes Parley, not for who uses it."""
+        return TypeError(f"{self.model.__name__}.{self.name} is sealed: {why}.")
+
     def seal_value(self, key: DataKey, pk: object, value: Any) -> Any:
         """As it goes into the database. What is empty stays so."""
         if not value or is_sealed(value):
@@ -139,7 +142,7 @@ class SealedField(models.Field):  # type: ignore[type-arg]
     def get_prep_value(self, value: Any) -> Any:
         """Of what is asked for or written; an expression is whoever's business who made it."""
         if value and self.token_in(value) is None and not hasattr(value, "resolve_expression"):
-            raise TypeError(f"{self.model.__name__}.{self.name} is sealed: the database cannot look into it.")
+            raise self.refusal("the database cannot look into it")
         return super().get_prep_value(value)
 
     def get_lookup(self, lookup_name: str) -> Any:
@@ -150,7 +153,7 @@ class SealedField(models.Field):  # type: ignore[type-arg]
 
     def get_db_prep_save(self, value: Any, connection: Any) -> Any:
         if value and self.token_in(value) is None and not hasattr(value, "resolve_expression"):
-            raise TypeError(f"{self.model.__name__}.{self.name} is sealed: write it through a row, or seal it first.")
+            raise self.refusal("write it through a row, or seal it first")
         return super().get_db_prep_save(value, connection)
 
     def token_in(self, value: Any) -> str | None:

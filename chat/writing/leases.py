@@ -67,6 +67,7 @@ class Draft:
     """What was said so far of an answer that this process writes."""
 
     message: Message
+    fence: int
     text: str
     log: list[LogEntry]
 
@@ -86,7 +87,7 @@ def checkpoint(drafts: Sequence[Draft]) -> dict[UUID, bool]:
     lease = timezone.now() + timedelta(seconds=LEASE_SECONDS)
     sealed = [draft.message.sealing(text=draft.text, log=draft.log) for draft in drafts]
     logs = [orjson.dumps(one["log"]).decode() for one in sealed]
-    values: list[Any] = [lease, [draft.message.pk for draft in drafts], [draft.message.fence for draft in drafts]]
+    values: list[Any] = [lease, [draft.message.pk for draft in drafts], [draft.fence for draft in drafts]]
     values += [[one["text"] for one in sealed], logs, [draft.log[-1][0] for draft in drafts]]
     with prepared_cursor() as cursor:
         cursor.execute(_CHECKPOINT, values)

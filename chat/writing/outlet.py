@@ -75,7 +75,7 @@ class Outlet:
             self.first_text_at = asyncio.get_running_loop().time()
 
     def draft(self) -> leases.Draft:
-        return leases.Draft(self.message, self.text, list(self.log))
+        return leases.Draft(self.message, self.message.fence, self.text, list(self.log))
 
     async def settle(self) -> None:
         """Save no more; the row's end is written by others."""
