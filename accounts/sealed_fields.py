@@ -115,7 +115,7 @@ class SealedField(models.Field):  # type: ignore[type-arg]
 
     def refusal(self, why: str) -> TypeError:
         """For who writes Parley, not for who uses it."""
-        return TypeError(f"{self.model.__name__}.{self.name} is sealed: {why}.")
+        return TypeError(" ".join((f"{self.model.__name__}.{self.name}", "is sealed:", why)))
 
     def seal_value(self, key: DataKey, pk: object, value: Any) -> Any:
         """As it goes into the database. What is empty stays so."""

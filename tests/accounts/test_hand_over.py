@@ -44,6 +44,8 @@ STAYS = {
     "accounts.Belonging.user",
     # gone within a day
     "chat.Export.owner",
+    # moves with what it opens when accounts are merged, by the verb; work is sealed anew for whom it goes to
+    "accounts.PersonKey.user",
 }
 MOVES = {
     "knowledge.Source.owner",

@@ -110,10 +110,8 @@ def test_a_master_key_is_replaced_and_the_one_before_not_needed_any_more(
     assert message.text == "A zebra" and found(alice, "zeb") == 1
     assert worker.open_api_key() == "secret of a server" and sealing.is_present(worker.api_key_encrypted)
     assert set(PersonKey.objects.values_list("master_id", flat=True)) == {present().id}
-    assert [event.action for event in AuditEvent.objects.order_by("at") if event.action.startswith("key.")] == [
-        "key.rotate",
-        "key.rotated",
-    ]
+    told = AuditEvent.objects.filter(action__startswith="key.").order_by("-at").values_list("action", flat=True)
+    assert list(told[:2]) == ["key.rotated", "key.rotate"]
 
 
 def test_without_the_right_master_key_nothing_opens_and_nothing_is_lost(

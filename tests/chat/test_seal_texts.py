@@ -20,7 +20,6 @@ from accounts.person_keys import KeyDestroyedError, destroy_key, key_of
 from accounts.sealed_fields import SealedField, SealedModel, erased, sealed_fields
 from app.errors import NotFoundError
 from chat.composing.branches import said_on
-from chat.composing.in_files import search_files
 from chat.exporting.everything import write_everything
 from chat.models import Attachment, Conversation, Feedback, Instructions, Message, Reply, SavedPrompt, Share
 from chat.pages.finding import Wanted, find_messages, find_titles
@@ -282,7 +281,6 @@ def test_pages_about_who_was_erased_are_shown_all_the_same(
     assert signed_in(alice).get(f"/files/{file.pk}/original").status_code == 404
     for address in [f"/review/{case.pk}/", "/review/", "/review/feedback/"]:
         assert signed_in(dana).get(address).status_code == 200, address
-    assert search_files(world.pk, "wings") == []
 
 
 def test_shared_work_goes_under_the_key_of_its_new_owner(alice: User, bob: User, ada: User, crew: Any) -> None:
