@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import binascii
 import os
-from collections.abc import Callable, Iterator
-from functools import cache, partial
+from collections.abc import Iterator
+from functools import cache
 from typing import Any, ClassVar, Self, TypeVar
 from uuid import UUID
 
@@ -95,12 +95,13 @@ class SealedField(models.Field):  # type: ignore[type-arg]
         name, path, args, kwargs = super().deconstruct()
         return name, path, args, {**kwargs, "owner": self.owner}
 
-    plain: ClassVar[Callable[[], models.Field[Any, Any]]]
-    """What its column is to the database."""
-
     def as_it_stands(self, value: Any) -> models.Value:
         """What the column holds, to be compared with it."""
         return models.Value(value, output_field=self.plain())
+
+    def plain(self) -> models.Field[Any, Any]:
+        """What the column is to the database."""
+        raise NotImplementedError
 
     def place(self, pk: object) -> str:
         return f"{self.model._meta.db_table}.{self.column}:{pk}"
@@ -148,9 +149,6 @@ class SealedField(models.Field):  # type: ignore[type-arg]
     def get_lookup(self, lookup_name: str) -> Any:
         return super().get_lookup(lookup_name) if lookup_name in ("exact", "isnull") else None
 
-    def get_transform(self, lookup_name: str) -> None:
-        """Nothing is in it."""
-
     def get_db_prep_save(self, value: Any, connection: Any) -> Any:
         if value and self.token_in(value) is None and not hasattr(value, "resolve_expression"):
             raise self.refusal("write it through a row, or seal it first")
@@ -175,13 +173,15 @@ class SealedField(models.Field):  # type: ignore[type-arg]
 class SealedTextField(SealedField, models.TextField):  # type: ignore[type-arg]
     """A text."""
 
-    plain = models.TextField
+    def plain(self) -> models.Field[Any, Any]:
+        return models.TextField()
 
 
 class SealedJSONField(SealedField, models.JSONField):
     """JSON; the column holds one string of it. What is erased is as empty as a new row's."""
 
-    plain = models.JSONField
+    def plain(self) -> models.Field[Any, Any]:
+        return models.JSONField()
 
     def as_bytes(self, value: Any) -> bytes:
         return orjson.dumps(value)
@@ -196,7 +196,8 @@ class SealedJSONField(SealedField, models.JSONField):
 class SealedListField(SealedField, ArrayField):  # type: ignore[type-arg]
     """A list of texts; the column holds a list of one."""
 
-    plain = partial(ArrayField, models.TextField())
+    def plain(self) -> models.Field[Any, Any]:
+        return ArrayField(models.TextField())
 
     def token_in(self, value: Any) -> str | None:
         return value[0] if isinstance(value, list) and len(value) == 1 and is_sealed(value[0]) else None
@@ -284,8 +285,6 @@ class SealedModel(models.Model):
 
     also_read: ClassVar[tuple[str, ...]] = ()
     """What ``found_by`` needs besides the sealed columns."""
-
-    objects = SealedQuerySet.as_manager()
 
     class Meta:
         abstract = True

@@ -196,6 +196,8 @@ class Decision(SealedModel):
     round = models.PositiveSmallIntegerField(default=1, db_default=1)
     decided_at = models.DateTimeField(default=timezone.now, editable=False)
 
+    objects = SealedQuerySet["Decision"].as_manager()
+
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["case", "fence"], name="one_decision_per_claim"),
@@ -235,6 +237,8 @@ class CaseEvent(SealedModel):
     fence = models.PositiveIntegerField()
     note = SealedTextField(blank=True, owner="case.subject_id")
     at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = SealedQuerySet["CaseEvent"].as_manager()
 
     class Meta:
         ordering = ["id"]

@@ -102,6 +102,8 @@ class Reply(SealedModel):
     said_at = models.DateTimeField(default=timezone.now, editable=False)
     read_at = models.DateTimeField(null=True, editable=False)
 
+    objects = SealedQuerySet["Reply"].as_manager()
+
     class Meta:
         ordering = ["said_at", "id"]
         verbose_name_plural = "replies"

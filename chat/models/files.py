@@ -135,6 +135,8 @@ class AttachmentPassage(SealedModel):
     words = SearchVectorField(null=True)
     vector = HalfVectorField(null=True)
 
+    objects = SealedQuerySet["AttachmentPassage"].as_manager()
+
     if TYPE_CHECKING:
         file_id: UUID
 

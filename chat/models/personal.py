@@ -75,6 +75,8 @@ class Instructions(SealedModel):
     is_on = models.BooleanField(default=True, db_default=True)
     changed_at = models.DateTimeField(default=timezone.now, editable=False)
 
+    objects = SealedQuerySet["Instructions"].as_manager()
+
     class Meta:
         verbose_name_plural = "instructions"
 
