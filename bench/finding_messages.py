@@ -2,7 +2,7 @@
 
 Through the function that the page and the suggestions call, snippets with it. The texts are made of invented words,
 from one that is in nearly every message to one that is in a single one, as in any language; one word is common among
-everybody else's messages, and the person with some never wrote it. Texts are sealed and words blinded, as Parley does it.
+everybody else's messages, and the person with some never wrote it. Texts are sealed and words blinded, as in Parley.
 """
 
 from __future__ import annotations
