@@ -1,3 +1,5 @@
+from functools import partial
+
 from django.apps import AppConfig
 
 
@@ -5,7 +7,7 @@ class AccountsConfig(AppConfig):
     name = "accounts"
 
     def ready(self) -> None:
-        from accounts import receivers  # noqa: F401
+        from accounts import checks, receivers  # noqa: F401
         from accounts.belongings import keep
         from accounts.erasing.own import HOLDINGS
         from accounts.holdings import hold
@@ -13,7 +15,13 @@ class AccountsConfig(AppConfig):
         from accounts.providers import providers
         from accounts.retention.kinds import keep_for
         from accounts.retention.own import KINDS
+        from accounts.rotating import keep_secrets, seal_column
+        from accounts.sealing import seal_anew
+        from app.inference.models import Worker
+        from app.inference.sealing import PURPOSE
 
+        keep_secrets("second steps", seal_anew)
+        keep_secrets("model servers", partial(seal_column, Worker, "api_key_encrypted", PURPOSE))
         keep(*BELONGINGS)
         hold(*HOLDINGS)
         keep_for(*KINDS)

@@ -14,6 +14,7 @@ from accounts.belongings import Had, had_by
 from accounts.keys import revoke_key
 from accounts.models import ApiKey, Group, User
 from accounts.people import tell_access_ended
+from accounts.person_keys import move_keys
 from accounts.roles import check_may_rule, keep_an_administrator
 from app.errors import BadInputError, ConflictError
 
@@ -48,6 +49,7 @@ def merge_people(*, actor: User, person: User, into: User) -> list[Had]:
         keep_an_administrator(person)
         _lock(person, into)
         moved = _move(person, into, had_by(person, to=into, only_work=False))
+        move_keys(person, into)
         groups = list(Group.objects.filter(members=person, external_id=""))
         into.groups_joined.add(*groups)
         person.groups_joined.clear()

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from accounts.pages import keys, programs
+from accounts.pages import encryption, keys, programs
 
 app_name = "programs"
 
@@ -10,6 +10,7 @@ urlpatterns = [
     path("<uuid:program_id>", programs.change, name="program"),
     path("<uuid:program_id>/secret", programs.renew_secret, name="renew_secret"),
     path("<uuid:program_id>/end", programs.end, name="end"),
+    path("encryption/", encryption.overview, name="encryption"),
     path("keys/", keys.everybodys, name="keys"),
     path("keys/<uuid:key_id>/revoke", keys.revoke_anybodys, name="revoke_key"),
 ]

@@ -16,7 +16,7 @@ from django.db.models.signals import post_delete, post_migrate, post_save
 from django.dispatch import receiver
 from django.http import HttpRequest
 
-from accounts import audit, devices, ownership, people
+from accounts import audit, devices, ownership, people, person_keys
 from accounts.apps import AccountsConfig
 from accounts.models import User
 from accounts.people import tell_access_ended
@@ -104,6 +104,13 @@ def _record_change(action: str, authenticator: Authenticator) -> None:
             obj=authenticator.user,
             payload={"kind": authenticator.type},
         )
+
+
+@receiver(post_save, sender=User)
+def make_key(sender: Any, instance: User, created: bool, raw: bool = False, **kwargs: Any) -> None:
+    """Whoever has an account has a key, so that no question has to wait for one."""
+    if created and not raw:
+        person_keys.make_key_with_account(instance)
 
 
 @receiver(post_save, sender=User)

@@ -18,6 +18,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 from redis.asyncio import Redis
 
 from accounts.auditing.standing import read_standing
+from accounts.person_keys import check_master_keys
 from app.inference.routing.directory import load_targets
 from app.inference.types import Target
 from app.inference.watching.probing import new_session
@@ -39,7 +40,7 @@ async def healthz(request: HttpRequest) -> HttpResponse:
 
 async def readyz(request: HttpRequest) -> HttpResponse:
     """200 when database, broker and a model answer; else 503 with what does not, and why."""
-    checks = {"database": _database(), "broker": _broker(), "model": _model()}
+    checks = {"database": _database(), "keys": _keys(), "broker": _broker(), "model": _model()}
     *reasons, trouble = await asyncio.gather(*(_reason(check) for check in checks.values()), _audit_trouble())
     failing = [{"part": part, "reason": reason} for part, reason in zip(checks, reasons, strict=True) if reason]
     said: dict[str, object] = {"ready": not failing, "failing": failing}
@@ -87,6 +88,13 @@ async def _database() -> str:
 def _select_one() -> None:
     with connection.cursor() as cursor:
         cursor.execute("select 1")
+
+
+async def _keys() -> str:
+    """Without the right master key nobody's texts can be opened."""
+    with contextlib.suppress(DatabaseError):  # which is said as the database's own reason
+        await in_thread(check_master_keys)
+    return ""
 
 
 async def _broker() -> str:

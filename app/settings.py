@@ -17,6 +17,10 @@ DATA = paths.data_folder()
 
 DEBUG = environment.boolean("DEBUG", False)
 SECRET_KEY = environment.find_text("SECRET_KEY") or paths.secret("secret_key")
+# What wraps every person's key: the key itself (MASTER_KEY_FILE: a file of it), or a command that prints it; none of
+# them: a file of its own in the data folder. Several stand one after the other, the present one first.
+MASTER_KEY = environment.find_text("MASTER_KEY")
+MASTER_KEY_COMMAND = environment.find_text("MASTER_KEY_COMMAND")
 PORT = environment.integer("PORT", 8000)
 ALLOWED_HOSTS = environment.words("ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]")
 # What Parley is called where it is installed as an app.

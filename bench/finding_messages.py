@@ -2,7 +2,7 @@
 
 Through the function that the page and the suggestions call, snippets with it. The texts are made of invented words,
 from one that is in nearly every message to one that is in a single one, as in any language; one word is common among
-everybody else's messages, and the person with some never wrote it.
+everybody else's messages, and the person with some never wrote it. Texts are sealed and words blinded, as in Parley.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from itertools import product
 from typing import Any
 from uuid import UUID, uuid4
@@ -19,12 +19,15 @@ import numpy
 from django.db import connection
 
 from accounts.audit import SYSTEM
+from accounts.blinding import blind, words_in
 from accounts.models import User
 from accounts.ownership import as_owner
 from accounts.people import create_person
+from accounts.person_keys import DataKey, key_of
+from accounts.sealed_fields import sealed_fields
 from bench.harness import Goal, Row, quantile, repeats
 from bench.house import House
-from chat.models import Assistant
+from chat.models import Assistant, Message
 from chat.pages.finding import Wanted, find_messages
 
 ALL, SOME, FEW = 1_000_000, 20_000, 500
@@ -40,7 +43,7 @@ select gen_random_uuid(), %(owner)s, %(assistant)s, 'Conversation ' || number, '
 from (select number, now() - number * interval '1 minute' as at from generate_series(1, %(count)s) number) made
 """
 _MESSAGES = """
-copy chat_message (id, conversation_id, role, state, text, held_text, error_code, error, evidence, seq, log,
+copy chat_message (id, conversation_id, role, state, text, words, held_text, error_code, error, evidence, seq, log,
     lease_owner, fence, stop_requested, created_at, finished_at) from stdin
 """
 
@@ -108,15 +111,18 @@ def _insert(people: dict[str, User], words: list[str], assistant: UUID) -> None:
             cursor.execute("select id, active_at from chat_conversation where owner_id = %s", [people[name].pk])
             conversations = cursor.fetchall()
             with cursor.cursor.copy(_MESSAGES) as copy:
-                for row in _messages(conversations, words, OTHERS_WORD if name == "all" else ""):
+                others_word = OTHERS_WORD if name == "all" else ""
+                for row in _messages(key_of(people[name].pk), conversations, words, others_word):
                     copy.write_row(row)
 
 
 def _messages(
-    conversations: Sequence[tuple[UUID, datetime]], words: list[str], others_word: str
+    key: DataKey, conversations: Sequence[tuple[UUID, datetime]], words: list[str], others_word: str
 ) -> Iterator[tuple[object, ...]]:
     """A word's rank is the fourth power of a random number: few are everywhere, most are rare."""
     chance = numpy.random.default_rng(1)
+    blinded = cache(partial(blind, key.index_secret))
+    mark = f"'of {key.user_id}'"
     case = 0
     for conversation_id, at in conversations:
         ranks = (chance.random((TURNS, WORDS)) ** 4 * len(words)).astype(int)
@@ -128,7 +134,10 @@ def _messages(
             when = at + timedelta(seconds=2 * turn)
             role = "assistant" if turn % 2 else "user"
             empty = ("", "", "", "[]", 0, "[]", "", 0, False)
-            yield (uuid4(), conversation_id, role, "done", text, *empty, when, when)
+            row_id = uuid4()
+            sealed = sealed_fields(Message)["text"].seal_value(key, row_id, text)
+            found_by = [f"'{blinded(word)}':{place}" for place, word in enumerate(words_in(text), 1)]
+            yield (row_id, conversation_id, role, "done", sealed, " ".join([mark, *found_by]), *empty, when, when)
 
 
 def _without_word_index(fill: Callable[[], None]) -> None:

@@ -10,6 +10,7 @@ class ChatConfig(AppConfig):
         from accounts.explaining import tell
         from accounts.holdings import hold
         from accounts.retention.kinds import keep_for
+        from accounts.rotating import keep_files
         from chat import receivers  # noqa: F401
         from chat.assistants import names_for
         from chat.belongings import KINDS
@@ -17,6 +18,7 @@ class ChatConfig(AppConfig):
         from chat.holdings import HOLDINGS
         from chat.holdings import KINDS as OF_AN_AGE
         from chat.uses import AnswerUses
+        from chat.writing.file_bytes import seal_anew
         from knowledge.keeping.uses import answer_with
 
         answer_with(AnswerUses())
@@ -24,4 +26,5 @@ class ChatConfig(AppConfig):
         keep(*KINDS)
         hold(*HOLDINGS)
         keep_for(*OF_AN_AGE)
+        keep_files("chat_attachment.bytes", seal_anew)
         tell("assistants", assistants_of)

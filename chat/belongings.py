@@ -7,6 +7,7 @@ from django.utils.translation import gettext_noop as _
 
 from accounts.belongings import Kind
 from accounts.models import User
+from accounts.sealed_fields import SealedModel
 from chat.models import Assistant, Attachment, Conversation, Feedback, Instructions, Reply, SavedPrompt, Share, Tag
 
 
@@ -16,9 +17,17 @@ def _kind(name: str, model: type, field: str, *, is_work: bool, needs: str = "",
     def rows(person: User) -> QuerySet[Assistant]:
         return model._default_manager.filter(**{field: person}, **only)  # type: ignore[attr-defined, no-any-return]
 
-    return Kind(
-        name, lambda person: rows(person).count(), lambda person, to: rows(person).update(**{field: to}), is_work, needs
-    )
+    def move(person: User, to: User) -> int:
+        """What is work goes to somebody else for good, and is sealed under their key."""
+        if not (is_work and issubclass(model, SealedModel)):
+            return rows(person).update(**{field: to})
+        moved = list(rows(person))
+        for row in moved:
+            setattr(row, field, to)
+            row.save()
+        return len(moved)
+
+    return Kind(name, lambda person: rows(person).count(), move, is_work, needs)
 
 
 def _move_tags(person: User, to: User) -> int:

@@ -24,10 +24,10 @@ def sealed(kind: str, credential: str | None) -> str:
 
 
 def credential_of(source: Source) -> str | None:
-    """What the source is opened with, None when it has none. Raises BadInputError when SECRET_KEY has changed."""
+    """What the source is opened with, None when it has none. Raises BadInputError when the master key is another."""
     if not source.credential_encrypted:
         return None
     try:
         return sealing.unseal(PURPOSE, source.credential_encrypted)
     except sealing.CannotUnsealError as error:
-        raise BadInputError("SECRET_KEY has changed; enter the source's credential again.") from error
+        raise BadInputError(f"The source's credential cannot be opened. {error.message}") from error

@@ -56,6 +56,11 @@ class Draft:
             raise
         self.sha256 = digest.hexdigest()
 
+    @property
+    def path(self) -> Path:
+        """Where the bytes lie until then; nobody else may read them (mode 600)."""
+        return self._path
+
     def keep(self, below: str = "") -> StoredFile:
         """Put the bytes in their place for good. ``below`` is a folder apart, where they meet no others."""
         stored = StoredFile(self.sha256, self.size_bytes, below + _place(self.sha256))

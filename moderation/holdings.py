@@ -19,11 +19,9 @@ from accounts.retention.kinds import Kind
 from moderation.cases import give_back_all, note
 from moderation.models import Case, CaseEvent, Decision
 
-ERASED = "Erased."
-
 
 def _with_words(person: User) -> QuerySet[Case]:
-    return Case.objects.filter(subject=person).exclude(question=ERASED)
+    return Case.objects.filter(subject=person).exclude(question="")
 
 
 def _erase_words(person: User, at_most: int) -> int:
@@ -36,7 +34,7 @@ def _erase_words(person: User, at_most: int) -> int:
     ids = [case.pk for case in cases]
     Decision.objects.filter(case__in=ids).update(reason="", text="")
     CaseEvent.objects.filter(case__in=ids).update(note="")
-    Case.objects.filter(pk__in=ids).update(question=ERASED, answer="", shown=0, context=[], appeal="")
+    Case.objects.filter(pk__in=ids).update(question="", answer="", shown=0, context=[], appeal="")
     return len(cases)
 
 

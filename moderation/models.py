@@ -16,6 +16,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Group, User
+from accounts.sealed_fields import SealedJSONField, SealedModel, SealedQuerySet, SealedTextField
 from app.web.ids import new_id
 
 
@@ -69,7 +70,7 @@ class PolicyVersion(models.Model):
         return f"{self.policy} v{self.number}"
 
 
-class CaseQuerySet(models.QuerySet["Case"]):
+class CaseQuerySet(SealedQuerySet["Case"]):
     def visible_to(self, user: User) -> CaseQuerySet:
         """Moderators see every case but those about their own content, which others decide, and those of policies that
         name other groups' moderators.
@@ -104,7 +105,7 @@ class CaseQuerySet(models.QuerySet["Case"]):
         return self.visible_to(user).filter(free, ~Exists(mine))
 
 
-class Case(models.Model):
+class Case(SealedModel):
     """One question for a person: may this content reach its reader?"""
 
     class State(models.TextChoices):
@@ -121,12 +122,14 @@ class Case(models.Model):
     policy_version = models.ForeignKey(PolicyVersion, on_delete=models.PROTECT, related_name="+")
     rule = models.CharField(max_length=120)
     reason = models.CharField(max_length=300, help_text="Why it waits, in words its reader may see.")
-    question = models.TextField()
-    answer = models.TextField(blank=True)
+    question = SealedTextField(owner="subject_id")
+    answer = SealedTextField(blank=True, owner="subject_id")
     shown = models.PositiveIntegerField(
         default=0, help_text="How many characters of the answer its reader already has; the rest is what waits."
     )
-    context = models.JSONField(default=list, help_text="Passages the answer rests on: title, page, quote.")
+    context = SealedJSONField(
+        default=list, owner="subject_id", help_text="Passages the answer rests on: title, page, quote."
+    )
     state = models.CharField(max_length=12, choices=State.choices, default=State.OPEN)
     reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
     lease_until = models.DateTimeField(null=True)
@@ -135,7 +138,9 @@ class Case(models.Model):
     due_at = models.DateTimeField()
     final_at = models.DateTimeField(null=True)
     round = models.PositiveSmallIntegerField(default=1, db_default=1, help_text="The second is that of an appeal.")
-    appeal = models.TextField(blank=True, db_default="", help_text="Why its reader asks for a second look.")
+    appeal = SealedTextField(
+        blank=True, db_default="", owner="subject_id", help_text="Why its reader asks for a second look."
+    )
     appealed_at = models.DateTimeField(null=True)
 
     objects = CaseQuerySet.as_manager()
@@ -178,15 +183,15 @@ class Case(models.Model):
 
     @property
     def answer_shown(self) -> str:
-        return self.answer[: self.shown]
+        return str(self.answer[: self.shown])
 
     @property
     def answer_waiting(self) -> str:
         """The part a decision is about: what was kept back."""
-        return self.answer[self.shown :]
+        return str(self.answer[self.shown :])
 
 
-class Decision(models.Model):
+class Decision(SealedModel):
     """What a reviewer decided, once, and why."""
 
     class Action(models.TextChoices):
@@ -199,11 +204,15 @@ class Decision(models.Model):
     case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="decisions")
     reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     action = models.CharField(max_length=12, choices=Action.choices)
-    reason = models.TextField(blank=True)
-    text = models.TextField(blank=True, help_text="What goes out instead of the part kept back, for action edit.")
+    reason = SealedTextField(blank=True, owner="case.subject_id")
+    text = SealedTextField(
+        blank=True, owner="case.subject_id", help_text="What goes out instead of the part kept back, for action edit."
+    )
     fence = models.PositiveIntegerField()
     round = models.PositiveSmallIntegerField(default=1, db_default=1)
     decided_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = SealedQuerySet["Decision"].as_manager()
 
     class Meta:
         constraints = [
@@ -217,7 +226,7 @@ class Decision(models.Model):
         return f"{self.action} by {self.reviewer}"
 
 
-class CaseEvent(models.Model):
+class CaseEvent(SealedModel):
     """One step of a case; its state is the fold of its events. Ids rise in the order of the steps."""
 
     class Kind(models.TextChoices):
@@ -242,8 +251,10 @@ class CaseEvent(models.Model):
         help_text="None: Parley itself.",
     )
     fence = models.PositiveIntegerField()
-    note = models.TextField(blank=True)
+    note = SealedTextField(blank=True, owner="case.subject_id")
     at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = SealedQuerySet["CaseEvent"].as_manager()
 
     class Meta:
         ordering = ["id"]

@@ -16,7 +16,7 @@ from django.db.backends.postgresql.operations import DatabaseOperations
 from django.test import Client
 from pytest_django.plugin import DjangoDbBlocker
 
-from accounts import counting, failures
+from accounts import counting, failures, person_keys
 from accounts.models import Group, Role, User
 from accounts.ownership import as_owner
 from app.inference.costing import pricing
@@ -71,6 +71,7 @@ def registry_read_anew() -> None:
     pricing.forget()
     counting.forget()
     failures.forget()
+    person_keys.forget()
 
 
 @pytest.fixture

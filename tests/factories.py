@@ -54,6 +54,7 @@ from chat.models import (
     Export,
     Generation,
     Message,
+    MessageQuerySet,
     SavedPrompt,
     Share,
 )
@@ -264,6 +265,12 @@ def make_answer(*, conversation: Conversation, text: str = "You have 28 days. [1
     return make_message(
         conversation=conversation, text=text, role=Message.Role.ASSISTANT, parent=question, **{"seq": 3, **fields}
     )
+
+
+def messages_saying(words: str) -> MessageQuerySet:
+    """All with these words. The database cannot look for them."""
+    texts = Message.objects.values_list("pk", "text")
+    return Message.objects.filter(pk__in=[pk for pk, text in texts if words in text])
 
 
 def make_broken_answer(*, conversation: Conversation, text: str = "You have 28 da", **fields: Any) -> Message:

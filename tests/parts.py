@@ -22,6 +22,7 @@ from app.embedded.weights import MINILM, SMOLLM2, PackagedModel, ensure_model
 # A developer's own servers must never be what the tests write to.
 _REPLACEABLE = ("DATABASE_URL", "DATABASE_OWNER_URL", "VALKEY_URL", "MODEL_URL", "MODEL_NAME", "MODEL_API_KEY")
 _REPLACEABLE += ("EMBEDDING_URL", "EMBEDDING_NAME", "EMBEDDING_API_KEY", "SECRET_KEY", "ALLOWED_HOSTS", "PUBLIC_URL")
+_REPLACEABLE += ("MASTER_KEY", "MASTER_KEY_COMMAND")
 
 _running: list[tuple[subprocess.Popen[bytes], processes.Part]] = []
 

@@ -15,11 +15,11 @@ from django.utils import timezone
 
 from accounts import audit, rights
 from accounts.belongings import outliving
-from accounts.erasing.keys import destroy_keys
 from accounts.erasing.standing import accounts_of, was_erased
 from accounts.handing_over import hand_over
-from accounts.models import Erasure, Program, User
+from accounts.models import Erasure, User
 from accounts.people import tell_access_ended
+from accounts.person_keys import destroy_key
 from accounts.retention.holding import check_not_held, is_held
 from accounts.roles import check_may_rule, keep_an_administrator
 from accounts.tasks import erase_soon
@@ -69,11 +69,9 @@ def begin_erasure(*, actor: User | str, person: User, typed: str, to: User | Non
     if found := Erasure.objects.under_way().filter(person=person).first():
         return found
     _check(actor, person, typed)
-    programs = 0
     with transaction.atomic():
         if to is not None:
             hand_over(actor=actor, person=person, to=to)
-            programs = Program.objects.filter(owner=person).update(owner=to)
         _check_nothing_is_left_behind(person)
         keep_an_administrator(person)
         shut = {"is_active": False, "suspended_reason": REASON, "suspended_at": timezone.now()}
@@ -84,8 +82,8 @@ def begin_erasure(*, actor: User | str, person: User, typed: str, to: User | Non
             "begun_at": timezone.now(),
         }
         erasure, _ = Erasure.objects.update_or_create(person=person, state=Erasure.State.ASKED, defaults=begun)
-        destroyed = sum(destroy_keys(one) for one in accounts_of(person))
-        payload = {"erasure": erasure.pk, "keys": destroyed, "to": str(to.pk) if to else "", "programs": programs}
+        destroyed = sum(destroy_key(actor, one) for one in accounts_of(person))
+        payload = {"erasure": erasure.pk, "keys": destroyed, "to": str(to.pk) if to else ""}
         audit.record(actor=actor, action="account.erase_begin", obj=person, payload=payload)
         for one in accounts_of(person):
             tell_access_ended(one)
@@ -118,8 +116,6 @@ def _check_typed(person: User, typed: str) -> None:
 
 def _check_nothing_is_left_behind(person: User) -> None:
     left = {had.kind.name: had.count for had in outliving(person)}
-    if programs := Program.objects.live().filter(owner=person).count():
-        left["Programs answered for"] = programs
     if left:
         what = ", ".join(f"{name}: {count}" for name, count in left.items())
         raise ConflictError(f"Others still need what {person} keeps ({what}). Name somebody who takes it.")

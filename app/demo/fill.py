@@ -157,7 +157,7 @@ def _ensure_assistants(admin: User, policy: Policy) -> None:
 
 def _ensure_prompts(people: dict[str, User]) -> None:
     for owner, shared_with, name, text in PROMPTS:
-        if not SavedPrompt.objects.filter(owner=people[owner], text=text).exists():
+        if text not in SavedPrompt.objects.filter(owner=people[owner]).values_list("text", flat=True):
             group = Group.objects.get(name=shared_with) if shared_with else None
             create_prompt(people[owner], name=name, text=text, group=group)
 

@@ -11,8 +11,8 @@ def seal(text: str) -> str:
 
 
 def unseal(token: str) -> str:
-    """The text that was sealed. Raises BadInputError when SECRET_KEY is not the one it was sealed under."""
+    """The text that was sealed. Raises BadInputError when the master key is not the one it was sealed under."""
     try:
         return sealing.unseal(PURPOSE, token)
     except sealing.CannotUnsealError as error:
-        raise BadInputError("SECRET_KEY has changed; enter the model server's key again.") from error
+        raise BadInputError(f"The model server's key cannot be opened. {error.message}") from error

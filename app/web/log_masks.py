@@ -62,6 +62,7 @@ def _own_secrets() -> tuple[str, ...]:
     """What the settings hold, in full: no rule has to recognise these."""
     values = [settings.SECRET_KEY, settings.MODEL_API_KEY, settings.EMBEDDING_API_KEY, settings.EMAIL_HOST_PASSWORD]
     values += [settings.DATABASES["default"]["PASSWORD"], settings.DATABASE_OWNER["PASSWORD"]]
+    values += (settings.MASTER_KEY or "").split()
     in_address = urlsplit(settings.VALKEY_URL).password
     values += [in_address, unquote(in_address or "")]
     return tuple(sorted({value for value in values if value and len(value) >= 6}, key=len, reverse=True))

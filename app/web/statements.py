@@ -37,16 +37,17 @@ class Write:
 
 
 def inserting(rows: Sequence[models.Model]) -> Write:
-    """Insert rows of one model, at least one, with every column as it is."""
+    """Insert rows of one model, at least one, with every column as its field would save it."""
     here = connections[DEFAULT_DB_ALIAS]
     fields = rows[0]._meta.concrete_fields
     values: list[Any] = []
     lines: list[str] = []
     for row in rows:
-        cells = [_cell(getattr(row, field.attname)) for field in fields]
+        saved = [field.pre_save(row, True) for field in fields]
+        cells = [_cell(value) for value in saved]
         values += [
-            field.get_db_prep_save(getattr(row, field.attname), here)
-            for field, cell in zip(fields, cells, strict=True)
+            field.get_db_prep_save(value, here)
+            for field, value, cell in zip(fields, saved, cells, strict=True)
             if cell == "%s"
         ]
         lines.append(f"({', '.join(cells)})")

@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db.models import Q
 
+from accounts.sealed_fields import opened
 from app.web.statements import prepared_cursor
 from chat.models import Message
 
@@ -60,6 +61,12 @@ class Said(NamedTuple):
     client_id: str | None
 
     @classmethod
+    def read(cls, row: tuple[Any, ...]) -> Said:
+        """As the database has it, where the text is sealed."""
+        one = cls(*row)
+        return one._replace(text=opened(Message, "text", one.id, one.text))
+
+    @classmethod
     def of(cls, message: Message) -> Said:
         return cls(message.id, message.parent_id, message.role, message.text, message.client_id)
 
@@ -90,7 +97,7 @@ def said_on(conversation_id: UUID, *, end: UUID | None = None, client_id: str | 
     here = conversation_id
     with prepared_cursor() as cursor:
         cursor.execute(_SAID, [here, end, here, here, MOST_SAID, here, client_id])
-        return [Said(*row) for row in cursor.fetchall()]
+        return [Said.read(row) for row in cursor.fetchall()]
 
 
 def steps_of(conversation_id: UUID, *, end: UUID | None = None, most: int) -> list[Step]:

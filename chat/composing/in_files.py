@@ -17,7 +17,12 @@ from uuid import UUID
 
 from django.db import connection
 
-from chat.models import Attachment, AttachmentPassage
+from accounts.blinding import query_of
+from accounts.person_keys import keys_of
+from accounts.sealed_fields import opened
+from accounts.sealed_files import opened_pieces
+from app.errors import NotFoundError
+from chat.models import Attachment, AttachmentPassage, Conversation
 from knowledge.files import path_of
 from knowledge.index.generations import Vectors, embed_query, serving_generation
 from knowledge.index.indexing import as_text
@@ -50,16 +55,11 @@ with near as (
     order by p.vector <=> %(vector)s::halfvec limit {NEAR}
 ),
 worded as (
-    select p.id {_READY} and p.words @@ replace(plainto_tsquery('english', %(query)s)::text, '&', '|')::tsquery
-    order by ts_rank(p.words, replace(plainto_tsquery('english', %(query)s)::text, '&', '|')::tsquery) desc limit {NEAR}
+    select p.id {_READY} and p.words @@ %(query)s::tsquery
+    order by ts_rank(p.words, %(query)s::tsquery) desc limit {NEAR}
 )
 select {_COLUMNS} {_READY} and p.id in (select id from near union select id from worded)
 """  # noqa: S608 - of constants alone
-_STRETCHES = """
-select substr(f.text, a.start + 1, a.stop - a.start)
-from unnest(%s::uuid[], %s::int[], %s::int[]) with ordinality as a(file_id, start, stop, number)
-join chat_attachment f on f.id = a.file_id order by a.number
-"""
 
 
 @dataclass(frozen=True)
@@ -93,12 +93,12 @@ def search_files(conversation_id: UUID, query: str) -> list[FoundInFile]:
         "conversation": conversation_id,
         "generation": generation.pk,
         "vector": as_text(vector),
-        "query": query,
+        "query": _asked(conversation_id, query),
     }
     is_whole = size <= WHOLE_CHARACTERS
     with connection.cursor() as cursor:
         cursor.execute(_ALL if is_whole else _BEST, values)
-        ranked = _ranked(query, cursor.fetchall())
+        ranked = _ranked(query, [_opened(row) for row in cursor.fetchall()])
     if is_whole:
         runs = _packed(ranked)
     else:
@@ -111,7 +111,13 @@ def pictures_of(conversation_id: UUID) -> list[Seen]:
     """The last pictures that were asked with, the earliest of them first."""
     rows = Attachment.objects.filter(conversation=conversation_id, asked_at__isnull=False, state="ready")
     last = rows.exclude(picture="").order_by("-asked_at", "-created_at").values_list("id", "name", "picture", "text")
-    return [_seen(*row) for row in reversed(last[:PICTURES]) if path_of(row[2]).is_file()]
+    pictures = [_seen(*row) for row in reversed(last[:PICTURES])]
+    return [one for one in pictures if one is not None]
+
+
+def bytes_name(file_id: UUID) -> str:
+    """What the bytes of a file are sealed for."""
+    return f"{Attachment._meta.db_table}.bytes:{file_id}"
 
 
 def recall_in_files(conversation_id: UUID, spans: Sequence[tuple[UUID, int]]) -> list[FoundInFile | None]:
@@ -125,14 +131,39 @@ def recall_in_files(conversation_id: UUID, spans: Sequence[tuple[UUID, int]]) ->
     ]
 
 
+def _asked(conversation_id: UUID, query: str) -> str:
+    """Any of the words of a question, as PostgreSQL reads a tsquery, under every key that files may be sealed with."""
+    owner_id = Conversation.objects.values_list("owner_id", flat=True).get(pk=conversation_id)
+    words = sorted(stems(query))
+    return " | ".join(query_of(key.index_secret, [word]) for key in keys_of(owner_id) for word in words)
+
+
+def _opened(row: Sequence[Any]) -> list[Any]:
+    passage_id, file_id, name, ordinal, path, text, *others = row
+    return [
+        passage_id,
+        file_id,
+        opened(Attachment, "name", file_id, name),
+        ordinal,
+        opened(AttachmentPassage, "heading_path", passage_id, path),
+        opened(AttachmentPassage, "text", passage_id, text),
+        *others,
+    ]
+
+
 def _recalled(passage: AttachmentPassage) -> FoundInFile:
     row = (passage.pk, passage.file_id, passage.file.name, passage.ordinal, passage.heading_path, passage.text)
     candidate = _candidate((*row, passage.page, passage.start, passage.end, 0.0), 0.0, 0.0)
     return _result(_Run([candidate], 0.0), passage.text, (passage.start, passage.end))
 
 
-def _seen(picture_id: UUID, name: str, place: str, text: str) -> Seen:
-    encoded = base64.b64encode(path_of(place).read_bytes()).decode()
+def _seen(picture_id: UUID, name: str, place: str, text: str) -> Seen | None:
+    """None for one whose bytes are gone."""
+    try:
+        picture = b"".join(opened_pieces(path_of(place), bytes_name(picture_id)))
+    except NotFoundError:
+        return None
+    encoded = base64.b64encode(picture).decode()
     return Seen(picture_id, name, f"data:image/jpeg;base64,{encoded}", bool(text.strip()))
 
 
@@ -221,10 +252,9 @@ def _found(runs: Sequence[_Run], query: str, generation: IndexGeneration, vector
 
 def _texts(runs: Sequence[_Run]) -> list[str]:
     """The text of each run, with what stands between its passages."""
-    ids = [run.passages[0].document_id for run in runs]
-    with connection.cursor() as cursor:
-        cursor.execute(_STRETCHES, [ids, [run.start for run in runs], [run.end for run in runs]])
-        return [text for (text,) in cursor.fetchall()]
+    files = Attachment.objects.filter(pk__in={run.passages[0].document_id for run in runs})
+    texts = dict(files.values_list("pk", "text"))
+    return [texts[run.passages[0].document_id][run.start : run.end] for run in runs]
 
 
 def _result(run: _Run, text: str, quote: tuple[int, int]) -> FoundInFile:

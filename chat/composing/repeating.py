@@ -21,9 +21,11 @@ from django.core.exceptions import EmptyResultSet
 from django.utils import timezone
 
 from accounts.models import User
+from accounts.sealed_fields import opened
 from app.inference.types import CompletionRequest
 from app.web.statements import prepared_cursor
 from chat.composing.briefing import Brief
+from chat.models import Message
 from knowledge.models import Source
 from knowledge.retrieval.found import Found
 
@@ -84,7 +86,9 @@ def find(brief: Brief, request: CompletionRequest, found: Sequence[Found]) -> Ke
         sql = _FIND.format(rights=rights)
         cursor.execute(sql, [*values, basis, request.model, since, message.parent_id, message.pk])
         key, *kept = cursor.fetchone()
-    return Kept(key, *kept) if kept[0] else Kept(key)
+    if not kept[0] or (text := opened(Message, "text", kept[0], kept[1], when_erased="")) == "":
+        return Kept(key)
+    return Kept(key, kept[0], text, *kept[2:])
 
 
 def circumstances(brief: Brief, request: CompletionRequest, found: Sequence[Found]) -> str:

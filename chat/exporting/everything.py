@@ -21,6 +21,9 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from accounts.own_data import events_of, files_of
+from accounts.sealed_files import opened_pieces
+from app.errors import NotFoundError
+from chat.composing.in_files import bytes_name
 from chat.composing.snapshots import transcript_of
 from chat.exporting import data, markdown, wording
 from chat.models import Assistant, Attachment, Conversation, Feedback, Instructions, SavedPrompt, Share, Tag
@@ -126,15 +129,26 @@ def _index(user: User, listed: list[tuple[str, Conversation]], names: list[str])
     )
 
 
+def _add_bytes(archive: zipfile.ZipFile, place: str, pieces: Iterator[bytes]) -> bool:
+    """Whether they were there."""
+    try:
+        first = next(pieces, b"")
+    except NotFoundError:
+        return False
+    with archive.open(place, "w") as out:
+        out.write(first)
+        for piece in pieces:
+            out.write(piece)
+    return True
+
+
 def _add_files(archive: zipfile.ZipFile, user: User) -> None:
     """A list of what is attached to conversations, and each as it came; a picture as it was kept."""
     listed = []
     for one in Attachment.objects.belonging_to(user).without_text().order_by("created_at", "id"):
         path = path_of(one.file or one.picture) if one.places() else None
         place = f"files/{one.pk}{PurePath(one.name if one.file else one.picture).suffix.lower()}"
-        is_here = path is not None and path.is_file()
-        if path and is_here:
-            archive.write(path, place)
+        is_here = path is not None and _add_bytes(archive, place, opened_pieces(path, bytes_name(one.pk)))
         listed.append(
             {
                 "id": str(one.pk),

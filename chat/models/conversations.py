@@ -11,6 +11,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
+from accounts.sealed_fields import SealedModel, SealedQuerySet, SealedTextField
 from app.inference.models import Model
 from app.web.ids import new_id
 from chat.models.assistants import Assistant, within_reach
@@ -40,7 +41,7 @@ class Tag(models.Model):
         return self.name
 
 
-class ConversationQuerySet(models.QuerySet["Conversation"]):
+class ConversationQuerySet(SealedQuerySet["Conversation"]):
     def visible_to(self, user: User) -> ConversationQuerySet:
         rows = self.filter(owner=user, deleted_at=None) if user.is_active else self.none()
         return rows if (of_program := within_reach(user)) is None else rows.filter(assistant_id__in=of_program)
@@ -50,7 +51,7 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
         return self.visible_to(user).filter(origin=Conversation.Origin.BROWSER)
 
 
-class Conversation(models.Model):
+class Conversation(SealedModel):
     """One person's thread with one assistant. Those that programs make through the API stay out of the sidebar."""
 
     class Origin(models.TextChoices):
@@ -76,7 +77,7 @@ class Conversation(models.Model):
         related_name="+",
         help_text="The one its owner chose of those that the assistant offers; none: the assistant's own.",
     )
-    title = models.CharField(max_length=120, blank=True)
+    title = SealedTextField(blank=True, owner="owner_id")
     titled_by = models.CharField(
         max_length=8, choices=TitledBy.choices, default=TitledBy.WORDS, db_default=TitledBy.WORDS, editable=False
     )

@@ -9,13 +9,14 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
+from accounts.sealed_fields import SealedModel, SealedQuerySet, SealedTextField
 from app.web.ids import new_id
 from chat.models.conversations import Conversation
 from chat.models.messages import Citation, Message
 from knowledge.models import Source
 
 
-class FeedbackQuerySet(models.QuerySet["Feedback"]):
+class FeedbackQuerySet(SealedQuerySet["Feedback"]):
     def visible_to(self, user: User) -> FeedbackQuerySet:
         """Of others, what this person may answer: a moderator all of it, a keeper what answers said from their sources.
 
@@ -45,7 +46,7 @@ def _kept_citations(user: User) -> models.QuerySet[Citation]:
     return Citation.objects.filter(message=OuterRef("message"), passage__version__document__source__in=kept)
 
 
-class Feedback(models.Model):
+class Feedback(SealedModel):
     """What a reader thought of an answer; the last word counts. ``reason`` may be another than those of the pages.
 
     Who gives a reason, or says something, shows their question and the answer with it; a thumb alone shows neither.
@@ -67,7 +68,7 @@ class Feedback(models.Model):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     value = models.SmallIntegerField(choices=[(1, "up"), (-1, "down")])
     reason = models.CharField(max_length=60, blank=True)
-    text = models.TextField(blank=True)
+    text = SealedTextField(blank=True, owner="user_id")
     given_at = models.DateTimeField(auto_now=True)
 
     objects = FeedbackQuerySet.as_manager()
@@ -85,7 +86,7 @@ class Feedback(models.Model):
         return bool(self.reason or self.text)
 
 
-class Reply(models.Model):
+class Reply(SealedModel):
     """What a moderator, or a keeper of the cited documents, says to a reader who rated an answer.
 
     It has the conversation at hand, so that the list of conversations can mark those with something unread.
@@ -97,9 +98,11 @@ class Reply(models.Model):
     feedback = models.ForeignKey(Feedback, on_delete=models.CASCADE, related_name="replies")
     conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, db_index=False, related_name="+")
     author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
-    text = models.TextField()
+    text = SealedTextField(owner="conversation.owner_id")
     said_at = models.DateTimeField(default=timezone.now, editable=False)
     read_at = models.DateTimeField(null=True, editable=False)
+
+    objects = SealedQuerySet["Reply"].as_manager()
 
     class Meta:
         ordering = ["said_at", "id"]
@@ -107,7 +110,7 @@ class Reply(models.Model):
         indexes = [models.Index(fields=["conversation"], condition=Q(read_at=None), name="replies_unread")]
 
     def __str__(self) -> str:
-        return self.text[:60]
+        return str(self.text[:60])
 
     @property
     def is_by_moderator(self) -> bool:

@@ -7,10 +7,10 @@ Its text and bytes go when it is deleted, or with its conversation.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVectorField
 from django.db import models
@@ -19,15 +19,20 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from pgvector.django import HalfVectorField
 
+from accounts.blinding import vector_of
 from accounts.models import User
+from accounts.person_keys import DataKey, key_of
+from accounts.sealed_fields import SealedJSONField, SealedListField, SealedModel, SealedQuerySet, SealedTextField
 from app.web.ids import new_id
 from chat.models.assistants import within_reach
+from knowledge.retrieval.quoting import stems
+from knowledge.text.wording import plain
 
 if TYPE_CHECKING:
     from uuid import UUID
 
 
-class AttachmentQuerySet(models.QuerySet["Attachment"]):
+class AttachmentQuerySet(SealedQuerySet["Attachment"]):
     def visible_to(self, user: User) -> AttachmentQuerySet:
         """One's own, as long as their conversation is not deleted."""
         rows = self.belonging_to(user) if user.is_active else self.none()
@@ -51,7 +56,7 @@ class AttachmentQuerySet(models.QuerySet["Attachment"]):
         return self.defer("text", "pages")
 
 
-class Attachment(models.Model):
+class Attachment(SealedModel):
     """A file of one conversation; of none as long as that has not begun.
 
     ``file`` holds the bytes as they came. Of a picture they go as soon as it was read, and ``picture`` and
@@ -70,7 +75,7 @@ class Attachment(models.Model):
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     conversation = models.ForeignKey("chat.Conversation", on_delete=models.CASCADE, null=True, related_name="files")
     questions = models.ManyToManyField("chat.Message", related_name="files", help_text="It was asked with these.")
-    name = models.CharField(max_length=300)
+    name = SealedTextField(owner="owner_id")
     media_type = models.CharField(max_length=120)
     size_bytes = models.PositiveBigIntegerField()
     sha256 = models.CharField(max_length=64)
@@ -80,10 +85,10 @@ class Attachment(models.Model):
     width = models.PositiveIntegerField(default=0)
     height = models.PositiveIntegerField(default=0)
     state = models.CharField(max_length=8, choices=State.choices, default=State.QUEUED)
-    reason = models.CharField(max_length=500, blank=True, help_text="Why it was refused, in words for its person.")
-    note = models.CharField(max_length=500, blank=True, help_text="What its person should know of it.")
-    text = models.TextField(blank=True)
-    pages = models.JSONField(default=list)
+    reason = SealedTextField(blank=True, owner="owner_id", help_text="Why it was refused, in words for its person.")
+    note = SealedTextField(blank=True, owner="owner_id", help_text="What its person should know of it.")
+    text = SealedTextField(blank=True, owner="owner_id")
+    pages = SealedJSONField(default=list, owner="owner_id")
     generation_id = models.IntegerField(null=True, help_text="Of which index generation's model its vectors are.")
     attempts = models.PositiveSmallIntegerField(default=0, help_text="Rises with every reader; the fence of its lease.")
     lease_until = models.DateTimeField(null=True, editable=False)
@@ -101,7 +106,7 @@ class Attachment(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.name
+        return str(self.name)
 
     @property
     def is_under_way(self) -> bool:
@@ -116,19 +121,21 @@ class Attachment(models.Model):
         return [place for place in (self.file, self.picture, self.thumbnail) if place]
 
 
-class AttachmentPassage(models.Model):
-    """A stretch of a file's text, with its vector and words, as in knowledge."""
+class AttachmentPassage(SealedModel):
+    """A stretch of a file's text, with its vector, and with its words as only its person's key tells them."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     file = models.ForeignKey(Attachment, on_delete=models.CASCADE, related_name="passages")
     ordinal = models.PositiveIntegerField()
-    heading_path = ArrayField(models.CharField(max_length=300), default=list)
-    text = models.TextField()
+    heading_path = SealedListField(models.TextField(), default=list, owner="file.owner_id")
+    text = SealedTextField(owner="file.owner_id")
     page = models.PositiveIntegerField(null=True)
     start = models.PositiveIntegerField()
     end = models.PositiveIntegerField()
     words = SearchVectorField(null=True)
     vector = HalfVectorField(null=True)
+
+    objects = SealedQuerySet["AttachmentPassage"].as_manager()
 
     if TYPE_CHECKING:
         file_id: UUID
@@ -139,9 +146,24 @@ class AttachmentPassage(models.Model):
         indexes = [GinIndex(fields=["words"], name="file_passage_words")]
 
     def __str__(self) -> str:
-        return self.text[:60]
+        return str(self.text[:60])
+
+    def found_words(self) -> str:
+        """What it is found by, as PostgreSQL reads a tsvector."""
+        return _passage_words(key_of(self.file.owner_id), self.heading_path, self.text)
+
+    @classmethod
+    def found_by(cls, key: DataKey, row: dict[str, Any]) -> dict[str, Any]:
+        return {"words": _passage_words(key, row["heading_path"], row["text"])}
 
     @property
     def version(self) -> Attachment:
         """What it is a passage of, by the name that the viewer uses."""
         return self.file
+
+
+def _passage_words(key: DataKey, heading_path: Sequence[str], text: str) -> str:
+    """The stems of its headings, which weigh more, and of its text, as only its person's key tells them."""
+    headings = sorted(stems(" ".join(heading_path)))
+    words = vector_of(key.index_secret, sorted(stems(plain(text))), begin=len(headings))
+    return f"{vector_of(key.index_secret, headings, weight='B')} {words}"

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+from uuid import UUID
+
+from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from accounts.blinding import vector_of, words_in
 from accounts.models import User
+from accounts.person_keys import DataKey, key_of
+from accounts.sealed_fields import SealedJSONField, SealedModel, SealedQuerySet, SealedTextField
 from app.web.ids import new_id
 from chat.models.assistants import Assistant, PromptVersion
 from chat.models.conversations import Conversation
@@ -15,7 +22,7 @@ from knowledge.models import Passage
 from moderation.models import PolicyVersion
 
 
-class MessageQuerySet(models.QuerySet["Message"]):
+class MessageQuerySet(SealedQuerySet["Message"]):
     def visible_to(self, user: User) -> MessageQuerySet:
         return self.filter(conversation__in=Conversation.objects.visible_to(user))
 
@@ -27,7 +34,22 @@ class MessageQuerySet(models.QuerySet["Message"]):
         )
 
 
-class Message(models.Model):
+OWNER = "conversation.owner_id"
+UNDER_WAY = ("queued", "running")
+
+
+class WordsField(SearchVectorField):  # type: ignore[type-arg]
+    """What finds a message: its words as only its person's key tells them. Written with the text, and never read."""
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> str | None:
+        assert isinstance(model_instance, Message)
+        return words_of(model_instance, model_instance.text, model_instance.state)
+
+    def select_format(self, compiler: Any, sql: str, params: Any) -> tuple[str, Any]:
+        return "null", []
+
+
+class Message(SealedModel):
     """A question, or an answer. A question is ``done`` from the start; the other states are an answer's."""
 
     class Role(models.TextChoices):
@@ -62,17 +84,20 @@ class Message(models.Model):
     )
     role = models.CharField(max_length=12, choices=Role.choices)
     state = models.CharField(max_length=12, choices=State.choices)
-    text = models.TextField(blank=True)
-    held_text = models.TextField(blank=True, help_text="What waits for a person; its reader never gets it.")
+    text = SealedTextField(blank=True, owner=OWNER)
+    words = WordsField(null=True, editable=False)
+    held_text = SealedTextField(blank=True, owner=OWNER, help_text="What waits for a person; its reader never gets it.")
     client_id = models.CharField(max_length=64, null=True, editable=False)  # noqa: DJ001 - unique unless unknown
     error_code = models.CharField(max_length=40, blank=True)
-    error = models.CharField(max_length=300, blank=True, help_text="Why it ended so, in words for its reader.")
-    evidence = models.JSONField(default=list, help_text="Passages shown with it, best first.")
+    error = SealedTextField(blank=True, owner=OWNER, help_text="Why it ended so, in words for its reader.")
+    evidence = SealedJSONField(default=list, owner=OWNER, help_text="Passages shown with it, best first.")
     grounds = models.JSONField(
         null=True, help_text="What of it no passage supports; see chat.composing.grounds. Nothing: it was not judged."
     )
     seq = models.PositiveIntegerField(default=0, help_text="Sequence number of its last event.")
-    log = models.JSONField(default=list, help_text="[seq, type, value] of its events; see chat.streaming.events.")
+    log = SealedJSONField(
+        default=list, owner=OWNER, help_text="[seq, type, value] of its events; see chat.streaming.events."
+    )
     lease_owner = models.CharField(max_length=64, blank=True, editable=False)
     lease_until = models.DateTimeField(null=True, editable=False)
     fence = models.PositiveIntegerField(default=0, editable=False)
@@ -82,6 +107,7 @@ class Message(models.Model):
     finished_at = models.DateTimeField(null=True, editable=False)
 
     objects = MessageQuerySet.as_manager()
+    also_read = ("state", "conversation__owner_id")
 
     class Meta:
         constraints = [
@@ -102,6 +128,34 @@ class Message(models.Model):
     @property
     def is_settled(self) -> bool:
         return self.state in self.SETTLED
+
+    @classmethod
+    def found_by(cls, key: DataKey, row: dict[str, Any]) -> dict[str, Any]:
+        return {"words": _words(key, row["conversation__owner_id"], row["text"], row["state"])}
+
+    def sealing(self, **columns: Any) -> dict[str, Any]:
+        """With another text its words go into the database, too."""
+        made = super().sealing(**columns)
+        if "text" in columns:
+            made["words"] = words_of(self, columns["text"], columns.get("state", self.state))
+        return made
+
+
+def words_of(message: Message, text: str, state: str) -> str | None:
+    """The words of a message with this text, or None for one that is not to be found."""
+    if state in UNDER_WAY:
+        return None
+    owner_id = message.conversation.owner_id
+    return _words(key_of(owner_id), owner_id, text, state)
+
+
+def _words(key: DataKey, owner_id: UUID, text: str, state: str) -> str | None:
+    """With a mark of the owner, which no text can contain (it has a space), so that the index gives one person's
+    messages alone. An answer under way has none: every save would change the index.
+    """
+    if state in UNDER_WAY:
+        return None
+    return f"'of {owner_id}' {vector_of(key.index_secret, words_in(text))}"
 
 
 class Generation(models.Model):

@@ -8,10 +8,11 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from accounts.models import Belonging, Group, User
+from accounts.sealed_fields import SealedModel, SealedQuerySet, SealedTextField
 from app.web.ids import new_id
 
 
-class SavedPromptQuerySet(models.QuerySet["SavedPrompt"]):
+class SavedPromptQuerySet(SealedQuerySet["SavedPrompt"]):
     def usable_by(self, user: User) -> SavedPromptQuerySet:
         """One's own, and what is shared with a group that one is in."""
         live = self.filter(deleted_at=None)
@@ -38,7 +39,7 @@ class SavedPromptQuerySet(models.QuerySet["SavedPrompt"]):
         return self.filter(own | Q(group__isnull=False) if user.holds("chat.keep_shared_prompts") else own)
 
 
-class SavedPrompt(models.Model):
+class SavedPrompt(SealedModel):
     """A text that somebody asks again and again, with places to fill in; its author's alone, or shared with a group.
 
     Members of the group may use it; its author changes it, and an administrator.
@@ -48,7 +49,7 @@ class SavedPrompt(models.Model):
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="saved_prompts")
     group = models.ForeignKey(Group, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     name = models.CharField(max_length=80)
-    text = models.TextField()
+    text = SealedTextField(owner="owner_id")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     changed_at = models.DateTimeField(default=timezone.now, editable=False)
     deleted_at = models.DateTimeField(null=True, editable=False)
@@ -63,16 +64,18 @@ class SavedPrompt(models.Model):
         return self.owner_id == user.pk or (self.group_id is not None and user.holds("chat.keep_shared_prompts"))
 
 
-class Instructions(models.Model):
+class Instructions(SealedModel):
     """What a person wants models to know about them, and how they like to be answered, in every conversation."""
 
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, primary_key=True, related_name="instructions"
     )
-    about = models.TextField(blank=True)
-    manner = models.TextField(blank=True)
+    about = SealedTextField(blank=True, owner="user_id")
+    manner = SealedTextField(blank=True, owner="user_id")
     is_on = models.BooleanField(default=True, db_default=True)
     changed_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = SealedQuerySet["Instructions"].as_manager()
 
     class Meta:
         verbose_name_plural = "instructions"

@@ -8,12 +8,13 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from accounts.models import Group, User
+from accounts.sealed_fields import SealedJSONField, SealedModel, SealedQuerySet, SealedTextField, erased
 from app.web.ids import new_id
 from chat.models.assistants import within_reach
 from chat.models.conversations import Conversation
 
 
-class ShareQuerySet(models.QuerySet["Share"]):
+class ShareQuerySet(SealedQuerySet["Share"]):
     def live(self) -> ShareQuerySet:
         """Those that can be read now: neither revoked nor expired, of a conversation that its owner still keeps."""
         now = timezone.now()
@@ -44,7 +45,12 @@ class ShareQuerySet(models.QuerySet["Share"]):
         return rows.filter(conversation__assistant_id__in=of_program)
 
 
-class Share(models.Model):
+def nothing_to_read() -> dict[str, object]:
+    """A snapshot that cannot be opened any more."""
+    return {"title": erased(), "assistant": "", "taken_at": timezone.now().isoformat(), "turns": []}
+
+
+class Share(SealedModel):
     """A conversation's branch as it was at one moment, for some people and groups to read until a day.
 
     The snapshot is a copy, so nothing that happens to the conversation later gets into it; only its end does: it goes
@@ -57,8 +63,8 @@ class Share(models.Model):
     conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="shares")
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     digest = models.CharField(max_length=64, unique=True, editable=False, help_text="SHA-256 of its link's token.")
-    snapshot = models.JSONField(help_text="See chat.composing.snapshots.")
-    note = models.CharField(max_length=NOTE_LENGTH, blank=True)
+    snapshot = SealedJSONField(default=nothing_to_read, owner="owner_id", help_text="See chat.composing.snapshots.")
+    note = SealedTextField(blank=True, owner="owner_id")
     people = models.ManyToManyField(settings.AUTH_USER_MODEL, blank=True, related_name="+")
     groups = models.ManyToManyField(Group, blank=True, related_name="+")
     created_at = models.DateTimeField(default=timezone.now, editable=False)

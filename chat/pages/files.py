@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from http import HTTPStatus
 from pathlib import PurePath
 from typing import Any, cast
@@ -21,8 +22,8 @@ from app.errors import BadInputError, NotFoundError
 from chat.models import Attachment, AttachmentPassage, Conversation
 from chat.pages.sidebar import own_conversation
 from chat.verbs import attaching
+from chat.writing import file_bytes
 from knowledge import viewing
-from knowledge.files import path_of
 from knowledge.viewing.rendering import Span
 from knowledge.views.fragments import is_fragment, number
 
@@ -135,7 +136,7 @@ def picture(request: HttpRequest, file_id: UUID) -> FileResponse:
     """A picture as it was made smaller; ``?size=small`` for a thumbnail. It was drawn here, from pixels alone."""
     file = _file(reader(request), file_id)
     place = file.thumbnail if request.GET.get("size") == "small" else file.picture
-    return _sent(place, content_type="image/jpeg")
+    return _sent(file, place, content_type="image/jpeg")
 
 
 @login_required
@@ -145,15 +146,16 @@ def original(request: HttpRequest, file_id: UUID) -> FileResponse:
     its pixels."""
     file = _file(reader(request), file_id)
     name = str(PurePath(file.name).with_suffix(".jpg")) if file.picture else file.name
-    return _sent(file.picture or file.file, as_attachment=True, filename=name, content_type="application/octet-stream")
+    place = file.picture or file.file
+    return _sent(file, place, as_attachment=True, filename=name, content_type="application/octet-stream")
 
 
-def _sent(place: str, **how: Any) -> FileResponse:
+def _sent(file: Attachment, place: str, **how: Any) -> FileResponse:
     try:
-        file = path_of(place or "none").open("rb")
-    except (FileNotFoundError, IsADirectoryError) as error:
+        content = b"".join(file_bytes.pieces_at(place, file))
+    except NotFoundError as error:
         raise NotFoundError(_("This file is not kept any more.")) from error
-    response = FileResponse(file, **how)
+    response = FileResponse(io.BytesIO(content), **how)
     response["X-Content-Type-Options"] = "nosniff"
     response["Content-Security-Policy"] = "sandbox; default-src 'none'"
     response["Cache-Control"] = "private, no-cache"

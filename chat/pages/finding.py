@@ -3,8 +3,10 @@
 A word that somebody uses often is found among their newest messages, read in order until there are enough. A rare one
 is looked up in the index, which holds the owner's mark beside the words, so that what others wrote costs nothing. Which
 of the two it is shows by itself: the newest few thousand are looked through first, and for most people they are all.
-Words of three letters or more also match as beginnings, since 'simple' knows no grammar. Only the rows of a page get
-snippets; they cost more than all the rest.
+Words of three letters or more also match as beginnings, since nothing here knows any grammar. The database has words
+only as their person's key makes them (``accounts.blinding``), so it is asked in the same way, under each key that they
+may have been made with, and in plain for what was written before there were keys. Titles are few enough to be opened
+and looked at. Only the rows of a page get snippets; they cost more than all the rest.
 """
 
 from __future__ import annotations
@@ -13,12 +15,17 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
 from django.db import connection
 
+from accounts.blinding import MOST_CHARACTERS, query_of, words_in
 from accounts.models import User
+from accounts.person_keys import DataKey, keys_of
+from accounts.sealed_fields import opened
 from app.errors import BadInputError
 from app.web.paging import read_cursor, write_cursor
 from chat.models import Conversation, Message
@@ -46,7 +53,7 @@ with walked as materialized (
     where owner_id = %(owner)s and words is not null {when}
     {newest_first} limit {walked}
 ), found as (
-    select f.id, f.created_at from walked f {kept} and f.words @@ to_tsquery('simple', %(asked)s)
+    select f.id, f.created_at from walked f {kept} and f.words @@ {asked}
     {newest_first} limit %(limit)s
 )
 select (select count(*) from walked), array(select id from found {newest_first})
@@ -54,26 +61,21 @@ select (select count(*) from walked), array(select id from found {newest_first})
 _AMONG_ALL = """
 with matching as materialized (
     select id, conversation_id, created_at from chat_message
-    where words @@ (to_tsquery('simple', %(asked)s) && %(mark)s::tsquery) and owner_id = %(owner)s {when}
+    where words @@ ({asked} && %(mark)s::tsquery) and owner_id = %(owner)s {when}
 ), found as (
     select f.id, f.created_at from matching f {kept} {newest_first} limit %(limit)s
 )
 select array(select id from found {newest_first})
 """
 _TITLED = """
-select array(
-    select id from (
-        select id, title, active_at from chat_conversation
-        where owner_id = %(owner)s and deleted_at is null order by active_at desc, id desc limit %(walked)s
-    ) newest
-    where to_tsvector('simple', lower(title)) @@ to_tsquery('simple', %(asked)s)
-    order by active_at desc, id desc limit %(limit)s
-)
+select id, title from chat_conversation
+where owner_id = %(owner)s and deleted_at is null order by active_at desc, id desc limit %(walked)s
 """
 _SNIPPETS = """
-select id, ts_headline('simple', "left"(text, 50000), to_tsquery('simple', %(asked)s), %(how)s)
-from chat_message where id = any(%(ids)s)
+select said.id, ts_headline('simple', said.text, to_tsquery('simple', %(asked)s), %(how)s)
+from unnest(%(ids)s::uuid[], %(texts)s::text[]) as said (id, text)
 """
+_ASKED = "(to_tsquery('simple', %(asked)s) || %(blind)s::tsquery)"
 _HOW = f'StartSel={MARK}, StopSel={UNMARK}, MaxFragments=2, MinWords=8, MaxWords=24, FragmentDelimiter=" … "'
 
 
@@ -118,7 +120,7 @@ def find_messages(user: User, wanted: Wanted, *, limit: int = ROWS, cursor: str 
     Raises BadInputError when nothing is asked for, or for a cursor that is not one of ours.
     """
     asked = read_words(wanted.text)
-    ids = _find_ids(user, wanted, asked, limit + 1, cursor)
+    ids = _find_ids(user, wanted, limit + 1, cursor)
     rows = _load(user, ids[:limit])
     snippets = _snippets(asked, [row.pk for row in rows])
     hits = [Hit(row, snippets[row.pk]) for row in rows]
@@ -127,8 +129,11 @@ def find_messages(user: User, wanted: Wanted, *, limit: int = ROWS, cursor: str 
 
 def find_titles(user: User, text: str, *, limit: int) -> list[Conversation]:
     """Of the latest conversations those with all the words in the title."""
-    values = {"owner": user.pk, "asked": read_words(text), "walked": TITLES_WALKED, "limit": limit}
-    ids = _row(_TITLED, values)[0]
+    said = _said_in(text)
+    with connection.cursor() as cursor:
+        cursor.execute(_TITLED, {"owner": user.pk, "walked": TITLES_WALKED})
+        titles = ((pk, opened(Conversation, "title", pk, title, when_erased="")) for pk, title in cursor.fetchall())
+        ids = list(islice((pk for pk, title in titles if _has(words_in(title), said)), limit))
     found = Conversation.objects.visible_to(user).filter(pk__in=ids)
     return list(found.order_by("-active_at", "-pk"))
 
@@ -138,27 +143,69 @@ def read_words(text: str) -> str:
 
     Raises BadInputError when there is no word to find.
     """
-    words: list[str] = []
-    others: list[str] = []
+    return " & ".join(f"{'!' if one.is_without else ''}{_quoted(one)}" for one in _said_in(text))
+
+
+@dataclass(frozen=True)
+class _Said:
+    """A word or "words in a row" of what somebody typed."""
+
+    text: str
+    is_without: bool
+    is_beginning: bool
+
+    @property
+    def words(self) -> list[str]:
+        return words_in(self.text)
+
+
+def _said_in(text: str) -> list[_Said]:
+    """What is to be there first, then what is not. Raises BadInputError when there is no word to find."""
+    found: list[_Said] = []
     for minus, phrase, word in _PART.findall(text.replace("\x00", "")[:LONGEST].lower()):
         is_without = bool(minus) or (word.startswith("-") and len(word) > 1)
         said = phrase or (word[1:] if is_without else word)
-        if any(sign.isalnum() for sign in said):
-            (others if is_without else words).append(_quoted(said, is_beginning=not phrase))
-    if not words:
+        # Signs of scripts without spaces stand for whole words.
+        is_beginning = not phrase and (len(said) >= SHORTEST_BEGINNING or not said.isascii())
+        if words_in(said):
+            found.append(_Said(said, is_without, is_beginning))
+    if all(one.is_without for one in found):
         raise BadInputError("Write a word to find.")
-    return " & ".join([*words, *(f"!{other}" for other in others)][:MOST_WORDS])
+    return sorted(found, key=attrgetter("is_without"))[:MOST_WORDS]
 
 
-def _quoted(said: str, *, is_beginning: bool) -> str:
-    quoted = said.replace("\\", "\\\\").replace("'", "''")
-    # Signs of scripts without spaces stand for whole words.
-    is_long = len(said) >= SHORTEST_BEGINNING or not said.isascii()
-    return f"'{quoted}':*" if is_beginning and is_long else f"'{quoted}'"
+def _quoted(said: _Said) -> str:
+    quoted = said.text.replace("\\", "\\\\").replace("'", "''")
+    return f"'{quoted}':*" if said.is_beginning else f"'{quoted}'"
 
 
-def _find_ids(user: User, wanted: Wanted, asked: str, limit: int, cursor: str | None) -> list[UUID]:
-    values = {"owner": user.pk, "asked": asked, "mark": f"'of {user.pk}'", "limit": limit}
+def _blinded(user: User, said: Sequence[_Said]) -> str:
+    """The same as PostgreSQL reads a tsquery, under every key that this person's words may have been made with."""
+    return " | ".join(f"({' & '.join(_blind(key, one) for one in said)})" for key in keys_of(user.pk))
+
+
+def _blind(key: DataKey, said: _Said) -> str:
+    return f"{'!' if said.is_without else ''}({query_of(key.index_secret, said.words, is_beginning=said.is_beginning)})"
+
+
+def _has(words: Sequence[str], said: Sequence[_Said]) -> bool:
+    """Whether a text with these words has what is asked for."""
+    return all(_stands_in(words, one) != one.is_without for one in said)
+
+
+def _stands_in(words: Sequence[str], said: _Said) -> bool:
+    *whole, last = said.words
+    return any(
+        list(words[at : at + len(whole)]) == whole
+        and (words[at + len(whole)].startswith(last) if said.is_beginning else words[at + len(whole)] == last)
+        for at in range(len(words) - len(whole))
+    )
+
+
+def _find_ids(user: User, wanted: Wanted, limit: int, cursor: str | None) -> list[UUID]:
+    said = _said_in(wanted.text)
+    values = {"owner": user.pk, "asked": read_words(wanted.text), "mark": f"'of {user.pk}'", "limit": limit}
+    values["blind"] = _blinded(user, said)
     parts = _conditions(wanted, cursor, values)
     walked, ids = _row(_AMONG_NEWEST.format(walked=WALKED, **parts), values)
     if len(ids) < limit and walked == WALKED:
@@ -182,7 +229,7 @@ def _conditions(wanted: Wanted, cursor: str | None, values: dict[str, Any]) -> d
     if wanted.with_sources:
         among += " and exists (select from chat_citation s where s.message_id = f.id)"
     values |= {"since": wanted.since, "until": wanted.until, "assistant": wanted.assistant_id}
-    return {"when": when, "kept": _KEPT.format(among=among), "newest_first": _NEWEST_FIRST}
+    return {"when": when, "kept": _KEPT.format(among=among), "newest_first": _NEWEST_FIRST, "asked": _ASKED}
 
 
 def _load(user: User, ids: Sequence[UUID]) -> list[Message]:
@@ -194,8 +241,15 @@ def _load(user: User, ids: Sequence[UUID]) -> list[Message]:
 def _snippets(asked: str, ids: Sequence[UUID]) -> dict[UUID, list[Part]]:
     if not ids:
         return {}
+    texts = {pk: text[:MOST_CHARACTERS] for pk, text in Message.objects.filter(pk__in=ids).values_list("pk", "text")}
     with connection.cursor() as cursor:
-        cursor.execute(_SNIPPETS, {"asked": asked, "ids": list(ids), "how": _HOW})
+        values: dict[str, Any] = {
+            "asked": asked,
+            "ids": list(texts),
+            "texts": list(texts.values()),
+            "how": _HOW,
+        }
+        cursor.execute(_SNIPPETS, values)
         return {row_id: _parts(snippet) for row_id, snippet in cursor.fetchall()}
 
 

@@ -91,9 +91,13 @@ def _page_of(user: User, show: str, words: str, cursor: str | None) -> Page[Save
 
 def _named(rows: SavedPromptQuerySet, words: str) -> SavedPromptQuerySet:
     """Those with all of these words in their name or text."""
-    for word in words.replace("\x00", "").split()[:8]:
-        rows = rows.filter(Q(name__icontains=word) | Q(text__icontains=word))
-    return rows
+    wanted = words.replace("\x00", "").casefold().split()[:8]
+    if not wanted:
+        return rows
+    said = rows.order_by().values_list("pk", "name", "text")
+    return rows.filter(
+        pk__in=[pk for pk, *texts in said if all(word in "\n".join(texts).casefold() for word in wanted)]
+    )
 
 
 def _just_deleted(request: HttpRequest) -> SavedPrompt | None:

@@ -226,7 +226,8 @@ def _answer_to(question: Message, standing: Standing, continues: Message | None 
 def _touching(standing: Standing, answer: Message, **columns: Any) -> Write:
     """The conversation moves to the top and shows the branch of ``answer``, if it is still there."""
     here = {"id": standing.conversation.id, "deleted_at": None}
-    return changing(Conversation, here, {"active_at": timezone.now(), "chosen": answer.id, **columns})
+    columns |= {"active_at": timezone.now(), "chosen": answer.id}
+    return changing(Conversation, here, standing.conversation.sealing(**columns))
 
 
 def _record(actor: User, writes: Sequence[Write], *, action: str, answer: Message, payload: dict[str, Any]) -> None:

@@ -60,17 +60,17 @@ def attach_file(
             raise BadInputError(_("%(name)s is empty.") % {"name": name})
         with transaction.atomic():
             _check_count(actor, conversation)
-            stored = file_bytes.keep(draft)
-            attached = Attachment.objects.create(
+            attached = Attachment(
                 owner=actor,
                 conversation=conversation,
                 name=name,
                 media_type=media_type,
-                size_bytes=stored.size_bytes,
-                sha256=stored.sha256,
-                file=stored.place,
+                size_bytes=draft.size_bytes,
+                sha256=draft.sha256,
             )
-            payload = {"conversation": str(conversation.pk) if conversation else None, "bytes": stored.size_bytes}
+            attached.file = file_bytes.keep(draft, attached)
+            attached.save(force_insert=True)
+            payload = {"conversation": str(conversation.pk) if conversation else None, "bytes": draft.size_bytes}
             audit.record(actor=actor, action="file.attach", obj=attached, payload=payload)
             transaction.on_commit(partial(read_soon, attached.pk))
     return attached

@@ -13,11 +13,12 @@ from uuid import UUID
 
 from accounts import rights
 from accounts.models import User
+from accounts.sealed_fields import opened
 from app.errors import NotFoundError, NotSignedInError
 from app.web.statements import prepared_cursor
 from chat.composing.prompts import Personal
 from chat.composing.setups import STAMP, Setup, find_setup
-from chat.models import Assistant, Conversation
+from chat.models import Assistant, Conversation, Instructions
 
 _STANDING = """
 select u.is_active, u.roles, u.granted,
@@ -64,6 +65,8 @@ def stand(actor: User, conversation: Conversation) -> Standing:
         raise NotFoundError()
     if not may_use:
         raise NotFoundError("This assistant is no longer open to you. Start a new conversation.")
+    title = opened(Conversation, "title", found, title)
+    about, manner = (opened(Instructions, *one) for one in (("about", actor.pk, about), ("manner", actor.pk, manner)))
     setup = find_setup(assistant_id, stamp)
     conversation.owner, conversation.assistant, conversation.title = actor, setup.assistant, title
     conversation.model_id = model_id

@@ -147,7 +147,7 @@ def _row(message: Message, outcome: Outcome) -> Write:
     }
     if message.grounds is not None:
         columns["grounds"] = message.grounds
-    return changing(Message, own, columns)
+    return changing(Message, own, message.sealing(**columns))
 
 
 def _citations(message: Message, outcome: Outcome) -> list[Citation]:

@@ -69,9 +69,10 @@ def _set_aside(file: Attachment) -> None:
 
 def _blot_out(file: Attachment) -> None:
     """Take what was quoted of a file off the cards of answers. That something stood there stays to be seen."""
-    told = [{"file_id": str(file.pk)}]
-    answers = Message.objects.filter(conversation=file.conversation_id, evidence__contains=told)
+    answers = Message.objects.filter(conversation=file.conversation_id, role=Message.Role.ASSISTANT)
     for answer in answers.only("evidence").select_for_update():
+        if not any(card.get("file_id") == str(file.pk) for card in answer.evidence):
+            continue
         blank = {"quote": "", "heading_path": []}
         cards = [card | blank if card.get("file_id") == str(file.pk) else card for card in answer.evidence]
         Message.objects.filter(pk=answer.pk).update(evidence=cards)

@@ -54,19 +54,19 @@ def find_waiting(limit: int = 20) -> list[UUID]:
     return list(waiting.order_by("created_at").values_list("pk", flat=True)[:limit])
 
 
-def write(message_id: UUID, fence: int, **columns: Any) -> None:
+def write(message: Message, **columns: Any) -> None:
     """Change the row as its owner. Raises LeaseLostError when that is over."""
     lease = timezone.now() + timedelta(seconds=LEASE_SECONDS)
-    own = {"id": message_id, "fence": fence, "state": Message.State.RUNNING}
-    if not together([changing(Message, own, {"lease_until": lease, **columns})], "true", []):
-        raise LeaseLostError(str(message_id))
+    own = {"id": message.pk, "fence": message.fence, "state": Message.State.RUNNING}
+    if not together([changing(Message, own, {"lease_until": lease, **message.sealing(**columns)})], "true", []):
+        raise LeaseLostError(str(message.pk))
 
 
 @dataclass(frozen=True)
 class Draft:
     """What was said so far of an answer that this process writes."""
 
-    message_id: UUID
+    message: Message
     fence: int
     text: str
     log: list[LogEntry]
@@ -85,9 +85,10 @@ def checkpoint(drafts: Sequence[Draft]) -> dict[UUID, bool]:
     For each answer that is still this process's: whether its reader asked to stop.
     """
     lease = timezone.now() + timedelta(seconds=LEASE_SECONDS)
-    logs = [orjson.dumps(draft.log).decode() for draft in drafts]
-    values: list[Any] = [lease, [draft.message_id for draft in drafts], [draft.fence for draft in drafts]]
-    values += [[draft.text for draft in drafts], logs, [draft.log[-1][0] for draft in drafts]]
+    sealed = [draft.message.sealing(text=draft.text, log=draft.log) for draft in drafts]
+    logs = [orjson.dumps(one["log"]).decode() for one in sealed]
+    values: list[Any] = [lease, [draft.message.pk for draft in drafts], [draft.fence for draft in drafts]]
+    values += [[one["text"] for one in sealed], logs, [draft.log[-1][0] for draft in drafts]]
     with prepared_cursor() as cursor:
         cursor.execute(_CHECKPOINT, values)
         return dict(cursor.fetchall())

@@ -63,7 +63,7 @@ class Outlet:
     async def evidence(self, passages: list[dict[str, Any]]) -> None:
         """Show passages. They are in the row before anybody hears of them."""
         self.message.evidence = passages
-        await in_thread(leases.write, self.message.id, self.message.fence, evidence=passages)
+        await in_thread(leases.write, self.message, evidence=passages)
         self._tell("evidence", {"passages": passages})
 
     async def delta(self, text: str) -> None:
@@ -75,7 +75,7 @@ class Outlet:
             self.first_text_at = asyncio.get_running_loop().time()
 
     def draft(self) -> leases.Draft:
-        return leases.Draft(self.message.id, self.message.fence, self.text, list(self.log))
+        return leases.Draft(self.message, self.message.fence, self.text, list(self.log))
 
     async def settle(self) -> None:
         """Save no more; the row's end is written by others."""

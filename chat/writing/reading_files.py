@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -23,19 +24,17 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from accounts import audit
-from app.errors import ParleyError
-from app.web.ids import new_id
+from app.errors import NotFoundError, ParleyError
 from chat.models import Attachment, AttachmentPassage
 from chat.writing import file_bytes
 from knowledge.extraction.running import extract, shrink_picture
 from knowledge.extraction.types import Extracted, ExtractionError, Limits, Picture
-from knowledge.files import Draft, path_of
+from knowledge.files import Draft
 from knowledge.index.generations import embed_passages, serving_generation
 from knowledge.index.indexing import as_text, embedding_input
 from knowledge.quality import exposure, reading
 from knowledge.quality.findings import NOTABLE, Subject
 from knowledge.text.splitting import Piece, split
-from knowledge.text.wording import plain
 
 log = logging.getLogger(__name__)
 
@@ -49,13 +48,11 @@ PICTURE_SIDE, THUMBNAIL_SIDE = 1568, 320  # what vision models look at, at most;
 ACTOR = "system:reading"
 # Of the checks of documents those that its person should know of; their own secrets are nobody else's business.
 _CHECKS = (reading.hidden_text, reading.unread_pages, reading.unsure_recognition, exposure.instructions)
-_BETWEEN = "\x1f"
 
 _INSERT_PASSAGES = """
 insert into chat_attachmentpassage (id, file_id, ordinal, heading_path, text, page, start, "end", words, vector)
-select p.id, %(file)s, p.ordinal, string_to_array(p.path, %(between)s), p.text, p.page, p.start, p."end",
-       setweight(to_tsvector('english', replace(p.path, %(between)s, ' ')), 'B')
-    || setweight(to_tsvector('english', p.words), 'D'), p.vector::halfvec
+select p.id, %(file)s, p.ordinal, array_remove(array[p.path], ''), p.text, p.page, p.start, p."end",
+       p.words::tsvector, p.vector::halfvec
 from unnest(%(ids)s::uuid[], %(ordinals)s::int[], %(paths)s::text[], %(texts)s::text[], %(pages)s::int[],
             %(starts)s::int[], %(ends)s::int[], %(words)s::text[], %(vectors)s::text[])
      as p(id, ordinal, path, text, page, start, "end", words, vector)
@@ -148,14 +145,11 @@ def _give_back(file: Attachment) -> bool:
 
 def _make(file: Attachment) -> Made:
     """Raises ExtractionError for a file that is no use."""
-    path = path_of(file.file)
-    if not path.is_file():
-        raise ExtractionError("Its bytes are gone. Bring it in once more.")
-    if file.is_picture:
-        pictures = shrink_picture(path, (PICTURE_SIDE, THUMBNAIL_SIDE))
-        extracted = _text_in_picture(file)
-    else:
-        pictures, extracted = [], extract(path, file.name, LIMITS, while_waiting=partial(_renew, file))
+    try:
+        with file_bytes.plain(file) as path:
+            pictures, extracted = _extract(file, path)
+    except NotFoundError as error:
+        raise ExtractionError("Its bytes are gone. Bring it in once more.") from error
     _renew(file)
     pieces = split(extracted.text, extracted.pages)
     if not pieces and not file.is_picture:
@@ -164,10 +158,16 @@ def _make(file: Attachment) -> Made:
     return Made(extracted, pieces, _note(file, extracted, pieces), pictures, generation_id, vectors)
 
 
-def _text_in_picture(file: Attachment) -> Extracted:
+def _extract(file: Attachment, path: Path) -> tuple[list[Picture], Extracted]:
+    if file.is_picture:
+        return list(shrink_picture(path, (PICTURE_SIDE, THUMBNAIL_SIDE))), _text_in_picture(file, path)
+    return [], extract(path, file.name, LIMITS, while_waiting=partial(_renew, file))
+
+
+def _text_in_picture(file: Attachment, path: Path) -> Extracted:
     """What can be read in it; nothing where that is not possible, since it can still be looked at."""
     try:
-        return extract(path_of(file.file), file.name, LIMITS, while_waiting=partial(_renew, file))
+        return extract(path, file.name, LIMITS, while_waiting=partial(_renew, file))
     except ExtractionError:
         return Extracted("", "", file.media_type)
 
@@ -209,7 +209,7 @@ def _finish(file: Attachment, made: Made) -> None:
         if not _own(file).select_for_update().exists():
             return
         if made.pictures:
-            columns |= _keep_pictures(made.pictures) | {"file": ""}
+            columns |= _keep_pictures(file, made.pictures) | {"file": ""}
         _own(file).update(**columns)
         _insert_passages(file, made)
         payload = {"characters": len(made.extracted.text), "passages": len(made.pieces)}
@@ -218,30 +218,33 @@ def _finish(file: Attachment, made: Made) -> None:
             transaction.on_commit(partial(file_bytes.drop, [file.file]))
 
 
-def _keep_pictures(pictures: Sequence[Picture]) -> dict[str, Any]:
+def _keep_pictures(file: Attachment, pictures: Sequence[Picture]) -> dict[str, Any]:
     """The columns of a picture and its thumbnail."""
     places = []
     for picture in pictures:
         with Draft([picture.jpeg]) as draft:
-            places.append(file_bytes.keep(draft).place)
+            places.append(file_bytes.keep(draft, file))
     first = pictures[0]
     return {"picture": places[0], "thumbnail": places[1], "width": first.width, "height": first.height}
 
 
 def _insert_passages(file: Attachment, made: Made) -> None:
     pieces, text = made.pieces, made.extracted.text
-    texts = [text[piece.start : piece.end] for piece in pieces]
+    passages = [
+        AttachmentPassage(file=file, text=text[piece.start : piece.end], heading_path=list(piece.heading_path))
+        for piece in pieces
+    ]
+    sealed = [passage.sealing(text=passage.text, heading_path=passage.heading_path) for passage in passages]
     values: dict[str, Any] = {
         "file": file.pk,
-        "between": _BETWEEN,
-        "ids": [new_id() for _ in pieces],
+        "ids": [passage.pk for passage in passages],
         "ordinals": list(range(len(pieces))),
-        "paths": [_BETWEEN.join(piece.heading_path) for piece in pieces],
-        "texts": texts,
+        "paths": ["".join(one["heading_path"]) for one in sealed],
+        "texts": [one["text"] for one in sealed],
         "pages": [piece.page for piece in pieces],
         "starts": [piece.start for piece in pieces],
         "ends": [piece.end for piece in pieces],
-        "words": [plain(text) for text in texts],
+        "words": [passage.found_words() for passage in passages],
         "vectors": list(made.vectors),
     }
     with connection.cursor() as cursor:

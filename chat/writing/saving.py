@@ -68,7 +68,7 @@ class Saver:
             if writer not in self._due_at:
                 continue  # it has ended meanwhile
             self._due_at[writer] = now + CHECKPOINT_SECONDS
-            if wishes.get(draft.message_id, True):
+            if wishes.get(draft.message.pk, True):
                 self.remove(writer)
                 writer.end()
 

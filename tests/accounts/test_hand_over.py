@@ -40,6 +40,7 @@ STAYS = {
     # what was decided about keeping and erasing
     "accounts.RetentionRule.set_by",
     "accounts.Hold.person",
+    "accounts.PersonKey.user",
     "accounts.Hold.people",
     "accounts.Hold.begun_by",
     "accounts.Hold.ended_by",
@@ -58,6 +59,7 @@ STAYS = {
     "accounts.Belonging.user",
     # gone within a day
     "chat.Export.owner",
+    # moves with what it opens when accounts are merged, by the verb; work is sealed anew for whom it goes to
 }
 MOVES = {
     "accounts.Program.owner",

@@ -286,6 +286,7 @@ PAGES = [
     Row("programs:program", ADMINS, "POST", args=PROGRAM, data=PROGRAM_FORM),
     Row("programs:renew_secret", ADMINS, "POST", args=PROGRAM),
     Row("programs:end", ADMINS, "POST", args=PROGRAM),
+    Row("programs:encryption", ADMINS, refusal=403),
     Row("programs:keys", ADMINS, refusal=403),
     Row("programs:revoke_key", ADMINS, "POST", args={"key_id": "key"}),
     Row("oauth:authorize", SIGNED_IN, query=AUTHORIZE),

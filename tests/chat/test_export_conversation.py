@@ -100,7 +100,7 @@ def test_headings_of_an_answer_stay_below_those_of_the_file(alice: User, leave: 
 
 
 def test_headings_that_are_underlined_stay_below_those_of_the_file(alice: User, leave: Conversation) -> None:
-    Message.objects.filter(text__contains="some too").update(text="Some\n====\n\n- Days\n  ----\n  off\n\ntext\n***")
+    factories.messages_saying("some too").update(text="Some\n====\n\n- Days\n  ----\n  off\n\ntext\n***")
     text = exported(alice, leave, "md")
     assert "\n### Some\n" in text and "\n- #### Days\n" in text
     _check_harmless(text)
@@ -110,7 +110,7 @@ def test_headings_that_are_underlined_stay_below_those_of_the_file(alice: User, 
     "typed", ["# Days", "Days\n===", "Days\n---", "> - # Days", "a\nDays\n-", "# a\n    <img src=x>"]
 )
 def test_a_question_has_no_headings(alice: User, leave: Conversation, typed: str) -> None:
-    Message.objects.filter(text="And for interns?").update(text=typed)
+    factories.messages_saying("And for interns?").update(text=typed)
     _check_harmless(exported(alice, leave, "md"))
 
 
@@ -163,14 +163,14 @@ HOSTILE = [
 @pytest.mark.parametrize("hostile", HOSTILE)
 def test_what_an_answer_says_acts_in_no_other_program(alice: User, leave: Conversation, hostile: str) -> None:
     for at in (hostile, f"text\n\n{hostile}\n\ntext [1]"):
-        Message.objects.filter(text__contains="some too").update(text=at)
+        factories.messages_saying("some too").update(text=at)
         _check_harmless(exported(alice, leave, "md"))
-        Message.objects.filter(text=at).update(text="They have some too [1].")
+        factories.messages_saying(at).update(text="They have some too [1].")
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)
 def test_nor_does_what_a_question_says(alice: User, leave: Conversation, hostile: str) -> None:
-    Message.objects.filter(text="And for interns?").update(text=hostile)
+    factories.messages_saying("And for interns?").update(text=hostile)
     _check_harmless(exported(alice, leave, "md"))
 
 
@@ -295,7 +295,7 @@ RUNS = re.compile(r"\s*(?!https?:|mailto:)[a-z][a-z0-9+.-]*:|[\\/]{2}", re.IGNOR
 
 
 def test_signs_that_turn_the_direction_are_taken_out_or_escaped(alice: User, leave: Conversation) -> None:
-    Message.objects.filter(text="And for interns?").update(text="\u202eIA na yb nettirw\u2066 שלום\u200f")
+    factories.messages_saying("And for interns?").update(text="\u202eIA na yb nettirw\u2066 שלום\u200f")
     assert not re.search("[\u202a-\u202e\u2066-\u2069]", exported(alice, leave, "md"))
     assert "שלום\u200f" in exported(alice, leave, "md")
     written = exported(alice, leave, "json")
@@ -331,7 +331,7 @@ def test_json_is_as_its_schema_says_and_the_schema_is_published(alice: User, lea
 
 @pytest.mark.parametrize("kind", ["md", "json", "pdf"])
 def test_what_was_held_back_is_in_no_file(alice: User, leave: Conversation, passage: Passage, kind: str) -> None:
-    last = Message.objects.get(text__contains="some too")
+    last = factories.messages_saying("some too").get()
     factories.make_answer(
         conversation=leave, parent=last, text="Shown. ", state=Message.State.HELD, held_text="Band five."
     )
@@ -392,7 +392,7 @@ def f(): return "<b>{nb}</b>"
 
 
 def test_a_pdf_sets_every_kind_of_block(alice: User, leave: Conversation) -> None:
-    Message.objects.filter(text__contains="some too").update(text=MANY)
+    factories.messages_saying("some too").update(text=MANY)
     text = text_of(pdf_of(alice, leave))
     for said in (
         "Łukasz",
@@ -411,7 +411,7 @@ def test_a_pdf_sets_every_kind_of_block(alice: User, leave: Conversation) -> Non
 def test_letters_without_a_font_are_counted_and_nothing_breaks(
     alice: User, leave: Conversation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Message.objects.filter(text__contains="some too").update(text="Борис 你好 🙂 e\u0301 \u200d and words [1]")
+    factories.messages_saying("some too").update(text="Борис 你好 🙂 e\u0301 \u200d and words [1]")
     monkeypatch.setattr(fonts, "files", dict)
     text = text_of(pdf_of(alice, leave))
     assert "8 signs of this conversation have no font" in text and "and words [2]" in text
@@ -421,7 +421,7 @@ def test_arabic_is_shaped_and_runs_from_the_right(alice: User, leave: Conversati
     arabic = "مرحبا بالعالم 27 يوما"
     table = "| سعر | a |\n|---|---|\n| b | c |"
     said = f"{arabic}\n\nAfter it **Latin** text.\n\n- The word שלום in a line.\n\n{table}"
-    Message.objects.filter(text__contains="some too").update(text=said)
+    factories.messages_saying("some too").update(text=said)
     text = text_of(pdf_of(alice, leave))
     assert "no font" not in text
     assert arabic in text
@@ -429,7 +429,7 @@ def test_arabic_is_shaped_and_runs_from_the_right(alice: User, leave: Conversati
 
 
 def test_a_conversation_of_many_pages_is_numbered(alice: User, leave: Conversation) -> None:
-    Message.objects.filter(text__contains="some too").update(text="A paragraph of some length.\n\n" * 300)
+    factories.messages_saying("some too").update(text="A paragraph of some length.\n\n" * 300)
     document = pdf_of(alice, leave)
     assert len(document) > 5
     assert document[3].get_textpage().get_text_bounded().strip().endswith("4")

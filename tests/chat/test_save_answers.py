@@ -17,7 +17,7 @@ def answer(conversation, **columns) -> Message:
 
 
 def draft(message: Message, text: str, fence: int = 2) -> Draft:
-    return Draft(message.id, fence, text, [[1, "accepted", None], [2, "delta", len(text)]])
+    return Draft(message, fence, text, [[1, "accepted", None], [2, "delta", len(text)]])
 
 
 def test_answers_are_saved_together_and_tell_who_wants_to_stop(conversation, django_assert_num_queries):

@@ -75,10 +75,10 @@ def test_the_key_lies_encrypted_and_shows_nowhere() -> None:
     assert load_targets()["m"][0].api_key == "sk-very-secret"
 
 
-def test_with_another_secret_key_the_worker_is_left_out_and_the_rest_serve(settings: object) -> None:
+def test_with_another_master_key_the_worker_is_left_out_and_the_rest_serve(settings: object) -> None:
     register_worker(model_name="m", address=ADDRESS, api_key="k")
     register_worker(model_name="m", address="http://127.0.0.1:8002/v1")
-    settings.SECRET_KEY = "another"  # type: ignore[attr-defined]
+    settings.MASTER_KEY = "another-master-key-that-is-long-enough"  # type: ignore[attr-defined]
     assert [found.address for found in load_targets()["m"]] == ["http://127.0.0.1:8002/v1"]
 
 

@@ -235,6 +235,7 @@ VISITS = [
     Visit("programs:overview", "ada"),
     Visit("programs:new", "ada"),
     Visit("programs:program", "ada", {"program_id": "program"}),
+    Visit("programs:encryption", "ada"),
     Visit("programs:keys", "ada"),
     Visit("usage:limits", "ada"),
     Visit("usage:new_limit", "ada", {"subject": "=each"}),

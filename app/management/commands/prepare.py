@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from accounts.auditing.keys import trusted_keys
 from accounts.auditing.witnesses import check_addresses
 from accounts.first_run import first_link
+from accounts.person_keys import check_master_keys
 from app.demo import accounts, fill
 from app.embedded.folders import make_folders
 from app.errors import ParleyError
@@ -30,6 +31,7 @@ class Command(BaseCommand):
             trusted_keys()  # makes the key that signs the audit log's checkpoints, at the first start
             check_addresses()
             call_command("migrate", interactive=False, verbosity=options["verbosity"])
+            check_master_keys()
             is_new = not Worker.objects.filter(address=settings.MODEL_URL).exists()
             worker = connect_configured_worker()
             if fill.is_wanted():

@@ -7,7 +7,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0012_devices'),
-        ('moderation', '0002_appeals'),
+        ('moderation', '0003_sealed_texts'),
     ]
 
     operations = [
