@@ -87,6 +87,21 @@ def remove_member(*, actor: User | str, group: Group, person: User) -> None:
         audit.record(actor=actor, action="group.remove_member", obj=group, payload={"person": str(person.pk)})
 
 
+def change_members(*, actor: User | str, group: Group, added: Iterable[User], removed: Iterable[User]) -> None:
+    """Put these in and take those out; the others stay. What is so already is no change. Raises as ``set_members``."""
+    _check_right(actor, group)
+    _check_is_ours(actor, group)
+    with transaction.atomic():
+        now = set(group.members.values_list("pk", flat=True))
+        new = {one.pk for one in added} - now
+        gone = {one.pk for one in removed} & now
+        if new or gone:
+            group.members.add(*new)
+            group.members.remove(*gone)
+            payload = {"added": sorted(map(str, new)), "removed": sorted(map(str, gone))}
+            audit.record(actor=actor, action="group.change_members", obj=group, payload=payload)
+
+
 def set_groups_of(*, actor: User | str, person: User, groups: Sequence[Group]) -> None:
     """Be directly in these groups and no others. Those that a directory fills stay as they are."""
     _check_right(actor, person)

@@ -22,6 +22,7 @@ WORDS: dict[Capability, Promise] = {
     "moderation.edit_policy": _("Change policies"),
     "audit.read": _("Read the audit log"),
     "accounts.administer": _("Administer people, groups and limits"),
+    "people.provision": _("Keep people and groups for a directory, over SCIM"),
     "pool.administer": _("Administer model servers"),
     "usage.read": _("Read what everybody uses up"),
 }

@@ -26,6 +26,7 @@ LINES: tuple[tuple[str, str, tuple[Capability, ...]], ...] = (
     (ANY, "/v1/embeddings", ("knowledge.search",)),
     (ANY, "/v1/.*", ("chat.ask",)),
     (ANY, "/ws/.*", ("chat.ask",)),
+    (ANY, "/scim/.*", ("people.provision",)),
     (ANY, "/api/v1/assistants/[^/]+/models", ("pool.administer",)),
     (ANY, "/api/v1/(assistants|conversations|messages|files|shares)(/.*)?", ("chat.ask",)),
     (ANY, "/api/v1/feedback/.*", ("moderation.review", "knowledge.edit_source")),

@@ -247,6 +247,8 @@ MFA_RECOVERY_CODES_SHOW_ONCE = True
 MFA_TOTP_TOLERANCE = 1
 # Signing in through the organisation: docs/signing-in.md says what stands in it, accounts.single_sign_on what follows.
 SIGN_IN_PROVIDERS = environment.objects("SIGN_IN_PROVIDERS")
+# Which group that a directory keeps over SCIM gives which role: {"Parley reviewers": "moderator"}. See docs/directory.md.
+SCIM_ROLES = environment.mapping("SCIM_ROLES", ("employee", "owner", "moderator", "auditor", "admin"))
 SOCIALACCOUNT_ADAPTER = "accounts.sso_adapter.ProviderAdapter"
 SOCIALACCOUNT_LOGIN_ON_GET = True
 SOCIALACCOUNT_STORE_TOKENS = False
