@@ -6,6 +6,9 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts import receivers  # noqa: F401
+        from accounts.ldap.directories import directories
         from accounts.providers import providers
 
-        providers()  # refuses at the start what it cannot use
+        # Both refuse at the start what they cannot use.
+        providers()
+        directories()

@@ -12,6 +12,8 @@ from accounts import devices, limit_notices
 from accounts.auditing.sealing import CannotSealError, seal_log
 from accounts.auditing.verifying import verify_log
 from accounts.auditing.witnesses import tell_witnesses
+from accounts.ldap.directories import directories
+from accounts.ldap.syncing import sync_directory
 from accounts.letters import write_letter
 from accounts.models import Invitation
 from accounts.oauth import tokens
@@ -64,3 +66,9 @@ def send_invitation(invitation_id: str) -> None:
 @shared_task(name="accounts.tasks.forget_ended_sessions")
 def forget_ended_sessions() -> int:
     return devices.forget_ended()
+
+
+@shared_task(name="accounts.tasks.sync_directories")
+def sync_directories() -> int:
+    """How many people were suspended. What a directory would not answer is noted with its run."""
+    return sum(sync_directory(directory).suspended for directory in directories() if directory.syncs)

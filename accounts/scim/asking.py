@@ -65,10 +65,10 @@ _IN = Group.members.through
 
 def _stand(rows: Any, column: str) -> Coalesce:
     """A digest of who is in it, made by the database, so that a group's version needs no list of its members."""
-    joined = StringAgg(Cast(column, TextField()), ",", ordering=column)
+    joined = StringAgg(Cast(column, TextField()), ",", order_by=column)
     by = "group" if column == "user_id" else "outer"
     counted = rows.order_by().values(by).annotate(joined=joined).annotate(stand=MD5("joined")).values("stand")
-    return Coalesce(Subquery(counted, output_field=TextField()), Value(""))
+    return Coalesce(Subquery(counted), Value(""), output_field=CharField())
 
 
 _GROUPS_OF = _IN.objects.filter(user=OuterRef("pk"), group__directory_entry__isnull=False)
@@ -138,7 +138,9 @@ def _outward(inner: Filter, path: str) -> Filter:
         return Either(_outward(inner.left, path), _outward(inner.right, path))
     if isinstance(inner, Compare):
         return Compare(f"{path}.{inner.path}", inner.operator, inner.value)
-    return type(inner)(f"{path}.{inner.path}") if isinstance(inner, Present) else inner
+    if isinstance(inner, Present):
+        return Present(f"{path}.{inner.path}")
+    raise ScimError("There are no lists within lists.", "invalidFilter")
 
 
 def _present(attribute: Attribute) -> Q:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
-from pytest_django.fixtures import SettingsWrapper
 
 from accounts.models import AuditEvent, Group, Role, User
 from tests import factories
@@ -98,7 +99,7 @@ def test_groups_inside_groups(directory: Provisioner, alice: User) -> None:
 
 
 def test_roles_follow_the_groups_that_are_named_for_them(
-    directory: Provisioner, settings: SettingsWrapper, ada: User, alice: User
+    directory: Provisioner, settings: Any, ada: User, alice: User
 ) -> None:
     settings.SCIM_ROLES = {"Reviewers": "moderator", "House": "admin"}
 
