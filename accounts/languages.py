@@ -1,8 +1,8 @@
 """Which language somebody is spoken to in.
 
 What they chose, on whatever device; else what this browser was told, by cookie; else what the browser asks for; else
-the installation's own. What programs read (``/api/``, ``/v1/``, ``/scim/``, JSON sockets) and the audit log are English always, so
-that nothing that is parsed or searched depends on who asked.
+the installation's own. What programs read (``/api/``, ``/v1/``, ``/scim/``, JSON sockets) and the audit log are
+English always, so that nothing that is parsed or searched depends on who asked.
 """
 
 from __future__ import annotations

@@ -41,6 +41,11 @@ LINES: tuple[tuple[str, str, tuple[Capability, ...]], ...] = (
     (ANY, "/api/v1/audit/.*", ("audit.read",)),
     (ANY, "/api/v1/(pool|workers|models)(/.*)?", ("pool.administer",)),
     (READ, "/api/v1/(groups|usage/mine|limits/mine|keys/current)", ()),
+    (READ, "/api/v1/insights/mine", ()),
+    (ANY, "/api/v1/insights(/.*)?", ("insight.ask", "insight.approve")),
+    (ANY, "/api/v1/people/[^/]+/insights", ("insight.ask",)),
+    (READ, "/api/v1/(people|roles)(/.*)?", ("accounts.administer", "audit.read")),
+    (ANY, "/api/v1/(people|groups)(/.*)?", ("accounts.administer",)),
     (READ, "/api/v1/(usage|limits)", ("usage.read",)),
     (ANY, "/api/v1/limits(/.*)?", ("accounts.administer",)),
 )

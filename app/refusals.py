@@ -1,4 +1,4 @@
-"""Errors in the language of the interface they happen in: Parley's JSON under ``/api/``, OpenAI's under ``/v1/``, SCIM's.
+"""Errors in the language of the interface they happen in: Parley's JSON under ``/api/``, OpenAI's, SCIM's.
 
 Some requests are refused before any operation of an interface runs, or after one broke: an unknown address, a wrong
 method, a body that is too large, a bug. Django answers those with a page, which a program cannot read.

@@ -44,6 +44,6 @@ class LdapBackend(ModelBackend):
 
 def admit_entry(directory: LdapDirectory, entry: Entry) -> User:
     """Who this is here, with groups and roles as the directory says now."""
-    known = SocialAccount.objects.filter(provider=directory.actor, uid=entry.uid).select_related("user").first()
+    known = SocialAccount.objects.filter(provider=directory.link, uid=entry.uid).select_related("user").first()
     told = Told(uid=entry.uid, email=entry.email, is_verified=True, name=entry.name, words=entry.words)
     return admit(provider=directory.as_provider, told=told, known=known.user if known else None)

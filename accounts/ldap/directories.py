@@ -56,15 +56,20 @@ class LdapDirectory:
     timeout_seconds: int = 5
 
     @property
+    def link(self) -> str:
+        """What accounts are linked under."""
+        return f"ldap:{self.id}"
+
+    @property
     def actor(self) -> str:
         """How the audit log names it, and who it is in ``DirectoryPerson.suspended_by``."""
-        return f"ldap:{self.id}"
+        return f"provider:{self.link}"
 
     @property
     def as_provider(self) -> SignInProvider:
         """For what is decided about everybody who comes from elsewhere: its addresses are the organisation's own."""
         return SignInProvider(
-            id=self.actor,
+            id=self.link,
             kind="ldap",
             name=self.name,
             groups=lowered(self.groups),

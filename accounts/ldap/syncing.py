@@ -33,7 +33,7 @@ def sync_directory(directory: LdapDirectory, *, is_confirmed: bool = False) -> D
     run = DirectorySync(directory_id=directory.id)
     try:
         entries = list_entries(directory)
-        linked = list(SocialAccount.objects.filter(provider=directory.actor).select_related("user").order_by("pk"))
+        linked = list(SocialAccount.objects.filter(provider=directory.link).select_related("user").order_by("pk"))
         here = {entry.uid: entry for entry in entries}
         present = [here[one.uid] for one in linked if one.uid in here]
         words = words_of(directory, present)

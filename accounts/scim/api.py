@@ -44,17 +44,17 @@ class Shown(Schema):
     """Which attributes are answered."""
 
     attributes: str = ""
-    excludedAttributes: str = ""  # noqa: N815 - the RFC's names
+    excludedAttributes: str = ""
 
 
 class Asked(Shown):
     """Which resources are answered, and in what order."""
 
     filter: str = ""
-    startIndex: int = 1  # noqa: N815
+    startIndex: int = 1
     count: int | None = None
-    sortBy: str = ""  # noqa: N815
-    sortOrder: str = "ascending"  # noqa: N815
+    sortBy: str = ""
+    sortOrder: str = "ascending"
 
 
 @dataclass(frozen=True)
@@ -268,5 +268,3 @@ def _only(value: Any, is_wanted: Callable[[str], bool]) -> Any:
     if isinstance(value, dict):
         return {key: part for key, part in value.items() if is_wanted(key.lower())}
     return value
-
-

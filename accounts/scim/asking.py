@@ -12,9 +12,9 @@ from datetime import UTC
 from typing import Any, Literal
 from uuid import UUID
 
+from django.contrib.postgres.aggregates import StringAgg
 from django.db.models import CharField, Exists, F, OuterRef, Prefetch, Q, QuerySet, Subquery, TextField, Value
 from django.db.models.functions import MD5, Cast, Coalesce, NullIf
-from django.contrib.postgres.aggregates import StringAgg
 from django.utils.dateparse import parse_datetime
 
 from accounts.models import Group, Nesting, User

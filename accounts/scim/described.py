@@ -170,4 +170,3 @@ _MEMBER = [
     _attribute("display", "The name.") | {"mutability": "readOnly"},
     _attribute("type", "User or Group."),
 ]
-

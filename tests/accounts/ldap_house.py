@@ -123,6 +123,9 @@ def write_certificate(folder: Path, host: str = "localhost") -> None:
     builder = builder.not_valid_after(now + timedelta(days=1))
     builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+    authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key())
+    builder = builder.add_extension(authority, critical=False)
     certificate = builder.sign(key, hashes.SHA256())
     plain = serialization.NoEncryption()
     pem = serialization.Encoding.PEM

@@ -32,7 +32,10 @@ def match(self: Any, asked: Any) -> bool:
 
 
 def _holds(group: Any, attribute: bytes, dn: bytes, seen: set[bytes]) -> bool:
-    inside = [str(one, "utf-8").lower().encode() if isinstance(one, bytes) else one.lower().encode() for one in group.get(attribute, [])]
+    inside = [
+        str(one, "utf-8").lower().encode() if isinstance(one, bytes) else one.lower().encode()
+        for one in group.get(attribute, [])
+    ]
     if dn in inside:
         return True
     new = [one for one in inside if one not in seen]
@@ -47,7 +50,7 @@ def _by_dn(dn: bytes) -> Any:
 
 
 class Server(ldapserver.LDAPServer):  # type: ignore[misc]
-    def extendedRequest_StartTLS(self, value: Any, reply: Any) -> Any:  # noqa: N802 - ldaptor finds it by its name
+    def extendedRequest_StartTLS(self, value: Any, reply: Any) -> Any:
         reply(pureldap.LDAPExtendedResponse(resultCode=ldaperrors.Success.resultCode, responseName=b""))
         self.transport.startTLS(self.factory.tls)
 

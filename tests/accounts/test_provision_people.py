@@ -109,7 +109,9 @@ def test_okta_looks_makes_replaces_and_deactivates(directory: Provisioner) -> No
     assert person.name == "Noah Lang"
     assert not person.check_password("1mz050nq")
 
-    put = directory.send("PUT", path, body | {"id": made.json()["id"], "name": {"givenName": "N", "familyName": "Lang"}})
+    put = directory.send(
+        "PUT", path, body | {"id": made.json()["id"], "name": {"givenName": "N", "familyName": "Lang"}}
+    )
     assert put.json()["name"] == {"formatted": "N Lang", "givenName": "N", "familyName": "Lang"}
     off = directory.patch(path, {"op": "replace", "value": {"active": False}})
     assert off.json()["active"] is False
@@ -222,7 +224,9 @@ def test_lists_are_paged_sorted_and_cut_to_what_is_asked_for(directory: Provisio
     for name in ("mia", "noah", "liv"):
         directory.make(name)
     made = 'externalId sw "id-of-"'
-    found = directory.get("/Users", filter=made, sortBy="userName", sortOrder="descending", attributes="userName").json()
+    found = directory.get(
+        "/Users", filter=made, sortBy="userName", sortOrder="descending", attributes="userName"
+    ).json()
     assert [one["userName"] for one in found["Resources"]] == [
         "noah@example.com",
         "mia@example.com",

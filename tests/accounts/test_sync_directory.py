@@ -73,7 +73,7 @@ def test_who_is_gone_is_suspended_and_who_is_back_reinstated(
     house.add_person("mia")
     assert sync_directory(directory).reinstated == 1
     assert person("mia").is_active
-    told = AuditEvent.objects.filter(object=f"user:{person('mia').pk}", actor="ldap:house")
+    told = AuditEvent.objects.filter(object=f"user:{person('mia').pk}", actor="provider:ldap:house")
     assert {"account.suspend", "account.reinstate"} <= set(told.values_list("action", flat=True))
 
 
@@ -98,7 +98,9 @@ def test_more_than_half_at_once_wait_for_a_word(house: House, directory: LdapDir
         call_command("sync_ldap", "--only", "elsewhere")
 
 
-def test_a_directory_that_does_not_answer_suspends_nobody(directory: LdapDirectory, house: House, settings: Any) -> None:
+def test_a_directory_that_does_not_answer_suspends_nobody(
+    directory: LdapDirectory, house: House, settings: Any
+) -> None:
     for more in ({"urls": [f"ldaps://localhost:{free_port()}"]}, {"base": f"ou=elsewhere,{BASE}"}):
         settings.LDAP_DIRECTORIES = [house.described(**more)]
         run = sync_directory(directories()[0])
