@@ -1,7 +1,7 @@
 """Groups as SCIM writes them. A directory sees and keeps those that it made; groups made here are none of its business.
 
-Else whoever may name a group there could open what a group of that name opens here. A group made here is given to the
-directory on its page; until then a second one of its name is refused.
+Else whoever may name a group there could open what a group of that name opens here. A group made here is left to
+the directory on its page; until then a second one of its name is refused.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def create(*, caller: User, body: Json) -> Group:
             group = create_group(actor=actor_of(caller), name=wanted.name, external_id=f"{SCIM}:{new_id()}")
         except ConflictError as error:
             raise AlreadyThereError(
-                f"{error.message} If the directory shall keep it, an administrator gives it to the directory on the "
+                f"{error.message} If the directory shall keep it, an administrator leaves it to the directory on the "
                 "group's page."
             ) from error
         DirectoryGroup.objects.create(group=group, external_id=wanted.external_id)

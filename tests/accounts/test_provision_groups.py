@@ -87,6 +87,22 @@ def test_what_a_directory_keeps_is_shown_and_not_filled_by_hand(
     assert "filled by a directory" in browser.get("/people/groups/").content.decode()
 
 
+def test_a_group_made_here_is_left_to_a_directory_and_taken_back(
+    directory: Provisioner, ada: User, alice: User, crew: Group, signed_in: SignIn
+) -> None:
+    browser = signed_in(ada)
+    browser.post(f"/people/groups/{crew.pk}/leave-to-directory")
+    assert directory.found("Groups", 'displayName eq "crew"') == [str(crew.pk)]
+    directory.patch(f"/Groups/{crew.pk}", {"op": "remove", "path": f'members[value eq "{alice.pk}"]'})
+    assert members(str(crew.pk)) == set()
+    browser.post(f"/people/groups/{crew.pk}/take-from-directory")
+    assert directory.get(f"/Groups/{crew.pk}").status_code == 404
+    browser.post(f"/people/groups/{crew.pk}/add", {"email": alice.email})
+    assert members(str(crew.pk)) == {"Alice"}
+    told = AuditEvent.objects.filter(object=f"group:{crew.pk}").values_list("action", flat=True)
+    assert {"group.leave_to_directory", "group.take_from_directory"} <= set(told)
+
+
 def test_groups_inside_groups(directory: Provisioner, alice: User) -> None:
     inner = directory.make_group("Lenses", str(alice.pk))
     outer = directory.make_group("Optics", inner["id"])
