@@ -9,6 +9,7 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext as _
 
 from accounts.ldap.asking import DirectoryError
 from accounts.single_sign_on import NotAdmittedError
@@ -25,8 +26,10 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         """Whom a directory knows and Parley does not let in is told why; so is everybody while it does not answer."""
         try:
             user: AbstractBaseUser | None = super().authenticate(request, **credentials)
-        except (NotAdmittedError, DirectoryError) as error:
+        except NotAdmittedError as error:
             raise ValidationError(said(error.message)) from error
+        except DirectoryError as error:  # what is wrong with it is for whoever keeps it, and in the log
+            raise ValidationError(_("Your organisation's directory does not answer. Try again in a moment.")) from error
         return user
 
     def pre_login(self, request: HttpRequest, user: AbstractBaseUser, **kwargs: Any) -> HttpResponse | None:

@@ -94,12 +94,12 @@ def change_members(*, actor: User | str, group: Group, added: Iterable[User], re
     _check_is_ours(actor, group)
     with transaction.atomic():
         now = set(group.members.values_list("pk", flat=True))
-        new = {one.pk for one in added} - now
-        gone = {one.pk for one in removed} & now
+        new = {one for one in added if one.pk not in now}
+        gone = {one for one in removed if one.pk in now}
         if new or gone:
             group.members.add(*new)
             group.members.remove(*gone)
-            payload = {"added": sorted(map(str, new)), "removed": sorted(map(str, gone))}
+            payload = {"added": sorted(str(one.pk) for one in new), "removed": sorted(str(one.pk) for one in gone)}
             audit.record(actor=actor, action="group.change_members", obj=group, payload=payload)
 
 

@@ -13,6 +13,7 @@ from accounts.callers import caller
 from accounts.models import Group, User
 from accounts.people_api import NamedOut
 from accounts.people_queries import get_group, get_person
+from accounts.schemas import GroupsOut
 from app.web.paging import Page, newest_first
 
 router = Router(tags=["Groups"])
@@ -43,6 +44,12 @@ class MemberOut(Schema):
 class MembersOut(Schema):
     items: list[MemberOut]
     next: str | None
+
+
+@router.get("/groups", response=GroupsOut)
+def list_groups(request: HttpRequest, limit: int = 50, cursor: str | None = None) -> Page[Group]:
+    """The caller's groups; all of them for an administrator."""
+    return newest_first(Group.objects.visible_to(caller(request)), by="created_at", limit=limit, cursor=cursor)
 
 
 @router.post("/groups", response={201: GroupDetailOut})

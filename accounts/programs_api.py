@@ -72,8 +72,9 @@ class ProgramOut(Schema):
     last_used_at: datetime | None
 
     @staticmethod
-    def resolve_groups(program: Program) -> list[UUID]:
-        return [group.pk for group in _groups_of(program)]
+    def resolve_groups(program: Program | dict[str, Any]) -> list[UUID]:
+        """Of a program, or of what was told of one already."""
+        return program["groups"] if isinstance(program, dict) else [group.pk for group in _groups_of(program)]
 
 
 class NewProgramOut(ProgramOut):

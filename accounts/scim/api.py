@@ -255,16 +255,20 @@ def _chosen(resource: Json, shown: Shown) -> Json:
         elif wanted:
             parts = {one.partition(".")[2] for one in wanted if one.partition(".")[0] == name}
             if parts:
-                told[key] = value if "" in parts else _only(value, lambda part, parts=parts: part in parts)
+                told[key] = value if "" in parts else _only(value, parts)
         elif name not in dropped:
             parts = {one.partition(".")[2] for one in dropped if one.partition(".")[0] == name}
-            told[key] = _only(value, lambda part, parts=parts: part not in parts) if parts else value
+            told[key] = _without(value, parts) if parts else value
     return told
 
 
-def _only(value: Any, is_wanted: Callable[[str], bool]) -> Any:
+def _only(value: Any, parts: set[str]) -> Any:
     if isinstance(value, list):
-        return [_only(one, is_wanted) for one in value]
-    if isinstance(value, dict):
-        return {key: part for key, part in value.items() if is_wanted(key.lower())}
-    return value
+        return [_only(one, parts) for one in value]
+    return {key: part for key, part in value.items() if key.lower() in parts} if isinstance(value, dict) else value
+
+
+def _without(value: Any, parts: set[str]) -> Any:
+    if isinstance(value, list):
+        return [_without(one, parts) for one in value]
+    return {key: part for key, part in value.items() if key.lower() not in parts} if isinstance(value, dict) else value

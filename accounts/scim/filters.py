@@ -250,7 +250,7 @@ def _compares(value: Any, operator: str, wanted: Value) -> bool:
         value, wanted = value.casefold(), wanted.casefold()
         tests = {"co": wanted in value, "sw": value.startswith(wanted), "ew": value.endswith(wanted)}
         if operator in tests:
-            return tests[operator]
+            return bool(tests[operator])
     elif isinstance(value, bool) and isinstance(wanted, str):
         wanted = wanted.lower() == "true"
     if operator == "ne":

@@ -299,8 +299,8 @@ def _check_free(wanted: Wanted, besides: User | None = None) -> None:
     named = Q(email__iexact=wanted.email) | Q(directory_entry__user_name__iexact=wanted.user_name)
     named |= Q(email__iexact=wanted.user_name, directory_entry__user_name="")
     named |= Q(email__iexact=wanted.user_name, directory_entry=None)
-    others = User.objects.filter(named).exclude(pk=besides.pk if besides else None)
-    if others.exists():
+    others = User.objects.filter(named)
+    if (others.exclude(pk=besides.pk) if besides else others).exists():
         raise AlreadyThereError(f"There is an account for {wanted.email} or named {wanted.user_name} already.")
 
 
