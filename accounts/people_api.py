@@ -31,7 +31,7 @@ class NamedOut(Schema):
 
 
 class PersonOut(Schema):
-    """`groups` are those they were put into; `kept_by_directory`: SCIM or LDAP says who they are."""
+    """`groups` are those they were put into; `kept_by_directory`: a directory has told of them, or suspended them."""
 
     id: UUID
     email: str
