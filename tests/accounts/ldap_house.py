@@ -51,7 +51,7 @@ class House:
             "groups_by": "search",
             "group_base": f"ou=groups,{BASE}",
             "creates_accounts": True,
-            "timeout_seconds": 2,
+            "timeout_seconds": 10,
             **more,
         }
 
