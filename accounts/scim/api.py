@@ -112,7 +112,7 @@ def list_users(request: HttpRequest, asked: Query[Asked]) -> HttpResponse:
 
 @router.post("/Users")
 def create_user(request: HttpRequest, shown: Query[Shown]) -> HttpResponse:
-    person = people.create(caller=caller(request), body=read_body(request))
+    person = people.make(caller=caller(request), body=read_body(request))
     return _one(request, people.resource_of(person), shown, status=201)
 
 
@@ -149,7 +149,7 @@ def list_groups(request: HttpRequest, asked: Query[Asked]) -> HttpResponse:
 
 @router.post("/Groups")
 def create_group(request: HttpRequest, shown: Query[Shown]) -> HttpResponse:
-    group = groups.create(caller=caller(request), body=read_body(request))
+    group = groups.make(caller=caller(request), body=read_body(request))
     return _one(request, groups.resource_of(group), shown, status=201)
 
 

@@ -70,7 +70,7 @@ def get_group(caller: User, group_id: UUID) -> Group:
     return group
 
 
-def create(*, caller: User, body: Json) -> Group:
+def make(*, caller: User, body: Json) -> Group:
     """Raises AlreadyThereError when there is a group of that name, whoever keeps it."""
     rights.require(caller, "people.provision")
     wanted = read_group(body)

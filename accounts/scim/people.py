@@ -94,7 +94,7 @@ def get_person(caller: User, person_id: UUID) -> User:
     return person
 
 
-def create(*, caller: User, body: Json) -> User:
+def make(*, caller: User, body: Json) -> User:
     """A new person, or one whom the directory deleted and has again under the same id.
 
     Raises AlreadyThereError for a name or an address that is somebody's.
