@@ -1,4 +1,4 @@
-"""REST: the groups one is in, and the audit log for those who audit."""
+"""REST: the audit log, for those who audit."""
 
 from __future__ import annotations
 
@@ -13,17 +13,11 @@ from accounts.auditing.proving import prove_event
 from accounts.auditing.reading import read_chosen, read_events
 from accounts.auditing.standing import read_standing
 from accounts.callers import caller
-from accounts.models import AuditEvent, Group
-from accounts.schemas import EventsIn, EventsOut, GroupsOut, StandingOut
-from app.web.paging import Page, newest_first
+from accounts.models import AuditEvent
+from accounts.schemas import EventsIn, EventsOut, StandingOut
+from app.web.paging import Page
 
 router = Router()
-
-
-@router.get("/groups", response=GroupsOut, tags=["accounts"])
-def list_groups(request: HttpRequest, limit: int = 50, cursor: str | None = None) -> Page[Group]:
-    """The caller's groups; all of them for an administrator."""
-    return newest_first(Group.objects.visible_to(caller(request)), by="created_at", limit=limit, cursor=cursor)
 
 
 @router.get("/audit/events", response=EventsOut, tags=["audit"])

@@ -11,6 +11,7 @@ class AccountsConfig(AppConfig):
         from accounts.belongings import keep
         from accounts.erasing.own import HOLDINGS
         from accounts.holdings import hold
+        from accounts.ldap.directories import directories
         from accounts.oauth.belongings import KINDS as BELONGINGS
         from accounts.providers import providers
         from accounts.retention.kinds import keep_for
@@ -25,4 +26,6 @@ class AccountsConfig(AppConfig):
         keep(*BELONGINGS)
         hold(*HOLDINGS)
         keep_for(*KINDS)
-        providers()  # refuses at the start what it cannot use
+        # Both refuse at the start what they cannot use.
+        providers()
+        directories()

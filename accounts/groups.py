@@ -13,6 +13,7 @@ from uuid import UUID
 from django.db import IntegrityError, connection, transaction
 
 from accounts import audit, rights
+from accounts.directory_models import SCIM, DirectoryGroup
 from accounts.models import Group, GroupReach, Hold, Nesting, User
 from app.errors import BadInputError, ConflictError
 
@@ -92,6 +93,21 @@ def remove_member(*, actor: User | str, group: Group, person: User) -> None:
         audit.record(actor=actor, action="group.remove_member", obj=group, payload={"person": str(person.pk)})
 
 
+def change_members(*, actor: User | str, group: Group, added: Iterable[User], removed: Iterable[User]) -> None:
+    """Put these in and take those out; the others stay. What is so already is no change. Raises as ``set_members``."""
+    _check_right(actor, group)
+    _check_is_ours(actor, group)
+    with transaction.atomic():
+        now = set(group.members.values_list("pk", flat=True))
+        new = {one for one in added if one.pk not in now}
+        gone = {one for one in removed if one.pk in now}
+        if new or gone:
+            group.members.add(*new)
+            group.members.remove(*gone)
+            payload = {"added": sorted(str(one.pk) for one in new), "removed": sorted(str(one.pk) for one in gone)}
+            audit.record(actor=actor, action="group.change_members", obj=group, payload=payload)
+
+
 def set_groups_of(*, actor: User | str, person: User, groups: Sequence[Group]) -> None:
     """Be directly in these groups and no others. Those that a directory fills stay as they are."""
     _check_right(actor, person)
@@ -124,6 +140,27 @@ def fill_group(*, actor: str, external_id: str, name: str, members: Iterable[Use
         if before != _ids(group):
             audit.record(actor=actor, action="group.sync", obj=group, payload={"members": _ids(group)})
     return group
+
+
+def leave_to_directory(*, actor: User | str, group: Group) -> None:
+    """From now on a directory keeps it over SCIM: its name and members are changed there. Twice is as once."""
+    _check_right(actor, group)
+    with transaction.atomic():
+        external_id = f"{SCIM}:{group.pk}"
+        if Group.objects.filter(pk=group.pk, external_id="").update(external_id=external_id):
+            DirectoryGroup.objects.get_or_create(group=group)
+            audit.record(actor=actor, action="group.leave_to_directory", obj=group)
+    group.refresh_from_db()
+
+
+def take_from_directory(*, actor: User | str, group: Group) -> None:
+    """From now on it is filled by hand, and no directory sees it. Who is in it stays. Twice is as once."""
+    _check_right(actor, group)
+    with transaction.atomic():
+        if Group.objects.filter(pk=group.pk).exclude(external_id="").update(external_id=""):
+            DirectoryGroup.objects.filter(group=group).delete()
+            audit.record(actor=actor, action="group.take_from_directory", obj=group)
+    group.refresh_from_db()
 
 
 def nest_group(*, actor: User | str, outer: Group, inner: Group) -> None:

@@ -1,8 +1,8 @@
 """Which language somebody is spoken to in.
 
 What they chose, on whatever device; else what this browser was told, by cookie; else what the browser asks for; else
-the installation's own. What programs read (``/api/``, ``/v1/``, JSON sockets) and the audit log are English always, so
-that nothing that is parsed or searched depends on who asked.
+the installation's own. What programs read (``/api/``, ``/v1/``, ``/scim/``, JSON sockets) and the audit log are
+English always, so that nothing that is parsed or searched depends on who asked.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from django.utils.translation.trans_real import parse_accept_lang_header
 from accounts.models import User
 
 ENGLISH = "en"
-FOR_PROGRAMS = ("/api/", "/v1/", "/healthz", "/readyz", "/metrics")
+FOR_PROGRAMS = ("/api/", "/v1/", "/scim/", "/healthz", "/readyz", "/metrics")
 
 
 def language_for(user: object, cookies: Mapping[str, str], accepted: str) -> str:

@@ -381,6 +381,7 @@ class AuditEvent(models.Model):
 # Tables of matters of their own, here at the end because they refer to people and groups.
 from accounts.audit_models import AuditCheck, AuditCheckpoint, AuditWitness  # noqa: E402
 from accounts.device_models import Device  # noqa: E402
+from accounts.directory_models import DirectoryGroup, DirectoryPerson, DirectorySync  # noqa: E402
 from accounts.key_models import KeyRotation, PersonKey  # noqa: E402
 from accounts.people_models import (  # noqa: E402
     Belonging,
@@ -403,6 +404,9 @@ __all__ = [
     "Consent",
     "CustomRole",
     "Device",
+    "DirectoryGroup",
+    "DirectoryPerson",
+    "DirectorySync",
     "Erasure",
     "Group",
     "GroupReach",

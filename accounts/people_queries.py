@@ -47,13 +47,14 @@ def list_people(wanted: Wanted, *, cursor: str | None = None, limit: int = ROWS)
         people = people.filter(is_active=True, is_invited=True)
     elif wanted.state == "suspended":
         people = people.filter(is_active=False)
-    rows: QuerySet[User] = people.prefetch_related("groups_joined")
+    rows: QuerySet[User] = people.select_related("directory_entry").prefetch_related("groups_joined")
     return ordered(rows, Order("sort", kind=str), limit=limit, cursor=cursor)
 
 
 def get_person(person_id: UUID) -> User:
     """With ``is_invited``. Raises NotFoundError."""
-    person = User.objects.annotate(is_invited=_INVITED).select_related("merged_into").filter(pk=person_id).first()
+    people = User.objects.annotate(is_invited=_INVITED).select_related("merged_into", "directory_entry")
+    person = people.filter(pk=person_id).first()
     if person is None:
         raise NotFoundError
     return person

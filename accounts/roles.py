@@ -121,6 +121,7 @@ def keep_an_administrator(person: User) -> None:
     administrators cannot do it to each other at once.
     """
     admins = User.objects.select_for_update().filter(is_active=True, roles__contains=[Role.ADMIN]).order_by("pk")
+    admins = admins.filter(is_service=False)  # a program's account administers by its token, and can sign in nobody
     admins = admins.exclude(pk__in=Invitation.objects.unanswered().values("user"))  # who may never come
     if {admin.pk for admin in admins} == {person.pk}:
         raise ConflictError(f"{person} is the last administrator. Make somebody else one first.")

@@ -15,6 +15,8 @@ from accounts.auditing.sealing import CannotSealError, seal_log
 from accounts.auditing.verifying import verify_log
 from accounts.auditing.witnesses import tell_witnesses
 from accounts.erasing import working
+from accounts.ldap.directories import directories
+from accounts.ldap.syncing import sync_directory
 from accounts.letters import write_letter
 from accounts.models import Invitation
 from accounts.oauth import tokens
@@ -99,3 +101,9 @@ def erase_soon(erasure_id: int) -> None:
         erase.apply_async((erasure_id,), retry=False)
     except OperationalError as error:
         log.warning("Erasure %s waits: %r", erasure_id, error)
+
+
+@shared_task(name="accounts.tasks.sync_directories")
+def sync_directories() -> int:
+    """How many people were suspended. What a directory would not answer is noted with its run."""
+    return sum(sync_directory(directory).suspended for directory in directories() if directory.syncs)

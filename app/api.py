@@ -1,10 +1,12 @@
-"""The two REST interfaces, put together from every package's router.
+"""The REST interfaces, put together from every package's router.
 
-``/api/v1`` is Parley's own; ``/v1`` speaks OpenAI's language. They differ in the shape of their errors alone.
+``/api/v1`` is Parley's own; ``/v1`` speaks OpenAI's language, ``/scim/v2`` that of directories. They differ in the
+shape of their errors alone.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
@@ -12,10 +14,18 @@ from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
+from ninja.renderers import JSONRenderer
 
 from accounts.api import router as accounts_router
 from accounts.authentication import ApiAuth
+from accounts.groups_api import router as groups_router
 from accounts.keys_api import router as keys_router
+from accounts.people_api import router as people_router
+from accounts.programs_api import router as programs_router
+from accounts.scim.api import MEDIA_TYPE, ScimAuth
+from accounts.scim.api import router as scim_router
+from accounts.scim.errors import error_body as scim_body
+from accounts.scim.errors import status_of as scim_status
 from app.bodies import ObjectParser
 from app.errors import BadInputError, NotAllowedError, NotSignedInError, ParleyError
 from app.operations.pool.api import router as pool_router
@@ -42,7 +52,7 @@ api = NinjaAPI(
 )
 for router in (
     *(chat_router, files_router, shares_router, knowledge_router, moderation_router),
-    *(accounts_router, keys_router, usage_router, pool_router),
+    *(accounts_router, keys_router, people_router, groups_router, programs_router, usage_router, pool_router),
 ):
     api.add_router("", router)
 
@@ -57,6 +67,23 @@ openai_api = NinjaAPI(
 openai_api.add_router("", openai_router)
 
 
+class ScimRenderer(JSONRenderer):
+    media_type = MEDIA_TYPE
+
+
+scim_api = NinjaAPI(
+    title="Parley, SCIM",
+    version="2",
+    auth=ScimAuth(),
+    parser=ObjectParser(),
+    renderer=ScimRenderer(),
+    urls_namespace="scim",
+    docs_url=None,
+    openapi_url=None,
+)
+scim_api.add_router("", scim_router)
+
+
 def _name_fields(error: ValidationError) -> BadInputError:
     """The first thing that is wrong with a body or a query, in words."""
     first: dict[str, Any] = error.errors[0] if error.errors else {}
@@ -66,9 +93,13 @@ def _name_fields(error: ValidationError) -> BadInputError:
     return BadInputError(f"{place}: {first.get('msg', 'is not as described')}.")
 
 
-def _answer_errors(on: NinjaAPI, shape: Any) -> None:
+def _status_of(error: ParleyError) -> int:
+    return error.status
+
+
+def _answer_errors(on: NinjaAPI, shape: Any, status_of: Callable[[ParleyError], int] = _status_of) -> None:
     def known(request: HttpRequest, error: Any) -> HttpResponse:
-        response = on.create_response(request, shape(error), status=error.status)
+        response = on.create_response(request, shape(error), status=status_of(error))
         for name, value in error.headers().items():
             response[name] = value
         return response
@@ -98,3 +129,4 @@ def _answer_errors(on: NinjaAPI, shape: Any) -> None:
 
 _answer_errors(api, error_body)
 _answer_errors(openai_api, openai_body)
+_answer_errors(scim_api, scim_body, scim_status)

@@ -74,6 +74,17 @@ def objects(name: str) -> list[dict[str, Any]]:
     return found
 
 
+def mapping(name: str, options: tuple[str, ...]) -> dict[str, str]:
+    """A JSON object whose values are all among ``options``; an empty one when it is not set."""
+    try:
+        found = json.loads(text(name, "{}"))
+    except json.JSONDecodeError as error:
+        raise BadInputError(f"{name} is not JSON: {error}.") from error
+    if not isinstance(found, dict) or not all(one in options for one in found.values()):
+        raise BadInputError(f"{name} must be a JSON object whose values are among: {', '.join(options)}.")
+    return {str(key): str(value) for key, value in found.items()}
+
+
 def words(name: str, default: str) -> list[str]:
     """A list separated by commas."""
     return [word.strip() for word in text(name, default).split(",") if word.strip()]

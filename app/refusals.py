@@ -1,4 +1,4 @@
-"""Errors in the language of the interface they happen in: Parley's JSON under ``/api/``, OpenAI's under ``/v1/``.
+"""Errors in the language of the interface they happen in: Parley's JSON under ``/api/``, OpenAI's, SCIM's.
 
 Some requests are refused before any operation of an interface runs, or after one broke: an unknown address, a wrong
 method, a body that is too large, a bug. Django answers those with a page, which a program cannot read.
@@ -13,6 +13,8 @@ from asgiref.sync import iscoroutinefunction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.decorators import sync_and_async_middleware
 
+from accounts.scim.api import MEDIA_TYPE
+from accounts.scim.errors import error_body as scim_body
 from app.errors import ParleyError
 from app.web.middleware import error_body
 from chat.openai.schemas import error_body as openai_body
@@ -31,7 +33,8 @@ _SAID = {
 _BROKEN = ("failed", "Something broke here. It is not your fault, and it has been logged.", True)
 
 
-_SHAPES: dict[str, Shape] = {"/api/": error_body, "/v1/": openai_body}
+_SHAPES: dict[str, Shape] = {"/api/": error_body, "/v1/": openai_body, "/scim/": scim_body}
+_JSON = ("application/json", MEDIA_TYPE)
 
 
 @sync_and_async_middleware
@@ -48,9 +51,10 @@ def interface_errors(get_response: Callable[[HttpRequest], Answer]) -> Callable[
 
 def _in_json(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     shape = next((shape for prefix, shape in _SHAPES.items() if request.path_info.startswith(prefix)), None)
-    if shape is None or response.status_code < 400 or response.get("Content-Type", "").startswith("application/json"):
+    if shape is None or response.status_code < 400 or response.get("Content-Type", "").startswith(_JSON):
         return response
-    answer = JsonResponse(shape(_said(response.status_code)), status=response.status_code)
+    kind = MEDIA_TYPE if shape is scim_body else "application/json"
+    answer = JsonResponse(shape(_said(response.status_code)), status=response.status_code, content_type=kind)
     if "Allow" in response:
         answer["Allow"] = response["Allow"]
     return answer

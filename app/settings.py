@@ -190,6 +190,7 @@ CELERY_BEAT_SCHEDULE = {
     "accounts.warn_of_limits": {"task": "accounts.tasks.warn_of_limits", "schedule": 60.0},
     "accounts.forget_old_tokens": {"task": "accounts.tasks.forget_old_tokens", "schedule": 3600.0},
     "accounts.forget_old_counts": {"task": "accounts.tasks.forget_old_counts", "schedule": 3600.0},
+    "accounts.sync_directories": {"task": "accounts.tasks.sync_directories", "schedule": 3600.0},
     "accounts.forget_ended_sessions": {"task": "accounts.tasks.forget_ended_sessions", "schedule": 3600.0},
     "accounts.resume_erasures": {"task": "accounts.tasks.resume_erasures", "schedule": 120.0},
     "accounts.apply_retention": {"task": "accounts.tasks.apply_retention", "schedule": 24 * 3600.0},
@@ -215,6 +216,10 @@ AUTH_USER_MODEL = "accounts.User"
 # of those that want TLS is for whoever owns it to say.
 SILENCED_SYSTEM_CHECKS = ["auth.W004", "security.W021"]
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+# The organisation's directories that speak LDAP: docs/directory.md says what stands in it.
+LDAP_DIRECTORIES = environment.objects("LDAP_DIRECTORIES")
+if LDAP_DIRECTORIES:
+    AUTHENTICATION_BACKENDS.append("accounts.ldap.backend.LdapBackend")
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
@@ -253,6 +258,8 @@ MFA_RECOVERY_CODES_SHOW_ONCE = True
 MFA_TOTP_TOLERANCE = 1
 # Signing in through the organisation: docs/signing-in.md says what stands in it, accounts.single_sign_on what follows.
 SIGN_IN_PROVIDERS = environment.objects("SIGN_IN_PROVIDERS")
+# Which group that a directory keeps over SCIM gives which role: {"Parley reviewers": "moderator"}.
+SCIM_ROLES = environment.mapping("SCIM_ROLES", ("employee", "owner", "moderator", "auditor", "admin"))
 SOCIALACCOUNT_ADAPTER = "accounts.sso_adapter.ProviderAdapter"
 SOCIALACCOUNT_LOGIN_ON_GET = True
 SOCIALACCOUNT_STORE_TOKENS = False

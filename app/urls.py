@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from app.api import api, openai_api
+from app.api import api, openai_api, scim_api
 from app.health import healthz, metrics, readyz
 from app.web import installing
 
@@ -22,6 +22,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/v1/", api.urls),
     path("v1/", openai_api.urls),
+    path("scim/v2/", scim_api.urls),
     path("manifest.webmanifest", installing.manifest, name="manifest"),
     path("service-worker.js", installing.service_worker, name="service_worker"),
     path("offline/", installing.offline, name="offline"),

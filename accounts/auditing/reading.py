@@ -17,6 +17,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.timezone import is_naive, make_aware
 
 from accounts import audit, rights
+from accounts.directory_models import SCIM
 from accounts.models import AuditEvent, Group, User
 from app.errors import BadInputError
 from app.web.paging import Page, newest_first
@@ -91,7 +92,8 @@ def events_of(chosen: Chosen) -> QuerySet[AuditEvent]:
 def _actors(text: str) -> list[str]:
     """How the log names whom this text means: an address, an id, a name in full, or what acts by itself."""
     matching = Q(email__iexact=text) if "@" in text else Q(name__iexact=text)
-    return [*(str(pk) for pk in User.objects.filter(matching).values_list("pk", flat=True)[:20]), text]
+    people = [str(pk) for pk in User.objects.filter(matching).values_list("pk", flat=True)[:20]]
+    return [*people, *(f"{SCIM}:{pk}" for pk in people), text]
 
 
 def _named(name: str, text: str, end: str) -> Q:
@@ -147,10 +149,12 @@ def record_look(actor: User, looked_for: dict[str, str], action: str = "audit.re
 def names_of(events: Iterable[AuditEvent]) -> dict[str, str]:
     """Of the people and groups that these events speak of, by how the log names them (``user:ID`` as an object)."""
     events = list(events)
-    people = {key for event in events for key in (event.actor, event.object.removeprefix("user:")) if _is_id(key)}
+    named = ((event.actor.removeprefix(f"{SCIM}:"), event.object.removeprefix("user:")) for event in events)
+    people = {key for keys in named for key in keys if _is_id(key)}
     names: dict[str, str] = {}
     for person in User.objects.filter(pk__in=people).only("name", "email"):
         names[str(person.pk)] = names[f"user:{person.pk}"] = str(person)
+        names[f"{SCIM}:{person.pk}"] = f"{person} (SCIM)"
     groups = {event.object.removeprefix("group:") for event in events if event.object.startswith("group:")}
     for group in Group.objects.filter(pk__in=[key for key in groups if _is_id(key)]):
         names[f"group:{group.pk}"] = group.name

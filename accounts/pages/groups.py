@@ -82,6 +82,14 @@ def _unnest(request: HttpRequest, actor: User, group: Group) -> None:
     groups.unnest_group(actor=actor, outer=group, inner=get_group(_id(request.POST.get("inner", ""))))
 
 
+def _leave(request: HttpRequest, actor: User, group: Group) -> None:
+    groups.leave_to_directory(actor=actor, group=group)
+
+
+def _take(request: HttpRequest, actor: User, group: Group) -> None:
+    groups.take_from_directory(actor=actor, group=group)
+
+
 def _id(text: str) -> UUID:
     try:
         return UUID(text)
@@ -95,6 +103,8 @@ DEEDS: dict[str, Callable[[HttpRequest, User, Group], None]] = {
     "remove": _remove,
     "nest": _nest,
     "unnest": _unnest,
+    "leave-to-directory": _leave,
+    "take-from-directory": _take,
 }
 
 

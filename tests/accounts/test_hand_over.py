@@ -24,6 +24,7 @@ STAYS = {
     "accounts.Limit.created_by",
     "accounts.Invitation.invited_by",
     "accounts.Invitation.user",
+    "accounts.DirectoryPerson.user",
     "accounts.Insight.reader",
     "accounts.Insight.person",
     "accounts.Insight.approved_by",

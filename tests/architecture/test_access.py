@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from accounts.models import ApiKey, Group, User
 from accounts.scoped_routes import CLOSED, rights_for
-from app.api import api, openai_api
+from app.api import api, openai_api, scim_api
 from chat.socket.actions import ACTIONS
 from tests import factories
 from tests.architecture.access_matrix import ANYBODY, API, PAGES, SIGNED_IN, SIGNED_OUT, SOCKET_ACTIONS, Row
@@ -28,7 +28,7 @@ from tests.conftest import SignIn
 
 # Guarded by tests of their own: the admin site as a whole, what only describes the interface, and the ways through an
 # organisation's provider, of which there are none here.
-ELSEWHERE = re.compile(r"^((admin|api|openai):|(openid_connect|saml)_)")
+ELSEWHERE = re.compile(r"^((admin|api|openai|scim):|(openid_connect|saml)_)")
 
 ASKING_FOR_A_SECRET = ("oauth:token", "oauth:revoke", "oauth:introspect", "oauth:userinfo")
 
@@ -189,11 +189,13 @@ def _addresses(patterns: list[Any], prefix: str = "") -> Iterator[str]:
 def test_every_operation_has_a_row() -> None:
     there = {
         (method.upper(), re.sub(r"{[^}]*}", "{}", path))
-        for interface in (api, openai_api)
+        for interface in (api, openai_api, scim_api)
         for path, methods in interface.get_openapi_schema()["paths"].items()
         for method in methods
     }
-    named = {(row.method, re.sub(r"{[^}]*}", "{}", row.name)) for row in API}
+    # Of SCIM's descriptions the matrix names one each, by the name that the RFC gives it.
+    described = re.compile(r"(/scim/v2/(?:Schemas|ResourceTypes))/.+")
+    named = {(row.method, described.sub(r"\1/{}", re.sub(r"{[^}]*}", "{}", row.name))) for row in API}
     assert there - named == set(), "say in access_matrix.py who may use these"
     assert named - there == set(), "these are in access_matrix.py but not in Parley"
 
@@ -206,7 +208,7 @@ def test_every_socket_action_has_a_row() -> None:
 ONLY_SEARCH = {"capabilities": ["knowledge.search"]}
 OPEN_TO_SEARCH = re.compile(
     r"GET /api/v1/(sources|source-kinds|sources/{source}|documents/{document}|passages/{passage}|groups|usage/mine"
-    r"|limits/mine|keys/current)|POST (/api/v1/search|/v1/embeddings)"
+    r"|limits/mine|insights/mine|keys/current)|POST (/api/v1/search|/v1/embeddings)"
 )
 
 
@@ -247,9 +249,10 @@ def test_a_key_out_of_scope_expired_or_of_somebody_suspended_gets_nothing(row: R
         if outcome(row, response) != ("in" if is_open else "403"):
             wrong[name] = outcome(row, response)
         elif not is_open:
-            error = response.json()["error"]
-            assert error["code"] == "out_of_scope"
-            assert "This key" in error["message"] or "This token" in error["message"]
+            body = response.json()
+            said = body["detail"] if row.name.startswith("/scim/") else body["error"]["message"]
+            assert row.name.startswith("/scim/") or body["error"]["code"] == "out_of_scope"
+            assert "This key" in said or "This token" in said
     assert not wrong, f"{row}: {wrong}"
 
 

@@ -15,7 +15,18 @@ from reportlab.pdfgen.canvas import Canvas
 
 from accounts import audit
 from accounts.letters import secret_of
-from accounts.models import ApiKey, AuditEvent, Device, Erasure, Group, Hold, RetentionRule, User
+from accounts.models import (
+    ApiKey,
+    AuditEvent,
+    Device,
+    DirectoryGroup,
+    Erasure,
+    Group,
+    Hold,
+    Nesting,
+    RetentionRule,
+    User,
+)
 from app.inference.embedding.local import EMBEDDED_NAME
 from chat.exporting.archiving import path_of
 from chat.models import Conversation, Feedback, Message, Tag
@@ -213,6 +224,16 @@ def _second_steps(user: User) -> int:
     return int(factories.make_passkey(user, pk=7654321).pk)
 
 
+def _kept_groups() -> dict[str, object]:
+    """Two that a directory keeps, one inside the other."""
+    outer, inner = (factories.make_group(name) for name in ("Kept", "Kept inside"))
+    for group in (outer, inner):
+        Group.objects.filter(pk=group.pk).update(external_id=f"scim:{group.pk}")
+        DirectoryGroup.objects.create(group=group)
+    Nesting.objects.create(outer=outer, inner=inner)
+    return {"kept_group": outer.id, "kept_inner": inner.id}
+
+
 def _accounts(people: dict[str, User]) -> dict[str, object]:
     factories.make_key(people["alice"])
     with transaction.atomic():
@@ -229,6 +250,10 @@ def _accounts(people: dict[str, User]) -> dict[str, object]:
         "erasure": Erasure.objects.create(person=invited_too.user, state=Erasure.State.ASKED).pk,
         "event": AuditEvent.objects.filter(actor=str(people["alice"].pk)).latest("at").id,
         "group": factories.make_group("Choir").id,
+        **_kept_groups(),
+        "suspended": factories.make_user("gone", is_active=False).id,
+        "invited": invited.user_id,
+        "waiting_insight": factories.make_insight(reader=people["ada"], person=people["charlie"]).id,
         "role": factories.make_role().pk,
         "invitation": invited.id,
         "invitation_secret": secret_of(invited),

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from django.utils.datastructures import MultiValueDict
 
-from app.api import api, openai_api
+from app.api import api, openai_api, scim_api
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("app", "accounts", "chat", "knowledge", "moderation")
@@ -52,7 +52,7 @@ def rest_names() -> dict[str, frozenset[str]]:
         re.sub(r"{[^}]*}", "{}", path): frozenset(
             each["name"] for each in methods["get"].get("parameters", []) if each["in"] == "query"
         )
-        for interface in (api, openai_api)
+        for interface in (api, openai_api, scim_api)
         for path, methods in interface.get_openapi_schema()["paths"].items()
         if "get" in methods
     }
