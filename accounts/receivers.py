@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from allauth.account.internal.flows.login import get_authentication_records
 from allauth.account.signals import login_code_rejected, password_changed, password_reset
@@ -16,10 +17,11 @@ from django.db.models.signals import post_delete, post_migrate, post_save
 from django.dispatch import receiver
 from django.http import HttpRequest
 
-from accounts import audit, devices, ownership, people
+from accounts import audit, devices, open_lines, ownership, people
 from accounts.apps import AccountsConfig
 from accounts.models import User
 from accounts.people import tell_access_ended
+from accounts.signals import access_ended
 
 
 @receiver(post_migrate)
@@ -49,6 +51,12 @@ def record_sign_out(sender: Any, user: User | None, request: HttpRequest, **kwar
             if device_id is not None:
                 devices.forget_session(device_id)
                 devices.tell_session_ended(user, device_id)
+
+
+@receiver(access_ended)
+def end_open_lines(user_id: UUID, key: str = "", session: str = "", **kwargs: Any) -> None:
+    """Those of this process; the others are told as sockets are (``chat.receivers``)."""
+    open_lines.end_lines(user_id=user_id, key=key, session=session)
 
 
 @receiver(user_login_failed)
