@@ -1,10 +1,10 @@
 """What is open over HTTP, and how it ends: event streams, downloads and answers that are waited for.
 
 Whoever calls is noted in the request's ASGI scope where they are let in: by their session in ``accounts.gate``, by key
-or token in ``accounts.authentication``. From then on the layer below knows whose answer it is sending, so no view has to
-think of it. When access ends (``accounts.signals.access_ended``) every answer that has begun and is that person's, or of
-that key or session, is cut off in the middle; one that lasts longer than its key or token is as well. Sockets have a
-channel of their own and do the same (``chat.socket.consumers``).
+or token in ``accounts.authentication``. From then on the layer below knows whose answer it is sending, so no view has
+to think of it. When access ends (``accounts.signals.access_ended``) every answer that has begun and is that person's,
+or of that key or session, is cut off in the middle; one that lasts longer than its key or token is as well. Sockets
+have a channel of their own and do the same (``chat.socket.consumers``).
 """
 
 from __future__ import annotations
@@ -13,19 +13,23 @@ import asyncio
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import datetime
 from threading import Lock
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts.models import User
+from app.errors import NotSignedInError
 from app.web.headers import App, Send
 
+T = TypeVar("T")
+
+OVER = "Your access ended while this was open. Sign in again, or use another key."
 LINE = "line"  # the scope's word for who is calling
 LONGEST_TIMER = 30 * 24 * 3600.0  # seconds; nothing is open as long
 REMEMBERED_SECONDS = 60.0  # an end that comes before the answer it concerns has begun
@@ -47,13 +51,13 @@ class Line:
     _task: asyncio.Task[Any] | None = None
     _timer: asyncio.TimerHandle | None = None
 
-    def begin(self, *, is_long: bool) -> None:
-        """From now on the running task is what ends with the access.
+    def begin(self, task: asyncio.Task[Any] | None, *, is_long: bool) -> None:
+        """From now on ``task`` ends with the access.
 
         ``is_long``: it ends even where the access did between the caller's being let in and now. What is short may be
         the answer to the very deed that ended it, such as a new password, and goes out.
         """
-        self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
+        self._loop, self._task = asyncio.get_running_loop(), task
         if self.until is not None and self._timer is None:
             left = max(0.0, (self.until - timezone.now()).total_seconds())
             self._timer = self._loop.call_later(min(left, LONGEST_TIMER), self._cut)
@@ -132,11 +136,23 @@ def note_caller(request: HttpRequest, user: User, *, session: str | None = None)
         scope[LINE] = Line(user.pk, session=session or "")
 
 
-def hold(request: HttpRequest) -> None:
-    """For an operation whose answer takes long to begin: from now on the running task ends with the access."""
+async def while_open(request: HttpRequest, work: Coroutine[Any, Any, T]) -> T:
+    """What ``work`` comes to, for an operation whose answer takes long to begin.
+
+    Raises NotSignedInError when the access ends before that.
+    """
+    task = asyncio.create_task(work)
     line: Line | None = getattr(request, "scope", {}).get(LINE)
     if line is not None:
-        line.begin(is_long=True)
+        line.begin(task, is_long=True)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        if line is not None and line.is_cut:
+            raise NotSignedInError(OVER) from None
+        raise
+    finally:
+        task.cancel()
 
 
 def end_lines(*, user_id: UUID, key: str = "", session: str = "") -> int:
@@ -150,11 +166,11 @@ def end_lines(*, user_id: UUID, key: str = "", session: str = "") -> int:
 class EndOpenLines:
     """An ASGI layer: an answer that has begun ends with the access of whoever it goes to.
 
-    ``told`` makes what a program is told then: given the path, the body of a refusal; given also that it is a stream of
-    events, a last event. Other answers break off short of their end, so that nobody takes them for whole.
+    A stream of events ends with one more, which ``told`` makes for the path. Other answers break off short of their
+    end, so that nobody takes them for whole.
     """
 
-    def __init__(self, app: App, told: Callable[[str, bool], bytes]) -> None:
+    def __init__(self, app: App, told: Callable[[str], bytes]) -> None:
         self._app, self._told = app, told
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Send) -> None:
@@ -165,32 +181,24 @@ class EndOpenLines:
             line: Line | None = scope.get(LINE)
             if line is not None:
                 line.end()
-        if line is not None and line.is_cut and not answer.is_whole:
-            await self._part(answer, scope["path"])
-
-    async def _part(self, answer: _Answer, path: str) -> None:
-        if not answer.has_begun:
-            headers = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
-            await answer.pass_on({"type": "http.response.start", "status": 401, "headers": headers})
-            await answer.pass_on({"type": "http.response.body", "body": self._told(path, False)})
-        elif answer.is_stream:
-            await answer.pass_on({"type": "http.response.body", "body": self._told(path, True)})
+        if line is not None and line.is_cut and answer.is_stream and not answer.is_whole:
+            await send({"type": "http.response.body", "body": self._told(scope["path"])})
 
 
 class _Answer:
     """How far an answer has come."""
 
     def __init__(self, scope: dict[str, Any], send: Send) -> None:
-        self._scope, self.pass_on = scope, send
-        self.has_begun = self.is_whole = self.is_stream = False
+        self._scope, self._send = scope, send
+        self.is_whole = self.is_stream = False
 
     async def send(self, message: dict[str, Any]) -> None:
         if message["type"] == "http.response.start":
-            self.has_begun = True
             said = {name.lower(): value for name, value in message.get("headers", ())}
             self.is_stream = said.get(b"content-type", b"").startswith(b"text/event-stream")
             line: Line | None = self._scope.get(LINE)
             if line is not None:
-                line.begin(is_long=self.is_stream or b"content-disposition" in said)
-        await self.pass_on(message)
+                is_long = self.is_stream or b"content-disposition" in said
+                line.begin(asyncio.current_task(), is_long=is_long)
+        await self._send(message)
         self.is_whole = message["type"] == "http.response.body" and not message.get("more_body")

@@ -7,9 +7,11 @@ from uuid import UUID
 
 from allauth.account.internal.flows.login import get_authentication_records
 from allauth.account.signals import login_code_rejected, password_changed, password_reset
+from allauth.account.signals import user_logged_in as user_signed_in
 from allauth.core import context
 from allauth.mfa.models import Authenticator
 from allauth.mfa.signals import authentication_failed
+from allauth.socialaccount.models import SocialLogin
 from celery.signals import task_postrun, task_prerun
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.db import transaction
@@ -17,7 +19,7 @@ from django.db.models.signals import post_delete, post_migrate, post_save
 from django.dispatch import receiver
 from django.http import HttpRequest
 
-from accounts import audit, devices, open_lines, ownership, people
+from accounts import audit, devices, open_lines, ownership, people, signing_out
 from accounts.apps import AccountsConfig
 from accounts.models import User
 from accounts.people import tell_access_ended
@@ -39,6 +41,14 @@ def record_sign_in(sender: Any, user: User, request: HttpRequest, **kwargs: Any)
         audit.record(
             actor=user, action="account.sign_in", obj=user, payload={"methods": methods, "session": str(device.pk)}
         )
+
+
+@receiver(user_signed_in)
+def note_provider(sender: Any, request: HttpRequest, sociallogin: SocialLogin | None = None, **kwargs: Any) -> None:
+    """Which session of the organisation's provider it came from, for when either of the two ends."""
+    request.session.pop(signing_out.LEFT, None)
+    if sociallogin is not None and (at := sociallogin.state.get(signing_out.AT_PROVIDER)):
+        signing_out.note_session_there(request.session, at)
 
 
 @receiver(user_logged_out)

@@ -44,7 +44,10 @@ class Parley:
     def __init__(self) -> None:
         limited = LimitBodies(http, most_bytes)
         self._routes = ProtocolTypeRouter(
-            {"http": SafeHeaders(EndOpenLines(limited, access_over)), "websocket": SignedIn(URLRouter(websocket_urlpatterns))}
+            {
+                "http": SafeHeaders(EndOpenLines(limited, access_over)),
+                "websocket": SignedIn(URLRouter(websocket_urlpatterns)),
+            }
         )
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:

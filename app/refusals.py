@@ -14,6 +14,7 @@ from asgiref.sync import iscoroutinefunction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.decorators import sync_and_async_middleware
 
+from accounts.open_lines import OVER
 from app.errors import NotSignedInError, ParleyError
 from app.web.middleware import error_body
 from chat.openai.schemas import error_body as openai_body
@@ -34,18 +35,13 @@ _BROKEN = ("failed", "Something broke here. It is not your fault, and it has bee
 
 _SHAPES: dict[str, Shape] = {"/api/": error_body, "/v1/": openai_body}
 
-_OVER = NotSignedInError("Your access ended while this was open. Sign in again, or use another key.")
 
-
-def access_over(path: str, is_stream: bool) -> bytes:
-    """What a program is told when its access ends while an answer is open: a body, or the last event of a stream."""
-    shape = next((shape for prefix, shape in _SHAPES.items() if path.startswith(prefix)), error_body)
-    body = shape(_OVER)
-    if not is_stream:
-        return orjson.dumps(body)
+def access_over(path: str) -> bytes:
+    """The last event of a stream whose reader's access has ended."""
+    error = NotSignedInError(OVER)
     if path.startswith("/v1/"):
-        return b"data: " + orjson.dumps(body) + b"\n\n"
-    return b"event: error\ndata: " + orjson.dumps(body["error"]) + b"\n\n"
+        return b"data: " + orjson.dumps(openai_body(error)) + b"\n\n"
+    return b"event: error\ndata: " + orjson.dumps(error_body(error)["error"]) + b"\n\n"
 
 
 @sync_and_async_middleware
