@@ -101,10 +101,10 @@ def signed_out(request: HttpRequest) -> HttpResponse:
 
     A page between, because a browser asks `form-action` about the redirects that follow a form, too.
     """
-    left = signing_out.find_left(request.session)
-    if left is None:
-        return redirect("account_login")
-    provider, at = left
-    address = signing_out.address_of_leaving(request, provider, at)
-    context = {"provider": provider, "address": address}
+    if request.user.is_authenticated:
+        return redirect("chat:home")
+    context: dict[str, object] = {}
+    if left := signing_out.find_left(request.session):
+        provider, at = left
+        context = {"provider": provider, "address": signing_out.address_of_leaving(request, provider, at)}
     return render(request, "account/signed_out.html", context)
