@@ -7,6 +7,7 @@ what.
 
 from __future__ import annotations
 
+import hashlib
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -69,17 +70,17 @@ def _checked(provider: SignInProvider, claims: dict[str, Any]) -> Ended:
     uid, sid = claims.get("sub") or "", claims.get("sid") or ""
     if not isinstance(uid, str) or not isinstance(sid, str) or not (uid or sid):
         raise LogoutTokenError("It names neither a person nor a session.")
-    if not cache.add(f"logout token {provider.id} {claims['jti']}"[:200], 1, 2 * LATE_SECONDS):
+    if not cache.add(_place("used", provider.id, str(claims["jti"])), 1, 2 * LATE_SECONDS):
         raise LogoutTokenError("It was used before.")
     return Ended(uid, sid)
 
 
 def _key(provider: SignInProvider, kid: str, algorithm: str) -> Any:
     address = _configuration(provider)["jwks_uri"]
-    place = f"keys of {address}"[:200]
+    place = _place("keys", address)
     for known in (cache.get(place), None):
         if known is None:
-            if not cache.add(f"asked for {place}"[:200], 1, ASK_AGAIN_SECONDS):
+            if not cache.add(_place("asked", address), 1, ASK_AGAIN_SECONDS):
                 break
             known = _fetch(address)
             cache.set(place, known, KEPT_SECONDS)
@@ -93,7 +94,7 @@ def _configuration(provider: SignInProvider) -> dict[str, Any]:
     address = provider.server_url
     if "/.well-known/" not in address:
         address += "/.well-known/openid-configuration"
-    place = f"configuration of {address}"[:200]
+    place = _place("configuration", address)
     known: dict[str, Any] | None = cache.get(place)
     if known is None:
         known = _fetch(address)
@@ -106,3 +107,8 @@ def _fetch(address: str) -> dict[str, Any]:
     answer.raise_for_status()
     said: dict[str, Any] = answer.json()
     return said
+
+
+def _place(what: str, *of: str) -> str:
+    """Where the cache keeps it, whatever characters strangers put into names."""
+    return f"openid-{what}-{hashlib.sha256(chr(0).join(of).encode()).hexdigest()}"

@@ -173,7 +173,7 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
         return self.filter(user=user)
 
     def administered_by(self, user: User) -> ApiKeyQuerySet:
-        return self if user.has_role(Role.ADMIN) and user.holds("accounts.administer") else self.none()
+        return self if user.holds("accounts.administer") else self.none()
 
 
 class ApiKey(models.Model):

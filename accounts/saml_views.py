@@ -44,9 +44,15 @@ def acs(request: HttpRequest, organization_slug: str) -> HttpResponseBase:
 def finish_acs(request: HttpRequest, organization_slug: str) -> HttpResponseBase:
     try:
         return _pass_on("finish_acs", request, organization_slug)
-    except (etree.LxmlError, ValueError) as error:
+    except (etree.LxmlError, ValueError, _native_error()) as error:
         log.warning("what came back from %s is no SAML: %s", organization_slug, error)
         return render(request, "socialaccount/authentication_error.html", status=401)
+
+
+def _native_error() -> type[Exception]:
+    """What is raised for words that were encrypted for somebody else."""
+    error: type[Exception] = import_module("xmlsec").Error
+    return error
 
 
 @require_GET
@@ -64,7 +70,7 @@ def sls(request: HttpRequest, organization_slug: str) -> HttpResponseBase:
         return _refused(request, provider, "It is not signed.")
     try:
         address, xml = _read_request(request, organization_slug)
-    except (etree.LxmlError, ValueError) as error:
+    except (etree.LxmlError, ValueError, _native_error()) as error:
         return _refused(request, provider, str(error) or "It cannot be read.")
     names: Any = import_module("onelogin.saml2.logout_request").OneLogin_Saml2_Logout_Request
     uid = names.get_nameid(xml, provider.advanced.get("private_key"))

@@ -18,7 +18,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from accounts import audit, devices
-from accounts.models import User
+from accounts.models import Device, User
 from accounts.providers import OIDC, SignInProvider, find_provider
 from accounts.sealing import seal, unseal
 from app.sealing import CannotUnsealError
@@ -125,4 +125,4 @@ def refuse(provider: SignInProvider, reason: str) -> None:
 
 
 def _signed_in(users: Any) -> Any:
-    return users.filter(pk__in=devices.Device.objects.values("user"))
+    return users.filter(pk__in=Device.objects.values("user"))

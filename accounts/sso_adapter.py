@@ -74,7 +74,7 @@ def _app_of(provider: SignInProvider) -> SocialApp:
         app.settings = {"server_url": provider.server_url, "oauth_pkce_enabled": True}
     else:
         app.client_id = provider.id
-        app.get_provider = partial(_saml_of, app)  # type: ignore[method-assign]
+        app.get_provider = partial(_saml_of, app)
         mapping = {"email": provider.email_claim, "email_verified": "email_verified"}
         signs = bool(provider.advanced.get("private_key"))
         signed = {"want_assertion_signed": True, "logout_request_signed": signs, "logout_response_signed": signs}

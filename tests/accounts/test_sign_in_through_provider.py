@@ -161,7 +161,7 @@ def test_groups_follow_where_they_are_mapped_and_nowhere_else(
 
 
 def test_roles_come_from_the_provider_only_where_they_are_mapped(
-    alice: User, olivia: User, described: Describe, house: Provider
+    alice: User, olivia: User, ada: User, described: Describe, house: Provider
 ) -> None:
     assert house.person
     house.person |= {"groups": ["admin", "parley-admins"], "roles": ["admin"], "role": "admin", "is_superuser": True}
@@ -182,6 +182,20 @@ def test_roles_come_from_the_provider_only_where_they_are_mapped(
     sign_in()
     olivia.refresh_from_db()
     assert olivia.roles == [Role.EMPLOYEE, Role.OWNER], "what is not mapped stays as it was given here"
+
+
+def test_the_last_administrator_stays_one_whatever_the_provider_says(
+    alice: User, described: Describe, house: Provider
+) -> None:
+    described(roles=ROLES)
+    assert house.person
+    house.person["groups"] = ["parley-admins", "parley-reviewers"]
+    sign_in()
+    house.person["groups"] = []
+    client, _ = sign_in()
+    alice.refresh_from_db()
+    assert alice.roles == ["admin", "employee"]
+    assert is_in(client)
 
 
 def test_a_suspended_person_stays_outside(sam: User, described: Describe, house: Provider) -> None:

@@ -237,6 +237,7 @@ def test_who_signs_out_here_is_led_to_sign_out_there(alice: User, house: Provide
 def test_what_ends_there_ends_here_in_whichever_browser(alice: User, house: Provider) -> None:
     here, _ = sign_in(house, session="_a")
     other, _ = sign_in(house, session="_b")
+    alice.refresh_from_db()  # with the roles of now
     by_password = Client(headers={"host": HOST})
     by_password.force_login(alice, backend="allauth.account.auth_backends.AuthenticationBackend")
     query = house.asks_to_sign_out(BEGINNING + "sls/", "p-1", ("_a",))
