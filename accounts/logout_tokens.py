@@ -28,7 +28,10 @@ TIMEOUT = 10
 
 
 class LogoutTokenError(Exception):
-    """It proves nothing. The message says why."""
+    """It proves nothing, and ``why``, in English: the provider is told, and the audit log. No person reads it."""
+
+    def __init__(self, *, why: str) -> None:
+        super().__init__(why)
 
 
 @dataclass(frozen=True)
@@ -42,11 +45,11 @@ class Ended:
 def read_logout_token(provider: SignInProvider, token: str) -> Ended:
     """Raises LogoutTokenError, and requests' errors when the provider does not answer."""
     if not token or len(token) > MOST_CHARACTERS:
-        raise LogoutTokenError("There is no logout_token that can be read.")
+        raise LogoutTokenError(why="There is no logout_token that can be read.")
     try:
         header = jwt.get_unverified_header(token)
         if header.get("alg") not in ALGORITHMS:
-            raise LogoutTokenError("It is not signed in a way that is taken.")
+            raise LogoutTokenError(why="It is not signed in a way that is taken.")
         claims = jwt.decode(
             token,
             _key(provider, str(header.get("kid", "")), header["alg"]),
@@ -57,21 +60,21 @@ def read_logout_token(provider: SignInProvider, token: str) -> Ended:
             options={"require": ["iss", "aud", "iat", "jti", "events"]},
         )
     except jwt.PyJWTError as error:
-        raise LogoutTokenError(f"It is not to be trusted: {error}.") from error
+        raise LogoutTokenError(why=f"It is not to be trusted: {error}.") from error
     return _checked(provider, claims)
 
 
 def _checked(provider: SignInProvider, claims: dict[str, Any]) -> Ended:
     events = claims["events"]
     if not isinstance(events, dict) or not isinstance(events.get(EVENT), dict) or "nonce" in claims:
-        raise LogoutTokenError("It is no logout token.")
+        raise LogoutTokenError(why="It is no logout token.")
     if time.time() - claims["iat"] > LATE_SECONDS:
-        raise LogoutTokenError("It is too old.")
+        raise LogoutTokenError(why="It is too old.")
     uid, sid = claims.get("sub") or "", claims.get("sid") or ""
     if not isinstance(uid, str) or not isinstance(sid, str) or not (uid or sid):
-        raise LogoutTokenError("It names neither a person nor a session.")
+        raise LogoutTokenError(why="It names neither a person nor a session.")
     if not cache.add(_place("used", provider.id, str(claims["jti"])), 1, 2 * LATE_SECONDS):
-        raise LogoutTokenError("It was used before.")
+        raise LogoutTokenError(why="It was used before.")
     return Ended(uid, sid)
 
 
@@ -87,7 +90,7 @@ def _key(provider: SignInProvider, kid: str, algorithm: str) -> Any:
         for one in known.get("keys", []):
             if one.get("kid", "") == kid and one.get("use", "sig") == "sig":
                 return jwt.PyJWK(one, algorithm=algorithm).key
-    raise LogoutTokenError("No key of the provider fits it.")
+    raise LogoutTokenError(why="No key of the provider fits it.")
 
 
 def _configuration(provider: SignInProvider) -> dict[str, Any]:
