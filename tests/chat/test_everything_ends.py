@@ -410,10 +410,11 @@ def each_opening() -> list[tuple[str, str]]:
 
 
 def with_table(text: str, measured: dict[tuple[str, str], float]) -> str:
-    """The page with these times between its two marks."""
-    lines = [f"| ended by | {' | '.join(OPENINGS)} |", "|---" * (len(OPENINGS) + 1) + "|"]
+    """The page with the times of what was open already between its two marks."""
+    opened = [name for name in OPENINGS if name not in CREDENTIALS]
+    lines = [f"| ended by | {' | '.join(opened)} |", "|---" * (len(opened) + 1) + "|"]
     for ending in ENDINGS:
-        cells = [f"{measured[ending, name]:.2f}" if (ending, name) in measured else "" for name in OPENINGS]
+        cells = [f"{measured[ending, name]:.2f}" if (ending, name) in measured else "" for name in opened]
         lines.append(f"| {ending} | {' | '.join(cells)} |")
     begin, end = "<!-- endings -->\n", "<!-- /endings -->"
     before, rest = text.split(begin)
