@@ -57,7 +57,8 @@ def tell(token: str) -> Any:
 
 
 def events(outcome: str) -> list[AuditEvent]:
-    return list(AuditEvent.objects.filter(action="session.end_by_provider", outcome=outcome).order_by("at"))
+    own = AuditEvent.objects.filter(action="session.end_by_provider", actor="provider:house", outcome=outcome)
+    return list(own.order_by("at"))
 
 
 def test_who_signs_out_here_is_led_to_sign_out_there(alice: User, house: Provider) -> None:

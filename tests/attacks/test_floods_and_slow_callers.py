@@ -175,10 +175,9 @@ def views() -> Iterator[tuple[str, Any]]:
 
 def reads_files(function: Any, depth: int = 3) -> bool:
     """Whether it, or a function of ours that it names, looks into the files of a request."""
-    try:
-        source = textwrap.dedent(inspect.getsource(function))
-    except (TypeError, OSError):
+    if function.__module__.split(".")[0] not in OURS:
         return False
+    source = textwrap.dedent(inspect.getsource(function))
     if "request.FILES" in source or "File[UploadedFile]" in source:
         return True
     module = sys.modules[function.__module__]
@@ -189,8 +188,7 @@ def reads_files(function: Any, depth: int = 3) -> bool:
             holder = getattr(module, node.value.id, None)
             if inspect.ismodule(holder) and inspect.isfunction(one := getattr(holder, node.attr, None)):
                 called.append(inspect.unwrap(one))
-    ours = [one for one in called if one.__module__.split(".")[0] in OURS and one is not function]
-    return depth > 0 and any(reads_files(one, depth - 1) for one in ours)
+    return depth > 0 and any(reads_files(one, depth - 1) for one in called if one is not function)
 
 
 OURS = ("accounts", "app", "chat", "knowledge", "moderation")
