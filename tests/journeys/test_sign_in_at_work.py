@@ -126,7 +126,6 @@ def groups_of_paula() -> list[str]:
 def test_by_openid_connect_and_out_again_at_both(page: Page, work: Work, paula: Ask) -> None:
     work.openid.people = {"paula": PAULA | {"groups": ["eng", "reviewers"]}}
     to_provider(page, "Haldenrook")
-    give_name(page, "paula", "a wrong one")
     give_name(page, "paula", provider_of_openid.PASSWORD)
     page.get_by_role("button", name="Allow").click()
     is_in(page)
