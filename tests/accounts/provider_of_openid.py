@@ -111,7 +111,7 @@ class Provider:
 
     def form(self, query: str, cookie: str) -> str:
         """What a browser is shown: a form to sign in, or, of whoever has a session here, the question of consent."""
-        name = self.sessions.get(cookie.rpartition("=")[2])
+        name = self.sessions.get(session_in(cookie))
         if name is None:
             fields = '<label>Name <input name="name"></label><label>Password <input name="password" type="password">'
             fields += "</label><button>Sign in to Haldenrook</button>"
@@ -123,7 +123,7 @@ class Provider:
 
     def take_form(self, form: dict[str, str], query: dict[str, str], cookie: str) -> tuple[str, str]:
         """The cookie to set and the address to go on to; one of the two may be empty."""
-        name = self.sessions.get(cookie.rpartition("=")[2])
+        name = self.sessions.get(session_in(cookie))
         if name is not None and "allow" in form:
             self.person = self.people[name]
             return "", self.authorize(query)
@@ -136,7 +136,7 @@ class Provider:
     def end_session(self, query: dict[str, str], cookie: str) -> str:
         """Where the browser goes on to, when it is known who it was."""
         self.ended.append(query)
-        self.sessions.pop(cookie.rpartition("=")[2], None)
+        self.sessions.pop(session_in(cookie), None)
         jwt.decode(query["id_token_hint"], self._key.public_key(), algorithms=["RS256"], audience=CLIENT)
         return query["post_logout_redirect_uri"]
 
@@ -201,3 +201,8 @@ class Provider:
                 pass
 
         return Handler
+
+
+def session_in(cookie: str) -> str:
+    """Ours among the cookies of all that answers on this host, whatever its port."""
+    return next((one[6:] for one in cookie.split("; ") if one.startswith("there=")), "")
