@@ -169,7 +169,7 @@ def views() -> Iterator[tuple[str, Any]]:
         for _, router in interface._routers:
             for path, view in router.path_operations.items():
                 for operation in view.operations:
-                    address = re.sub(r"{uuid:([a-z_]+)}", r"<uuidstr:\1>", prefix + path)
+                    address = re.sub(r"{uuid(?:str)?:([a-z_]+)}", r"<uuidstr:\1>", prefix + path)
                     yield address, operation.view_func
 
 
