@@ -36,8 +36,8 @@ licences: dev  ## Is every part under a licence that it may be used by? deploy/s
 sbom: dev  ## Write the inventory of all parts as CycloneDX JSON, into SBOM=sbom.cdx.json
 	@$(BIN)/python -m deploy.supply sbom $(or $(SBOM),sbom.cdx.json)
 
-audit: dev  ## Ask for known holes in the parts; fails as well when nobody answers
-	@$(BIN)/python -m deploy.supply audit
+audit: dev  ## Ask for known holes in the parts; fails as well when nobody answers; ANSWER=file judges an answer got elsewhere
+	@$(BIN)/python -m deploy.supply audit $(ANSWER)
 
 messages: dev  ## Bring the catalogues of translations up to date and compile them; see docs/languages.md
 	@$(BIN)/python -m deploy.words

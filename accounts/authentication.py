@@ -16,6 +16,7 @@ from accounts import failures
 from accounts.keys import find_user_by_key
 from accounts.models import ApiKey, User
 from accounts.oauth.tokens import find_user_by_token
+from accounts.open_lines import note_caller
 from accounts.scoped_routes import check_route
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -49,7 +50,10 @@ def find_caller(request: HttpRequest) -> User | None:
     if secret is None:
         return None
     address = request.META.get("REMOTE_ADDR") or ""
-    return find_user_by_bearer(secret, method=request.method or "GET", path=request.path_info, address=address)
+    user = find_user_by_bearer(secret, method=request.method or "GET", path=request.path_info, address=address)
+    if user is not None:
+        note_caller(request, user)
+    return user
 
 
 class ApiAuth(AuthBase):

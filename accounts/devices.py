@@ -10,10 +10,11 @@ from __future__ import annotations
 import re
 import time
 from collections import OrderedDict
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import partial
 from threading import Lock
-from typing import cast
+from typing import Any, cast
 
 from django.contrib.sessions.models import Session
 from django.db import transaction
@@ -107,6 +108,18 @@ def end_other_sessions(*, actor: User, but: str | None) -> int:
         for device in others:
             tell_session_ended(actor, str(device.pk))
     return ended
+
+
+def end_sessions_that(user: User, is_meant: Callable[[Mapping[str, Any]], bool]) -> int:
+    """End those of this person's sessions whose content says so. Part of a deed, which is audited by its verb."""
+    rows = list(Device.objects.select_for_update().filter(user=user))
+    sessions = Session.objects.filter(session_key__in=[row.session_key for row in rows])
+    kept = {session.session_key: session.get_decoded() for session in sessions}
+    meant = [row for row in rows if is_meant(kept.get(row.session_key, {}))]
+    _forget(meant)
+    for device in meant:
+        tell_session_ended(user, str(device.pk))
+    return len(meant)
 
 
 def forget_sessions(user: User) -> None:

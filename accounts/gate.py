@@ -14,9 +14,10 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import reverse
 
-from accounts.devices import note_use
+from accounts.devices import find_device_id, note_use
 from accounts.languages import FOR_PROGRAMS
 from accounts.models import User
+from accounts.open_lines import note_caller
 from accounts.second_step import lacks_second_step
 
 # What setting one up needs, and what anybody may do at any time.
@@ -59,6 +60,7 @@ class Gate:
         if not isinstance(user, User):
             return None
         note_use(request, user)
+        note_caller(request, user, session=find_device_id(request))
         name = request.resolver_match.view_name if request.resolver_match else ""
         if name in _OPEN or name.startswith(_SETTING_UP) or not lacks_second_step(user, request.session):
             return None

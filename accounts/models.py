@@ -105,12 +105,17 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     @property
     def capabilities(self) -> frozenset[str]:
-        """All that their roles give, whether or not they are suspended."""
-        return given_by(self.roles).union(self.granted)
+        """All that their roles give, whether or not they are suspended; of it what their key or token was given."""
+        given: frozenset[str] = given_by(self.roles).union(self.granted)
+        return given if self.scope is None or self.scope.capabilities is None else given & self.scope.capabilities
 
     def holds(self, capability: Capability) -> bool:
-        """Whether a role of theirs gives this; never when suspended."""
-        return self.is_active and (capability in self.granted or capability in given_by(self.roles))
+        """Whether a role of theirs gives this; never when suspended. Nor when they came with a key or token that was
+        not given it: every ``visible_to`` and ``permits`` that asks here is narrowed with ``rights.can``.
+        """
+        if not self.is_active or (self.scope is not None and not self.scope.allows(capability)):
+            return False
+        return capability in self.granted or capability in given_by(self.roles)
 
     def group_ids(self) -> list[Any]:
         """Ids of the groups this person is in, directly or through a group inside."""
@@ -168,7 +173,7 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
         return self.filter(user=user)
 
     def administered_by(self, user: User) -> ApiKeyQuerySet:
-        return self if user.has_role(Role.ADMIN) else self.none()
+        return self if user.holds("accounts.administer") else self.none()
 
 
 class ApiKey(models.Model):

@@ -25,6 +25,7 @@ class SignInProvider:
 
     ``groups`` and ``roles`` say which of its words put somebody into which of Parley's groups and roles; what is not
     named there is Parley's own business. ``email`` and ``name`` name the claims they are read from.
+    ``signs_out_there``: who signs out here goes on to sign out there without being asked.
     """
 
     id: str
@@ -43,6 +44,7 @@ class SignInProvider:
     roles: dict[str, str] = field(default_factory=dict)
     addresses_are_verified: bool = False
     creates_accounts: bool = False
+    signs_out_there: bool = False
     domains: list[str] = field(default_factory=list)
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from allauth.account.internal.flows.login import get_authentication_records
 from allauth.account.signals import login_code_rejected, password_changed, password_reset
+from allauth.account.signals import user_logged_in as user_signed_in
 from allauth.core import context
 from allauth.mfa.models import Authenticator
 from allauth.mfa.signals import authentication_failed
+from allauth.socialaccount.models import SocialLogin
 from celery.signals import task_postrun, task_prerun
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.db import transaction
@@ -16,10 +19,11 @@ from django.db.models.signals import post_delete, post_migrate, post_save
 from django.dispatch import receiver
 from django.http import HttpRequest
 
-from accounts import audit, devices, ownership, people, person_keys
+from accounts import audit, devices, open_lines, ownership, people, person_keys, signing_out
 from accounts.apps import AccountsConfig
 from accounts.models import User
 from accounts.people import tell_access_ended
+from accounts.signals import access_ended
 
 
 @receiver(post_migrate)
@@ -39,6 +43,14 @@ def record_sign_in(sender: Any, user: User, request: HttpRequest, **kwargs: Any)
         )
 
 
+@receiver(user_signed_in)
+def note_provider(sender: Any, request: HttpRequest, sociallogin: SocialLogin | None = None, **kwargs: Any) -> None:
+    """Which session of the organisation's provider it came from, for when either of the two ends."""
+    request.session.pop(signing_out.LEFT, None)
+    if sociallogin is not None and (at := sociallogin.state.get(signing_out.AT_PROVIDER)):
+        signing_out.note_session_there(request.session, at)
+
+
 @receiver(user_logged_out)
 def record_sign_out(sender: Any, user: User | None, request: HttpRequest, **kwargs: Any) -> None:
     """Here alone: whoever is signed in elsewhere too stays so."""
@@ -49,6 +61,12 @@ def record_sign_out(sender: Any, user: User | None, request: HttpRequest, **kwar
             if device_id is not None:
                 devices.forget_session(device_id)
                 devices.tell_session_ended(user, device_id)
+
+
+@receiver(access_ended)
+def end_open_lines(user_id: UUID, key: str = "", session: str = "", **kwargs: Any) -> None:
+    """Those of this process; the others are told as sockets are (``chat.receivers``)."""
+    open_lines.end_lines(user_id=user_id, key=key, session=session)
 
 
 @receiver(user_login_failed)

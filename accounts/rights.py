@@ -32,7 +32,7 @@ def can(user: User | None, capability: Capability, obj: models.Model | None = No
     """Whether this person may: never when suspended, else by role, and then by the object if it has a say. A program
     that acts for them may only what its key or token was given of that.
     """
-    if user is None or not within_scope(user, capability) or not user.holds(capability):
+    if user is None or not user.holds(capability):
         return False
     return obj.permits(user, capability) if isinstance(obj, Permitting) else True
 

@@ -100,7 +100,7 @@ def capabilities_of(roles: Iterable[str]) -> set[str]:
 
 def check_may_give(actor: User | str, capabilities: Iterable[str]) -> None:
     """Raises NotAllowedError where ``actor`` does not hold all of these, and is no administrator."""
-    if not isinstance(actor, User) or actor.has_role(Role.ADMIN):
+    if not isinstance(actor, User) or (actor.has_role(Role.ADMIN) and not _is_narrowed(actor)):
         return
     beyond = sorted(set(capabilities) - actor.capabilities)
     if beyond:
@@ -136,6 +136,11 @@ def role_names() -> dict[str, str]:
 def meaning_of(capability: str) -> str:
     """In English; the page translates it."""
     return next((meaning for name, meaning in MEANINGS.items() if name == capability), capability)
+
+
+def _is_narrowed(actor: User) -> bool:
+    """Whether they came with a key or token that was given some of their rights only."""
+    return actor.scope is not None and actor.scope.capabilities is not None
 
 
 def _checked_name(name: str) -> str:

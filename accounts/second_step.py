@@ -1,7 +1,9 @@
 """The second step of signing in: a code of an app, a passkey, or one of the codes kept for a bad day.
 
-Anybody may set one up; for the roles of MFA_REQUIRED_ROLES nothing else of Parley opens before one is. A session that
-was found to have it remembers so: only people who must have a second step cost a statement, and they once a session.
+Anybody may set one up; for the roles of MFA_REQUIRED_ROLES nothing else of Parley opens before one is. The same holds
+for roles made here that give what one of those gives beyond an employee's rights, and for whoever has a right that is
+named there itself: else a role with another name would be the way past. A session that was found to have a second step
+remembers so: only people who must have one cost a statement, and they once a session.
 """
 
 from __future__ import annotations
@@ -12,15 +14,22 @@ from django.contrib.sessions.backends.base import SessionBase
 from django.db import transaction
 
 from accounts import audit, rights
-from accounts.models import User
+from accounts.capabilities import CAPABILITIES, GRANTS, given_by
+from accounts.models import Role, User
 from accounts.people import tell_access_ended
 
 _FOUND = "second_step"  # the session's word for: this person has set one up
 
 
 def needs_second_step(user: User) -> bool:
-    """Whether one of this person's roles may not do without."""
-    return any(role in settings.MFA_REQUIRED_ROLES for role in user.roles)
+    """Whether one of this person's roles, built in or made here, may not do without."""
+    named = frozenset(settings.MFA_REQUIRED_ROLES)
+    if not named:
+        return False
+    beyond = given_by([role for role in named if role in GRANTS]) - GRANTS[Role.EMPLOYEE]
+    rights_named = named & frozenset(CAPABILITIES)
+    every = given_by(user.roles).union(user.granted)
+    return not named.isdisjoint(user.roles) or not beyond.isdisjoint(user.granted) or not rights_named.isdisjoint(every)
 
 
 def has_second_step(user: User) -> bool:

@@ -23,7 +23,7 @@ whole = transaction.atomic
 
 urlpatterns = [
     path("login/", views.login, name="account_login"),
-    path("logout/", views.logout, name="account_logout"),
+    path("logout/", provider_views.sign_out, name="account_logout"),
     path("signup/", views.signup, name="account_signup"),
     path("inactive/", views.account_inactive, name="account_inactive"),
     path("reauthenticate/", views.reauthenticate, name="account_reauthenticate"),
@@ -54,6 +54,7 @@ urlpatterns = [
     path("passkeys/<int:pk>/remove/", unless_last(whole(passkeys.remove_webauthn)), name="mfa_remove_webauthn"),
     path("provider/oidc/<str:provider_id>/login/", provider_views.login, name="openid_connect_login"),
     path("provider/oidc/<str:provider_id>/login/callback/", provider_views.callback, name="openid_connect_callback"),
+    path("provider/oidc/<str:provider_id>/logout/", provider_views.ended_there, name="openid_connect_ended_there"),
     path("provider/saml/<str:organization_slug>/login/", saml_views.login, name="saml_login"),
     path("provider/saml/<str:organization_slug>/metadata/", saml_views.metadata, name="saml_metadata"),
     path("provider/saml/<str:organization_slug>/acs/", saml_views.acs, name="saml_acs"),

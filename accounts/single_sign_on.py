@@ -19,7 +19,7 @@ from accounts import audit
 from accounts.models import Group, Role, User
 from accounts.people import assign_roles, create_person
 from accounts.providers import SignInProvider
-from app.errors import NotAllowedError
+from app.errors import ConflictError, NotAllowedError
 
 
 @dataclass(frozen=True)
@@ -96,11 +96,19 @@ def _match(provider: SignInProvider, told: Told, actor: str) -> User:
 
 
 def follow_roles(*, actor: str, user: User, mapped: dict[str, str], words: Iterable[str]) -> None:
-    """Of the roles that are mapped, those the provider gives now; the others stay. New roles end older sessions."""
+    """Of the roles that are mapped, those the provider gives now; the others stay. New roles end older sessions.
+
+    The last administrator stays one, whatever the provider says: nobody could be made another.
+    """
     managed = set(mapped.values())
     wanted = (set(user.roles) - managed) | {mapped[word] for word in words if word in mapped} | {Role.EMPLOYEE}
     if wanted != set(user.roles):
-        assign_roles(actor=actor, user=user, roles=sorted(wanted))
+        try:
+            assign_roles(actor=actor, user=user, roles=sorted(wanted))
+        except ConflictError:
+            kept = wanted | {Role.ADMIN}
+            if kept != set(user.roles):
+                assign_roles(actor=actor, user=user, roles=sorted(kept))
 
 
 def follow_groups(*, actor: str, user: User, mapped: dict[str, str], words: Iterable[str]) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialAccount, SocialApp, SocialLogin
+from allauth.socialaccount.providers.saml.provider import SAMLProvider
 from django.db import transaction
 from django.http import HttpRequest
 from django.shortcuts import render
@@ -14,8 +16,10 @@ from django.shortcuts import render
 from accounts import audit
 from accounts.models import User
 from accounts.providers import OIDC, SignInProvider, find_provider, providers
+from accounts.signing_out import AT_PROVIDER, There, there
 from accounts.single_sign_on import NotAdmittedError, admit, read_told
 
+THERE = "parley:session there"  # beside what a provider said of the person: what it said of its session
 _KINDS = {OIDC: "openid_connect", "saml": "saml"}
 
 
@@ -44,10 +48,12 @@ class ProviderAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         except NotAdmittedError as error:
             response = render(request, "account/provider_refused.html", {"reason": error.message}, status=403)
             raise ImmediateHttpResponse(response) from error
+        at = _session_there(provider, account)
         sociallogin.account = SocialAccount.objects.get(provider=account.provider, uid=account.uid)
         # What was told is of use at this moment only, and is not kept.
         SocialAccount.objects.filter(pk=sociallogin.account.pk).update(extra_data={})
         sociallogin.user = user
+        sociallogin.state[AT_PROVIDER] = at  # goes with it through a second step
 
     def on_authentication_error(
         self, request: HttpRequest, provider: Any, error: Any = None, exception: Any = None, extra_context: Any = None
@@ -68,19 +74,42 @@ def _app_of(provider: SignInProvider) -> SocialApp:
         app.settings = {"server_url": provider.server_url, "oauth_pkce_enabled": True}
     else:
         app.client_id = provider.id
+        app.get_provider = partial(_saml_of, app)
         mapping = {"email": provider.email_claim, "email_verified": "email_verified"}
+        signs = bool(provider.advanced.get("private_key"))
+        signed = {"want_assertion_signed": True, "logout_request_signed": signs, "logout_response_signed": signs}
         app.settings = {
             "idp": provider.idp,
             "sp": provider.sp,
             "attribute_mapping": mapping,
-            "advanced": {"want_assertion_signed": True} | provider.advanced | {"strict": True},
+            "advanced": signed | provider.advanced | {"strict": True},
         }
     return app
 
 
+class _Saml(SAMLProvider):  # type: ignore[misc]
+    """Tells of the session there, too."""
+
+    def extract_extra_data(self, data: Any) -> dict[str, Any]:
+        session = {"sid": data.get_session_index() or "", "hint": data.get_nameid_format() or ""}
+        return {**data.get_attributes(), THERE: session}
+
+
+def _saml_of(app: SocialApp, request: HttpRequest) -> SAMLProvider:
+    return _Saml(request=request, app=app)
+
+
+def _session_there(provider: SignInProvider, account: SocialAccount) -> There:
+    """What the provider said of its own session with them."""
+    said = account.extra_data.get(THERE, {})
+    sid = said.get("sid") or account.extra_data.get("id_token", {}).get("sid") or ""
+    leave = said.get("leave", "") if provider.kind == OIDC else provider.idp.get("slo_url", "")
+    return there(provider, uid=account.uid, sid=str(sid), hint=said.get("hint", ""), leave=leave)
+
+
 def _claims_of(account: SocialAccount) -> dict[str, Any]:
     """What the provider said: OpenID Connect's user info over its token, SAML's attributes as they are."""
-    said = account.extra_data
+    said = {name: value for name, value in account.extra_data.items() if name != THERE}
     return {**said.get("id_token", {}), **said["userinfo"]} if "userinfo" in said else said.get("id_token", said)
 
 

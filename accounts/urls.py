@@ -1,6 +1,6 @@
 from django.urls import path
 
-from accounts import device_views, first_run, views
+from accounts import device_views, first_run, provider_views, views
 from accounts.pages import consents, insights, joining, keys, person
 
 app_name = "accounts"
@@ -13,6 +13,7 @@ urlpatterns = [
     path("sessions/", device_views.sessions, name="sessions"),
     path("sessions/end-others", device_views.end_others, name="end_other_sessions"),
     path("sessions/<uuid:device_id>/end", device_views.end, name="end_session"),
+    path("signed-out/", provider_views.signed_out, name="signed_out"),
     path("first/<str:token>/", first_run.first_administrator, name="first_administrator"),
     path("language/", views.language, name="language"),
     path("keys/<uuid:key_id>/rotate", keys.rotate, name="rotate_key"),

@@ -13,8 +13,10 @@ http = get_asgi_application()
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from django.conf import settings  # noqa: E402
 
+from accounts.open_lines import EndOpenLines  # noqa: E402
 from accounts.sockets import SignedIn  # noqa: E402
 from app.inference.watching.watcher import watcher  # noqa: E402
+from app.refusals import access_over  # noqa: E402
 from app.web.bodies import LimitBodies  # noqa: E402
 from app.web.headers import SafeHeaders  # noqa: E402
 from chat.routing import websocket_urlpatterns  # noqa: E402
@@ -42,7 +44,10 @@ class Parley:
     def __init__(self) -> None:
         limited = LimitBodies(http, most_bytes)
         self._routes = ProtocolTypeRouter(
-            {"http": SafeHeaders(limited), "websocket": SignedIn(URLRouter(websocket_urlpatterns))}
+            {
+                "http": SafeHeaders(EndOpenLines(limited, access_over)),
+                "websocket": SignedIn(URLRouter(websocket_urlpatterns)),
+            }
         )
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:

@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
+import orjson
 from asgiref.sync import iscoroutinefunction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.decorators import sync_and_async_middleware
 
+from accounts.open_lines import OVER
 from accounts.scim.api import MEDIA_TYPE
 from accounts.scim.errors import error_body as scim_body
-from app.errors import ParleyError
+from app.errors import NotSignedInError, ParleyError
 from app.web.middleware import error_body
 from chat.openai.schemas import error_body as openai_body
 
@@ -35,6 +37,14 @@ _BROKEN = ("failed", "Something broke here. It is not your fault, and it has bee
 
 _SHAPES: dict[str, Shape] = {"/api/": error_body, "/v1/": openai_body, "/scim/": scim_body}
 _JSON = ("application/json", MEDIA_TYPE)
+
+
+def access_over(path: str) -> bytes:
+    """The last event of a stream whose reader's access has ended."""
+    error = NotSignedInError(OVER)
+    if path.startswith("/v1/"):
+        return b"data: " + orjson.dumps(openai_body(error)) + b"\n\n"
+    return b"event: error\ndata: " + orjson.dumps(error_body(error)["error"]) + b"\n\n"
 
 
 @sync_and_async_middleware

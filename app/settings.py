@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from accounts.capabilities import CAPABILITIES, GRANTS
 from app import environment
 from app.embedded import paths
 
@@ -247,9 +248,8 @@ ACCOUNT_REAUTHENTICATION_TIMEOUT = 600
 ACCOUNT_LOGIN_BY_CODE_ENABLED = environment.boolean("EMAIL_CODES", True)
 ACCOUNT_LOGIN_BY_CODE_TIMEOUT = 600
 # The second step. Who has one of these roles cannot go on without; an administrator's usual choice is "admin".
-MFA_REQUIRED_ROLES = environment.some_of(
-    "MFA_REQUIRED_ROLES", ("employee", "owner", "moderator", "auditor", "admin"), ""
-)
+# Roles made here are meant by the rights they give, see accounts.second_step.
+MFA_REQUIRED_ROLES = environment.some_of("MFA_REQUIRED_ROLES", (*GRANTS, *CAPABILITIES), "")
 MFA_ADAPTER = "accounts.mfa_adapter.SecondStepAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True

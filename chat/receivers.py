@@ -12,6 +12,7 @@ from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 from django.dispatch import receiver
 
+from accounts.open_lines import PROCESS
 from accounts.signals import access_ended, insight_changed
 from chat.signals import (
     branch_chosen,
@@ -90,8 +91,12 @@ async def _send(group: str, news: dict[str, str], after: float = 0.0) -> None:
 
 @receiver(access_ended)
 def close_lines(user_id: UUID, key: str = "", session: str = "", **_: Any) -> None:
-    """Whoever may no longer be here loses the sockets they have open, or those that one key or session opened."""
-    _tell(lines_of(user_id), {"type": "access.ended", "key": key, "session": session})
+    """Whoever may no longer be here loses the sockets they have open, or those that one key or session opened; and the
+    other processes end what they are sending them.
+    """
+    news = {"type": "access.ended", "key": key, "session": session}
+    _tell(lines_of(user_id), news)
+    _tell(WRITERS, {**news, "user_id": str(user_id), "origin": PROCESS})
 
 
 @receiver(insight_changed)

@@ -284,7 +284,7 @@ def make_file(
     *, owner: User, conversation: Conversation | None = None, text: str = "The gate closes at nine.", **fields: Any
 ) -> Attachment:
     """A file that was read and asked with; its text is one passage, without a vector."""
-    place = _kept(text.encode())
+    place = keep(text.encode())
     fields = {"name": "gate.md", "media_type": "text/markdown", "state": "ready", "asked_at": timezone.now(), **fields}
     fields = {"sha256": Path(place).name, "size_bytes": len(text), "file": place, "text": text, **fields}
     file = Attachment.objects.create(owner=owner, conversation=conversation, **fields)
@@ -297,12 +297,12 @@ def make_picture(*, owner: User, conversation: Conversation | None = None, **fie
     """A picture that was read, in which there is no text."""
     out = io.BytesIO()
     Image.new("RGB", (40, 30), "navy").save(out, "JPEG")
-    place = _kept(out.getvalue())
+    place = keep(out.getvalue())
     shown = {"file": "", "picture": place, "thumbnail": place, "width": 40, "height": 30, "media_type": "image/png"}
     return make_file(owner=owner, conversation=conversation, text="", **{"name": "gate.png", **shown, **fields})
 
 
-def _kept(data: bytes) -> str:
+def keep(data: bytes) -> str:
     """Where these bytes lie from now on."""
     place = f"chat/te/st/{hashlib.sha256(data).hexdigest()}"
     path = Path(settings.FILES_ROOT) / place

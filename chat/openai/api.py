@@ -25,6 +25,7 @@ from accounts import rights
 from accounts.callers import caller
 from accounts.counting import within_limits
 from accounts.models import User
+from accounts.open_lines import while_open
 from accounts.spending import spend_on_embedding
 from app.errors import BadInputError, NotFoundError, ParleyError, UnavailableError
 from app.web.threads import in_thread
@@ -62,7 +63,7 @@ async def complete_chat(request: HttpRequest, body: schemas.ChatCompletionIn) ->
     turn = await in_thread(_ask, user, body)
     events = _events(user, turn)
     if not body.stream:
-        return JsonResponse(await _whole(turn, body.model, events))
+        return JsonResponse(await while_open(request, _whole(turn, body.model, events)))
     with_usage = bool(body.stream_options and body.stream_options.include_usage)
     response = StreamingHttpResponse(_chunks(turn, body.model, events, with_usage), content_type="text/event-stream")
     response["Cache-Control"] = "no-store"

@@ -156,6 +156,8 @@ class ConversationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         """This person was suspended or given another password, or the key, token or session of this line is over."""
         own = {"key": self.scope.get("key"), "session": self.scope.get("session")}
         if all(own[kind] == news[kind] for kind in own if news[kind]):
+            for task in self._follows.values():
+                task.cancel()
             await self.close(SIGNED_OUT)
 
     def _follow(self, message_id: UUID) -> None:

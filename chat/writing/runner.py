@@ -21,7 +21,7 @@ from chat.composing.briefing import Brief
 from chat.streaming.streams import Stream, close_stream, find_stream, open_stream
 from chat.writing import leases
 from chat.writing.generation import Run
-from chat.writing.hearing import hear_stops
+from chat.writing.hearing import hear
 from chat.writing.recovery import take_over
 from chat.writing.warming import read_ahead
 from knowledge.index.generations import warm_up
@@ -62,7 +62,7 @@ class Runner:
         self._loop, self._is_draining = loop, False
         self._runs, self._tasks = {}, set()
         self._sweeper = loop.create_task(self._sweep())
-        self._hearer = loop.create_task(hear_stops(self._stop))
+        self._hearer = loop.create_task(hear(self._stop))
         return True
 
     def warm_up(self) -> None:

@@ -1,4 +1,4 @@
-"""``python -m deploy.supply licences | sbom FILE | audit``: see docs/security.md, "What Parley is made of"."""
+"""``python -m deploy.supply licences | sbom FILE | audit [ANSWER]``: see docs/security.md, "What Parley is made of"."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def _run(command: str, *rest: str) -> list[str]:
         sys.stdout.write(f"{count} components in {rest[0]}\n")
         return []
     if command == "audit":
-        problems = audit.check(licences.BUILT_WITH)
+        problems = audit.check(licences.BUILT_WITH, Path(rest[0]) if rest else None)
         inside = ", ".join(f"{each.name} {each.version}" for each in scripts())
         sys.stdout.write(f"Scripts inside of parts, which are asked for with their parts alone: {inside}.\n")
         return problems
-    raise SupplyError(f"There is no {command}; there are licences, sbom FILE and audit.")
+    raise SupplyError(f"There is no {command}; there are licences, sbom FILE and audit [ANSWER].")
 
 
 if __name__ == "__main__":

@@ -15,13 +15,20 @@ from typing import Any
 from deploy.supply.parts import LOCKS, SupplyError, is_wanted_here, locked, told
 
 
-def check(lock: str) -> list[str]:
-    """One sentence for each hole, and for each part that nobody could say anything of. Raises SupplyError when the
-    service did not answer at all.
+def check(lock: str, answer: Path | None = None) -> list[str]:
+    """One sentence for each hole, and for each part that nobody could say anything of. ``answer`` is what the service
+    told another machine, which could reach it. Raises SupplyError when nobody answered at all.
     """
     here = [each for each in locked(lock) if is_wanted_here(each)]
     wanted = {each.name.lower(): str(each.specifier).removeprefix("==") for each in here}
-    return list(_problems(_answer(lock), wanted))
+    return list(_problems(_read(answer) if answer else _answer(lock), wanted))
+
+
+def _read(answer: Path) -> list[dict[str, Any]]:
+    try:
+        return list(json.loads(answer.read_text())["dependencies"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SupplyError(f"{answer} is no answer of pip-audit --format json, so nothing is known: {error}.") from error
 
 
 def _answer(lock: str) -> list[dict[str, Any]]:

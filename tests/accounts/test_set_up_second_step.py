@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from allauth.mfa.models import Authenticator
@@ -293,3 +294,28 @@ def test_an_address_that_is_somebodys_no_more_opens_nothing(alice: User) -> None
 def test_codes_by_mail_can_be_taken_away(alice: User) -> None:
     assert Client().get("/account/code/").status_code == 404
     assert "/account/code/" not in Client().get("/account/login/").text
+
+
+@pytest.mark.parametrize(
+    ("required", "capability", "is_needed"),
+    [
+        (["admin"], "accounts.administer", True),
+        (["admin"], "chat.edit_prompt", False),  # every employee has it too
+        (["admin"], "moderation.review", False),
+        (["moderator"], "moderation.review", True),
+        (["accounts.administer"], "accounts.administer", True),
+        (["accounts.administer"], "usage.read", False),
+        (["employee"], "usage.read", True),
+        ([], "accounts.administer", False),
+    ],
+)
+def test_a_role_made_here_that_gives_what_a_named_one_gives_needs_one_too(
+    required: list[str], capability: str, is_needed: bool, alice: User, ada: User, signed_in: SignIn, settings: Any
+) -> None:
+    settings.MFA_REQUIRED_ROLES = required
+    role = factories.make_role(capabilities=[capability])
+    User.objects.filter(pk=alice.pk).update(roles=["employee", role.slug])
+    answer = signed_in(User.objects.get(pk=alice.pk)).get("/account/keys/")
+    assert (answer.status_code == 302) is is_needed
+    if "accounts.administer" in required:
+        assert signed_in(ada).get("/account/keys/").status_code == 302, "whichever role gives it"

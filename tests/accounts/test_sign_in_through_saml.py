@@ -3,110 +3,28 @@
 from __future__ import annotations
 
 import base64
-import datetime as dt
-import secrets
-import zlib
+import re
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from allauth.socialaccount.models import SocialAccount
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.x509.oid import NameOID
 from django.core.cache import cache
 from django.test import Client
-from lxml import etree
 from onelogin.saml2.constants import OneLogin_Saml2_Constants as Names
-from onelogin.saml2.utils import OneLogin_Saml2_Utils
 
-from accounts.models import User
+from accounts.models import AuditEvent, Device, User
+from tests.accounts.provider_of_saml import ISSUER, Pair, Provider, read_request
 
 HOST = "parley.example"
 BEGINNING = f"http://{HOST}/account/provider/saml/house/"
-ISSUER = "https://id.haldenrook.example/saml"
-
-
-class Provider:
-    """Answers a request of ours as an organisation's SAML server does: with an assertion signed by its key."""
-
-    def __init__(self) -> None:
-        self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "id.haldenrook.example")])
-        now = dt.datetime.now(dt.UTC)
-        made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(self._key.public_key())
-        made = made.serial_number(x509.random_serial_number()).not_valid_before(now)
-        certificate = made.not_valid_after(now + dt.timedelta(days=1)).sign(self._key, hashes.SHA256())
-        self.certificate = certificate.public_bytes(serialization.Encoding.PEM).decode()
-
-    def described(self, **more: Any) -> dict[str, Any]:
-        sso = {"entity_id": ISSUER, "sso_url": f"{ISSUER}/sso", "x509cert": self.certificate}
-        own = {"id": "house", "kind": "saml", "name": "Haldenrook", "idp": sso, "email_claim": "mail"}
-        return own | {"name_claim": "displayName", "addresses_are_verified": True} | more
-
-    def answer(self, leaves_to: str, person: dict[str, Any], **wrong: Any) -> str:
-        """What the browser brings back: a response to the request in the address it was sent to."""
-        query = parse_qs(urlsplit(leaves_to).query)
-        asked = etree.fromstring(zlib.decompress(base64.b64decode(query["SAMLRequest"][0]), -15))
-        to = asked.get("AssertionConsumerServiceURL")
-        assertion = self._assertion(person, to, wrong.get("in_response_to", asked.get("ID")), wrong)
-        if wrong.get("signed", True):
-            assertion = self._sign(assertion)
-        if "swap" in wrong:
-            assertion = assertion.replace(*wrong["swap"])
-        said = f'InResponseTo="{wrong.get("in_response_to", asked.get("ID"))}"'
-        head = f'ID="_{secrets.token_hex(16)}" Version="2.0" IssueInstant="{_at(0)}" Destination="{to}" {said}'
-        response = (
-            f'<samlp:Response xmlns:samlp="{Names.NS_SAMLP}" xmlns:saml="{Names.NS_SAML}" {head}>'
-            f"<saml:Issuer>{ISSUER}</saml:Issuer><samlp:Status>"
-            f'<samlp:StatusCode Value="{Names.STATUS_SUCCESS}"/></samlp:Status>{assertion}</samlp:Response>'
-        )
-        return base64.b64encode(response.encode()).decode()
-
-    def _assertion(self, person: dict[str, Any], to: str, asked: str, wrong: dict[str, Any]) -> str:
-        until = _at(wrong.get("ends_in", 300))
-        attributes = "".join(
-            f'<saml:Attribute Name="{name}">'
-            + "".join(f"<saml:AttributeValue>{value}</saml:AttributeValue>" for value in _many(values))
-            + "</saml:Attribute>"
-            for name, values in person.items()
-        )
-        return (
-            f'<saml:Assertion xmlns:saml="{Names.NS_SAML}" ID="_{secrets.token_hex(16)}" Version="2.0" '
-            f'IssueInstant="{_at(0)}"><saml:Issuer>{ISSUER}</saml:Issuer><saml:Subject>'
-            f'<saml:NameID Format="{Names.NAMEID_PERSISTENT}">{person["uid"]}</saml:NameID>'
-            f'<saml:SubjectConfirmation Method="{Names.CM_BEARER}"><saml:SubjectConfirmationData '
-            f'NotOnOrAfter="{until}" Recipient="{to}" InResponseTo="{asked}"/>'
-            f"</saml:SubjectConfirmation></saml:Subject>"
-            f'<saml:Conditions NotBefore="{_at(-600)}" NotOnOrAfter="{until}"><saml:AudienceRestriction>'
-            f"<saml:Audience>{wrong.get('audience', BEGINNING + 'metadata/')}</saml:Audience>"
-            f"</saml:AudienceRestriction></saml:Conditions>"
-            f'<saml:AuthnStatement AuthnInstant="{_at(0)}" SessionIndex="_1"><saml:AuthnContext>'
-            f"<saml:AuthnContextClassRef>{Names.AC_PASSWORD}</saml:AuthnContextClassRef></saml:AuthnContext>"
-            f"</saml:AuthnStatement><saml:AttributeStatement>{attributes}</saml:AttributeStatement></saml:Assertion>"
-        )
-
-    def _sign(self, assertion: str) -> str:
-        private = self._key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        ).decode()
-        signed = OneLogin_Saml2_Utils.add_sign(assertion, private, self.certificate, sign_algorithm=Names.RSA_SHA256)
-        return signed.decode() if isinstance(signed, bytes) else str(signed)
-
-
-def _at(seconds: int) -> str:
-    return (dt.datetime.now(dt.UTC) + dt.timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _many(values: Any) -> list[str]:
-    return values if isinstance(values, list) else [values]
+AUDIENCE = f"{BEGINNING}metadata/"
 
 
 @pytest.fixture(scope="module")
 def house() -> Provider:
-    return Provider()
+    return Provider(AUDIENCE)
 
 
 @pytest.fixture(autouse=True)
@@ -153,32 +71,107 @@ def test_who_the_provider_vouches_for_comes_in_with_what_is_mapped(alice: User, 
     assert (SocialAccount.objects.get().uid, SocialAccount.objects.get().extra_data) == ("p-1", {})
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"signed": False},
-        {"swap": ("alice@example.org", "ada@example.org")},
-        {"swap": ("p-1", "p-2")},
-        {"audience": "https://another.example/metadata/"},
-        {"ends_in": -300},
-        {"in_response_to": "_made-up"},
-    ],
-    ids=lambda wrong: next(iter(wrong)),
-)
-def test_what_is_not_signed_for_us_now_and_as_an_answer_lets_nobody_in(
-    wrong: dict[str, Any], alice: User, ada: User, house: Provider
-) -> None:
-    client, answer = sign_in(house, **wrong)
-    assert answer.status_code in (401, 403)
-    assert not is_in(client)
-    assert not SocialAccount.objects.exists()
+ADA = PERSON | {"uid": "p-2", "mail": "ada@example.org", "groups": ["reviewers"]}
+# Somebody of the organisation whose name begins as another's does, and who puts a comment where the other's ends.
+LIKE_ALICE = PERSON | {"uid": "p-1.evil", "mail": "alice@example.org.evil"}
+SIGNATURE = re.compile(r"<ds:Signature.*?</ds:Signature>", re.S)
+
+
+def _id(assertion: str) -> str:
+    return re.search(r'ID="([^"]+)"', assertion)[1]  # type: ignore[index]
+
+
+def _inside(outer: str, inner: str) -> str:
+    return outer.replace("</saml:Issuer>", f"</saml:Issuer>{inner}", 1)
+
+
+def _with_object(signed: str, forged: str) -> str:
+    """The forged one carries the signature, and the signature what it is of."""
+    signature = SIGNATURE.search(signed)[0]  # type: ignore[index]
+    bare = SIGNATURE.sub("", signed, count=1)
+    return _inside(forged, signature.replace("</ds:Signature>", f"<ds:Object>{bare}</ds:Object></ds:Signature>"))
+
+
+def _extensions(inside: str) -> str:
+    return f'<samlp:Extensions xmlns:samlp="{Names.NS_SAMLP}">{inside}</samlp:Extensions><!--extensions-->'
+
+
+def _same_id(forged: str, signed: str) -> str:
+    return forged.replace(_id(forged), _id(signed), 1)
+
+
+WRAPPED = {
+    "a forged one before": lambda signed, forged: forged + signed,
+    "a forged one after": lambda signed, forged: signed + forged,
+    "the signed one inside": lambda signed, forged: _inside(forged, signed),
+    "the signed one in the signature": _with_object,
+    "the same, of one id": lambda signed, forged: _with_object(signed, _same_id(forged, signed)),
+    "the signed one in extensions": lambda signed, forged: _extensions(signed) + forged,
+    "the same, of one id too": lambda signed, forged: _extensions(signed) + _same_id(forged, signed),
+    "the signature on the forged one": lambda signed, forged: _inside(
+        forged,
+        SIGNATURE.search(signed)[0],  # type: ignore[index]
+    ),
+}
+DTD = '<!DOCTYPE x [<!ENTITY who "alice@example.org">]>'
+ATTACKS: dict[str, dict[str, Any]] = {
+    "not signed": {"signed": False},
+    "only the envelope signed": {"signed": False, "response_signed": True},
+    "another address": {"swap": ("alice@example.org", "ada@example.org")},
+    "another id": {"swap": (">p-1<", ">p-2<")},
+    "another group": {"swap": ("reviewers", "boss")},
+    "a comment in the id": {"person": LIKE_ALICE, "swap": ("p-1.evil", "p-1<!---->.evil")},
+    "a comment in the address": {"person": LIKE_ALICE, "swap": ("example.org.evil", "example.org<!---->.evil")},
+    "for another": {"audience": "https://another.example/metadata/"},
+    "over": {"ends_in": -600},
+    "not yet": {"begins_in": 900, "ends_in": 1200},
+    "an answer to nobody's question": {"in_response_to": "_made-up"},
+    "nobody asked": {"in_response_to": ""},
+    "for another address of ours": {"destination": f"http://{HOST}/account/login/"},
+    "handed to another": {"recipient": "https://another.example/acs/"},
+    "of another issuer": {"issuer": "https://id.another.example/saml"},
+    "it says no": {"status": "urn:oasis:names:tc:SAML:2.0:status:AuthnFailed"},
+    "an old algorithm": {"algorithm": Names.RSA_SHA1},
+    "entities": {"prolog": DTD},
+} | {name: {"wrapped": wrap, "forged": ADA} for name, wrap in WRAPPED.items()}
+
+
+def test_no_altered_wrapped_late_or_misdirected_answer_lets_anybody_in(alice: User, ada: User, house: Provider) -> None:
+    was = {}
+    for name, wrong in ATTACKS.items():
+        wrong = dict(wrong)
+        client, answer = sign_in(house, wrong.pop("person", PERSON), **wrong)
+        if is_in(client) or answer.status_code not in (401, 403) or SocialAccount.objects.exists():
+            was[name] = answer.status_code
+            SocialAccount.objects.all().delete()
+    assert was == {}
+    alice.refresh_from_db()
+    assert alice.roles == ["employee"]
+    assert len(ATTACKS) >= 20
+
+
+def test_a_comment_in_a_signed_answer_changes_nothing_of_who_it_is(alice: User, house: Provider, settings: Any) -> None:
+    settings.SIGN_IN_PROVIDERS = [house.described(creates_accounts=True)]
+    wrong = {"swap": ("p-1.evil</saml:NameID>", "p-1<!---->.evil</saml:NameID>")}
+    sign_in(house, LIKE_ALICE, **wrong)
+    assert not SocialAccount.objects.filter(uid="p-1").exists()
+    assert not SocialAccount.objects.filter(user=alice).exists()
 
 
 def test_another_key_signs_for_nobody(alice: User, house: Provider) -> None:
     client = Client(headers={"host": HOST})
     leaves = client.get("/account/provider/saml/house/login/")
-    assert bring(client, Provider().answer(leaves.headers["Location"], PERSON)).status_code == 401
+    assert bring(client, Provider(AUDIENCE).answer(leaves.headers["Location"], PERSON)).status_code == 401
     assert not is_in(client)
+
+
+def test_an_encrypted_answer_is_read_with_our_key_and_no_other(alice: User, house: Provider, settings: Any) -> None:
+    ours = Pair(HOST)
+    advanced = {"private_key": ours.key, "x509cert": ours.certificate, "want_assertion_encrypted": True}
+    settings.SIGN_IN_PROVIDERS = [house.described(advanced=advanced)]
+    assert not is_in(sign_in(house)[0]), "not encrypted"
+    assert not is_in(sign_in(house, encrypt_for=Pair("another").certificate)[0])
+    assert is_in(sign_in(house, encrypt_for=ours.certificate)[0])
 
 
 def test_an_answer_counts_once_and_in_the_browser_that_asked(alice: User, house: Provider) -> None:
@@ -211,7 +204,78 @@ def test_a_form_of_another_language_is_an_error_in_words(db: None) -> None:
         assert bring(client, rubbish).status_code == 401, rubbish
 
 
-def test_the_provider_is_told_who_we_are_and_nobody_is_signed_out_from_outside(db: None) -> None:
+def test_the_provider_is_told_who_we_are(db: None) -> None:
     page = Client(headers={"host": HOST}).get("/account/provider/saml/house/metadata/")
     assert f"{BEGINNING}acs/" in page.text
-    assert Client(headers={"host": HOST}).get("/account/provider/saml/house/sls/").status_code == 404
+    assert f"{BEGINNING}sls/" in page.text
+
+
+# ---------------------------------------------------------------- signing out, here and there
+
+SLS = "/account/provider/saml/house/sls/"
+
+
+def test_who_signs_out_here_is_led_to_sign_out_there(alice: User, house: Provider, settings: Any) -> None:
+    ours = Pair(HOST)
+    advanced = {"private_key": ours.key, "x509cert": ours.certificate}
+    settings.SIGN_IN_PROVIDERS = [house.described(advanced=advanced)]
+    client, _ = sign_in(house, session="_s-7")
+    assert client.post("/account/logout/").headers["Location"] == "/account/signed-out/"
+    assert not is_in(client)
+    page = client.get("/account/signed-out/").text
+    address = re.search(r'href="(https://id[^"]+)"', page)[1].replace("&amp;", "&")  # type: ignore[index]
+    asked = read_request(address)
+    assert (asked.findtext(f"{{{Names.NS_SAML}}}NameID"), asked.findtext(f"{{{Names.NS_SAMLP}}}SessionIndex")) == (
+        "p-1",
+        "_s-7",
+    )
+    assert {"Signature", "SigAlg"} <= set(parse_qs(urlsplit(address).query)), "signed by our key"
+    back = Client(headers={"host": HOST}).get(f"{SLS}?SAMLResponse=whatever")
+    assert back.headers["Location"] == "/account/login/"
+
+
+def test_what_ends_there_ends_here_in_whichever_browser(alice: User, house: Provider) -> None:
+    here, _ = sign_in(house, session="_a")
+    other, _ = sign_in(house, session="_b")
+    alice.refresh_from_db()  # with the roles of now
+    by_password = Client(headers={"host": HOST})
+    by_password.force_login(alice, backend="allauth.account.auth_backends.AuthenticationBackend")
+    query = house.asks_to_sign_out(BEGINNING + "sls/", "p-1", ("_a",))
+    answer = Client(headers={"host": HOST}).get(f"{SLS}?{query}")
+    assert answer.headers["Location"].startswith(f"{ISSUER}/slo?SAMLResponse="), answer.text
+    assert [is_in(one) for one in (here, other, by_password)] == [False, True, True]
+    everywhere = house.asks_to_sign_out(BEGINNING + "sls/", "p-1")
+    Client(headers={"host": HOST}).get(f"{SLS}?{everywhere}")
+    assert [is_in(one) for one in (here, other, by_password)] == [False, False, True]
+    ended = AuditEvent.objects.filter(action="session.end_by_provider", object=f"user:{alice.pk}").order_by("at")
+    assert [(one.actor, one.object, one.payload) for one in ended] == [
+        ("provider:house", f"user:{alice.pk}", {"ended": 1}),
+        ("provider:house", f"user:{alice.pk}", {"ended": 1}),
+    ]
+
+
+def test_nobody_is_signed_out_by_what_the_provider_did_not_sign(alice: User, house: Provider, settings: Any) -> None:
+    client, _ = sign_in(house)
+    to = BEGINNING + "sls/"
+    forged = {
+        "not signed": house.asks_to_sign_out(to, "p-1", signed=False),
+        "another key": house.asks_to_sign_out(to, "p-1", pair=Pair("another")),
+        "over": house.asks_to_sign_out(to, "p-1", ends_in=-600),
+        "of another issuer": house.asks_to_sign_out(to, "p-1", issuer="https://id.another.example"),
+        "for another": house.asks_to_sign_out("https://another.example/sls/", "p-1"),
+        "changed afterwards": house.asks_to_sign_out(to, "p-1", then={"RelayState": "elsewhere"}),
+        "rubbish": "SAMLRequest=%25%25&Signature=x&SigAlg=y",
+        "nothing": "Signature=x",
+    }
+    was = {name: Client(headers={"host": HOST}).get(f"{SLS}?{query}").status_code for name, query in forged.items()}
+    assert set(was.values()) == {400}, was
+    assert is_in(client)
+    assert AuditEvent.objects.filter(
+        actor="provider:house", outcome="denied", payload__has_key="reason"
+    ).count() == len(forged)
+    described = house.described()
+    del described["idp"]["slo_url"]
+    settings.SIGN_IN_PROVIDERS = [described]
+    query = house.asks_to_sign_out(to, "p-1")
+    assert Client(headers={"host": HOST}).get(f"{SLS}?{query}").status_code == 404
+    assert Device.objects.filter(user=alice).exists()

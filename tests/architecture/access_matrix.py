@@ -273,6 +273,7 @@ PAGES = [
     Row("accounts:sessions", SIGNED_IN),
     Row("accounts:end_session", ALICE, "POST", args={"device_id": "device"}),
     Row("accounts:end_other_sessions", SIGNED_IN, "POST"),
+    Row("accounts:signed_out", ANYBODY),
     Row("accounts:first_administrator", NOBODY, args={"token": "=x"}, hides=True),
     Row("accounts:revoke_key", ALICE, "POST", args={"key_id": "key"}),
     Row("audit:events", AUDITORS, refusal=403),

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import contextlib
+import inspect
+import re
 import socket
+import sys
+import textwrap
 import time
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -14,6 +20,7 @@ import psutil
 import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from app.api import api, openai_api
 from app.asgi import FORM_BYTES, TAKES_FILES, most_bytes
 from app.web import http_limits
 from app.web.bodies import LimitBodies
@@ -121,16 +128,16 @@ def test_a_body_without_an_end_is_refused_in_bounded_memory(server: str) -> None
     assert is_serving(server)
 
 
-def addresses(patterns: list[object], prefix: str = "/") -> Iterator[str]:
+def patterns_of(patterns: list[object], prefix: str = "/") -> Iterator[tuple[str, URLPattern]]:
     for pattern in patterns:
         if isinstance(pattern, URLResolver):
-            yield from addresses(pattern.url_patterns, prefix + str(pattern.pattern))
+            yield from patterns_of(pattern.url_patterns, prefix + str(pattern.pattern))
         elif isinstance(pattern, URLPattern):
-            yield prefix + str(pattern.pattern)
+            yield prefix + str(pattern.pattern), pattern
 
 
 def test_only_addresses_that_take_files_may_be_sent_much() -> None:
-    every = set(addresses(get_resolver().url_patterns))
+    every = {address for address, _ in patterns_of(get_resolver().url_patterns)}
     large = {address for address in every if most_bytes(address) > 5 * MEGABYTE}
     assert large == {
         "/files/",
@@ -143,6 +150,48 @@ def test_only_addresses_that_take_files_may_be_sent_much() -> None:
     assert len(every) > 150
     assert most_bytes("/") <= 2_500_000 + FORM_BYTES
     assert not TAKES_FILES.fullmatch("/files/../account/login/")
+
+
+SMALL_FILES = {"/people/import/"}  # a table of people, which has to fit into what any other form may send
+
+
+def test_every_view_that_reads_files_is_among_those_that_take_them() -> None:
+    """By what the views and the functions they call say, so that a new one is not forgotten."""
+    taking = {address for address, view in views() if reads_files(view)}
+    assert taking == {address for address, _ in views() if most_bytes(address) > 5 * MEGABYTE} | SMALL_FILES
+
+
+def views() -> Iterator[tuple[str, Any]]:
+    """Every address with the function that answers it; of the interfaces, each operation."""
+    for address, pattern in patterns_of(get_resolver().url_patterns):
+        yield address, inspect.unwrap(pattern.callback)
+    for interface, prefix in ((api, "/api/v1"), (openai_api, "/v1")):
+        for _, router in interface._routers:
+            for path, view in router.path_operations.items():
+                for operation in view.operations:
+                    address = re.sub(r"{uuid(?:str)?:([a-z_]+)}", r"<uuidstr:\1>", prefix + path)
+                    yield address, operation.view_func
+
+
+def reads_files(function: Any, depth: int = 3) -> bool:
+    """Whether it, or a function of ours that it names, looks into the files of a request."""
+    if function.__module__.split(".")[0] not in OURS:
+        return False
+    source = textwrap.dedent(inspect.getsource(function))
+    if "request.FILES" in source or "File[UploadedFile]" in source:
+        return True
+    module = sys.modules[function.__module__]
+    named = {node.id for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)}
+    called = [inspect.unwrap(one) for name in named if inspect.isfunction(one := getattr(module, name, None))]
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            holder = getattr(module, node.value.id, None)
+            if inspect.ismodule(holder) and inspect.isfunction(one := getattr(holder, node.attr, None)):
+                called.append(inspect.unwrap(one))
+    return depth > 0 and any(reads_files(one, depth - 1) for one in called if one is not function)
+
+
+OURS = ("accounts", "app", "chat", "knowledge", "moderation")
 
 
 async def test_a_body_that_drips_is_given_up() -> None:

@@ -113,3 +113,20 @@ def test_when_nobody_answers_nothing_is_known(monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     with pytest.raises(SupplyError, match="nothing is known"):
         audit.check(licences.BUILT_WITH)
+
+
+def test_an_answer_from_elsewhere_is_judged_by_the_same_rules(tmp_path: Path) -> None:
+    answer = tmp_path / "answer.json"
+    here = [each for each in parts.locked(licences.BUILT_WITH) if parts.is_wanted_here(each)]
+    locked = {each.name: str(each.specifier).removeprefix("==") for each in here}
+    said = [{"name": name, "version": version, "vulns": []} for name, version in locked.items()]
+    answer.write_text(json.dumps({"dependencies": said}))
+    assert audit.check(licences.BUILT_WITH, answer) == []
+    said[0]["vulns"] = [{"id": "CVE-1", "fix_versions": []}]
+    answer.write_text(json.dumps({"dependencies": said[:-1]}))
+    [hole, left_out] = sorted(audit.check(licences.BUILT_WITH, answer), key=lambda each: "CVE-1" not in each)
+    assert "CVE-1" in hole
+    assert "was left out" in left_out
+    answer.write_text("[]")
+    with pytest.raises(SupplyError, match="nothing is known"):
+        audit.check(licences.BUILT_WITH, answer)

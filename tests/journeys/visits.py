@@ -151,6 +151,7 @@ VISITS = [
     Visit("account_request_login_code", None),
     Visit("account_confirm_login_code", None),
     Visit("socialaccount_login_cancelled", None),
+    Visit("accounts:signed_out", None),
     Visit("account_reset_password", None),
     Visit("account_reset_password_done", None),
     Visit("account_reset_password_from_key", None, {"uidb36": "=abc", "key": "=no-such-key"}),
