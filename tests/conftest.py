@@ -89,6 +89,11 @@ def static_files_are_looked_for_once() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def registry_read_anew() -> None:
     """No test meets the model servers, prices, limits and wrong keys of the one before."""
+    read_registry_anew()
+
+
+def read_registry_anew() -> None:
+    """Forget what this process remembers of the database."""
     workers.forget()
     pricing.forget()
     counting.forget()

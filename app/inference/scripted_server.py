@@ -60,7 +60,8 @@ class ScriptedServer:
 
     def __enter__(self) -> "ScriptedServer":
         self._thread.start()
-        self._ready.wait()
+        if not self._ready.wait(30):
+            raise RuntimeError("The scripted model server did not start.")
         return self
 
     def __exit__(

@@ -41,7 +41,9 @@ def test_secrets_are_random_and_of_their_owner_alone(tmp_path: Path) -> None:
     for name in ("one", "two"):
         environment = os.environ | {"PARLEY_DATA_DIR": str(tmp_path / name)}
         first, again = (
-            subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
+            subprocess.run(
+                command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True, timeout=120
+            ).stdout
             for _ in range(2)
         )
         assert first == again

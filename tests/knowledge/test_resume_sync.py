@@ -118,7 +118,7 @@ processing.prepare = prepare
 """
     for attempt in (1, 2):
         worker = start(f'{dies}\nprocessing.process_document(UUID("{poison.pk}"))')
-        assert worker.wait() == -signal.SIGKILL
+        assert worker.wait(60) == -signal.SIGKILL
         poison.refresh_from_db()
         assert (poison.state, poison.attempts) == (Document.State.PROCESSING, attempt)
         assert poison.lease_until
