@@ -26,7 +26,7 @@ _REPLACEABLE += ("EMBEDDING_URL", "EMBEDDING_NAME", "EMBEDDING_API_KEY", "SECRET
 
 # For fixtures of more than one test: the tables, the models, a running Parley.
 SHARED_SECONDS = 900
-PARTING_SECONDS = 4
+PARTING_SECONDS = 120
 
 _running: list[tuple[subprocess.Popen[bytes], processes.Part]] = []
 

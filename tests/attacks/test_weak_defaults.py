@@ -35,6 +35,11 @@ def test_it_answers_to_its_own_name_alone_and_shows_no_workings() -> None:
     assert Client(headers={"host": "evil.example"}).get("/healthz").status_code == 400
 
 
+def test_passwords_are_hashed_by_argon2_at_the_price_that_django_gives_it() -> None:
+    """Which the tests pay less for (tests/conftest.py); a hasher of Parley's own would have to say what it costs."""
+    assert settings.PASSWORD_HASHERS == ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+
+
 def test_secrets_are_random_and_of_their_owner_alone(tmp_path: Path) -> None:
     command = [sys.executable, "-c", "from app.embedded.paths import secret; print(secret('secret_key'))"]
     made = set()
