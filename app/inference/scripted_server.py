@@ -61,7 +61,7 @@ class ScriptedServer:
     def __enter__(self) -> "ScriptedServer":
         self._thread.start()
         if not self._ready.wait(30):
-            raise RuntimeError("The scripted model server did not start.")
+            raise TimeoutError(self._host, self._port)
         return self
 
     def __exit__(
