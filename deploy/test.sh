@@ -6,13 +6,16 @@
 #
 # Many tests wait for real deadlines of real servers, and a neighbour can take the time they need. So what failed is run
 # once more by itself, and has to pass then.
+#
+# No test may take longer than the time pyproject.toml gives it; TEST_SECONDS is for all of them together.
 set -uo pipefail
 python=$1; shift
-"$python" -m pytest -n 2 --dist loadfile --no-loadscope-reorder "$@"
+pytest=("$python" deploy/within.py "${TEST_SECONDS:-3600}" "$python" -m pytest --durations=25 --durations-min=1)
+"${pytest[@]}" -n 2 --dist loadfile --no-loadscope-reorder "$@"
 status=$?
 if [ $status = 1 ]; then
   echo "What failed is run again, alone."
-  "$python" -m pytest --last-failed --last-failed-no-failures none "$@"
+  "${pytest[@]}" --last-failed --last-failed-no-failures none "$@"
   status=$?
 fi
 exit $status

@@ -10,11 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
+from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.core.management import call_command
 from django.db import connection
 from django.db.backends.postgresql.operations import DatabaseOperations
 from django.test import Client
 from pytest_django.plugin import DjangoDbBlocker
+from whitenoise.middleware import WhiteNoiseMiddleware
+from whitenoise.responders import StaticFile
 
 from accounts import counting, failures, person_keys
 from accounts.models import Group, Role, User
@@ -64,9 +67,43 @@ def tables_are_emptied_row_by_row() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def static_files_are_looked_for_once() -> Iterator[None]:
+    """Every test client builds the middleware anew, and looking through all static files was half of its first request.
+
+    They are the same for the whole run; files collected into a folder (STATIC_ROOT) are not looked for in this way.
+    """
+    found: dict[str, StaticFile] = {}
+    look = WhiteNoiseMiddleware.add_files_from_finders
+
+    def add_files(self: WhiteNoiseMiddleware) -> None:
+        if not found:
+            look(self)
+            found.update(self.files)
+        self.files.update(found)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(WhiteNoiseMiddleware, "add_files_from_finders", add_files)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def passwords_are_hashed_cheaply() -> Iterator[None]:
+    """A password costs a third of a second of all processors on purpose, and tests set and try hundreds."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, least in (("time_cost", 1), ("memory_cost", 64), ("parallelism", 1)):
+            patch.setattr(Argon2PasswordHasher, name, least)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def registry_read_anew() -> None:
     """No test meets the model servers, prices, limits and wrong keys of the one before."""
+    read_registry_anew()
+
+
+def read_registry_anew() -> None:
+    """Forget what this process remembers of the database."""
     workers.forget()
     pricing.forget()
     counting.forget()

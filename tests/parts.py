@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,10 @@ from app.embedded.weights import MINILM, SMOLLM2, PackagedModel, ensure_model
 _REPLACEABLE = ("DATABASE_URL", "DATABASE_OWNER_URL", "VALKEY_URL", "MODEL_URL", "MODEL_NAME", "MODEL_API_KEY")
 _REPLACEABLE += ("EMBEDDING_URL", "EMBEDDING_NAME", "EMBEDDING_API_KEY", "SECRET_KEY", "ALLOWED_HOSTS", "PUBLIC_URL")
 _REPLACEABLE += ("MASTER_KEY", "MASTER_KEY_COMMAND")
+
+# For fixtures of more than one test: the tables, the models, a running Parley.
+SHARED_SECONDS = 900
+PARTING_SECONDS = 120
 
 _running: list[tuple[subprocess.Popen[bytes], processes.Part]] = []
 
@@ -73,6 +78,37 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     _remove_everything()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef[object]) -> Generator[None, object, object]:
+    """What is made for many tests does not count as time of the first one that needs it, and may take longer."""
+    left, _ = signal.getitimer(signal.ITIMER_REAL)
+    if fixturedef.scope == "function" or not left:
+        return (yield)
+    signal.setitimer(signal.ITIMER_REAL, SHARED_SECONDS)
+    try:
+        return (yield)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, left)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
+    """A test that failed is timed no more; what it leaves behind has a limit of its own to be put away in."""
+    if signal.getitimer(signal.ITIMER_REAL)[0] or item.config.getoption("timeout", None) == 0:
+        return (yield)
+    before = signal.signal(signal.SIGALRM, _give_up)
+    signal.setitimer(signal.ITIMER_REAL, PARTING_SECONDS)
+    try:
+        return (yield)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _give_up(*_: object) -> None:
+    pytest.fail(f"What this test left behind was not put away within {PARTING_SECONDS} s.")
 
 
 def _model(model: PackagedModel) -> Path:

@@ -30,7 +30,9 @@ def server(transactional_db: None) -> Iterator[str]:
     thread = threading.Thread(target=parley.run, daemon=True)
     thread.start()
     while not parley.started:
+        assert thread.is_alive(), "it could not start; perhaps somebody else took the port meanwhile"
         thread.join(0.05)
     yield f"http://127.0.0.1:{config.port}"
     parley.should_exit = True
     thread.join(20)
+    assert not thread.is_alive()

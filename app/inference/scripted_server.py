@@ -60,7 +60,8 @@ class ScriptedServer:
 
     def __enter__(self) -> "ScriptedServer":
         self._thread.start()
-        self._ready.wait()
+        if not self._ready.wait(30):
+            raise TimeoutError(self._host, self._port)
         return self
 
     def __exit__(

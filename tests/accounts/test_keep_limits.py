@@ -230,7 +230,7 @@ class TestTogether:
         factories.make_limit(subject="group", subject_id=crew.pk, subject_name="Crew", amount=allowed_count)
         factories.make_limit(subject="all", amount=1000)
         factories.make_limit(subject="each", measure="tokens", amount=10**9)
-        start = threading.Barrier(15)
+        start = threading.Barrier(15, timeout=60)
 
         def one(index: int) -> bool:
             if index < 15:

@@ -158,7 +158,7 @@ def test_the_last_administrator_stays(ada: User, alice: User) -> None:
 def test_two_administrators_cannot_end_each_other_at_once(ada: User) -> None:
     boss = factories.make_user("boss", roles=[Role.ADMIN])
     outcomes: list[str] = []
-    gate = threading.Barrier(2)
+    gate = threading.Barrier(2, timeout=60)
 
     def suspend(actor: User, user: User) -> None:
         gate.wait()
@@ -170,10 +170,10 @@ def test_two_administrators_cannot_end_each_other_at_once(ada: User) -> None:
         finally:
             connection.close()
 
-    both = [threading.Thread(target=suspend, args=pair) for pair in ((ada, boss), (boss, ada))]
+    both = [threading.Thread(target=suspend, args=pair, daemon=True) for pair in ((ada, boss), (boss, ada))]
     for one in both:
         one.start()
     for one in both:
-        one.join()
+        one.join(60)
     assert sorted(outcomes) == ["done", "refused"]
     assert User.objects.filter(is_active=True, roles__contains=[Role.ADMIN]).count() == 1

@@ -86,7 +86,7 @@ def test_a_ring_is_refused_by_the_verb_and_by_the_database(staff: Group, crew: G
 @pytest.mark.django_db(transaction=True)
 def test_two_cannot_make_a_ring_at_once() -> None:
     first, second = Group.objects.create(name="First"), Group.objects.create(name="Second")
-    gate, outcomes = threading.Barrier(2), []
+    gate, outcomes = threading.Barrier(2, timeout=60), []
 
     def nest(outer: Group, inner: Group) -> None:
         gate.wait()
@@ -98,11 +98,11 @@ def test_two_cannot_make_a_ring_at_once() -> None:
         finally:
             connection.close()
 
-    both = [threading.Thread(target=nest, args=pair) for pair in ((first, second), (second, first))]
+    both = [threading.Thread(target=nest, args=pair, daemon=True) for pair in ((first, second), (second, first))]
     for one in both:
         one.start()
     for one in both:
-        one.join()
+        one.join(60)
     assert sorted(outcomes) == ["done", "refused"]
 
 

@@ -140,7 +140,9 @@ print(json.dumps({
 def test_behind_tls_django_finds_nothing_and_cookies_are_of_this_host_alone(tmp_path: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if name not in ("DEBUG", "PORT")}
     environment |= PRODUCTION | {"PARLEY_DATA_DIR": str(tmp_path), "DJANGO_SETTINGS_MODULE": "app.settings"}
-    done = subprocess.run([sys.executable, "-c", SHOW], cwd=ROOT, env=environment, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", SHOW], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120
+    )
     assert done.returncode == 0, done.stderr
     shown = json.loads(done.stdout.splitlines()[-1])
     assert all(name.startswith("__Host-") for name in shown["names"])

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.db import transaction
-from django.test import Client
 from django.urls import reverse
 
 from tests.architecture.access_matrix import API, PAGES, Row
@@ -65,7 +64,7 @@ def test_a_file_lies_where_parley_says(row: Row, world: World) -> None:
     assert len(UPLOADS) >= 4
     caller = next(name for name in ("alice", "olivia") if name in row.allowed)
     is_api = row.name.startswith("/")
-    client: Client = (world._with_key if is_api else world._signed_in)(world.people[caller])
+    client = world.client(caller, is_program=is_api)
     args = {name: value[1:] if value.startswith("=") else world.ids[value] for name, value in row.args.items()}
     address = row.name.format(**world.ids) if is_api else reverse(row.name, kwargs=args)
     before, statuses = files(), []

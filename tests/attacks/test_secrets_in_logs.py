@@ -71,12 +71,19 @@ def written(request: pytest.FixtureRequest) -> Iterator[io.StringIO]:
     if request.param == "masks alone":
         for each in config["loggers"].values():
             each["level"] = "DEBUG"
-    before = list(logging.getLogger().handlers), logging.getLogger().level
+    handlers, levels = list(logging.getLogger().handlers), _levels()
     logging.config.dictConfig(config)
     yield into
     logging.config.dictConfig(parley.LOGGING)
-    logging.getLogger().handlers[:] = before[0]
-    logging.getLogger().setLevel(before[1])
+    logging.getLogger().handlers[:] = handlers
+    # The configuration leaves levels that it does not name as they are; a talkative "django" makes every page slow.
+    for logger in _levels():
+        logger.setLevel(levels.get(logger, logging.NOTSET))
+
+
+def _levels() -> dict[logging.Logger, int]:
+    there = [logging.getLogger(), *logging.Logger.manager.loggerDict.values()]
+    return {one: one.level for one in there if isinstance(one, logging.Logger)}
 
 
 def test_signing_in_and_links_that_open_something(

@@ -66,8 +66,7 @@ def address_of(row: Row, world: World) -> str:
 
 def client_for(row: Row, world: World) -> Client:
     caller = next(name for name in CALLERS if name in row.allowed or not row.allowed)
-    user = world.people[caller]
-    return world._with_key(user) if row.name.startswith("/") else world._signed_in(user)
+    return world.client(caller, is_program=row.name.startswith("/"))
 
 
 READ = [row for row in PAGES + API if row.method == "GET" and not row.commits and row.allowed]

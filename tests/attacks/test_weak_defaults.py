@@ -35,13 +35,20 @@ def test_it_answers_to_its_own_name_alone_and_shows_no_workings() -> None:
     assert Client(headers={"host": "evil.example"}).get("/healthz").status_code == 400
 
 
+def test_passwords_are_hashed_by_argon2_at_the_price_that_django_gives_it() -> None:
+    """Which the tests pay less for (tests/conftest.py); a hasher of Parley's own would have to say what it costs."""
+    assert settings.PASSWORD_HASHERS == ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+
+
 def test_secrets_are_random_and_of_their_owner_alone(tmp_path: Path) -> None:
     command = [sys.executable, "-c", "from app.embedded.paths import secret; print(secret('secret_key'))"]
     made = set()
     for name in ("one", "two"):
         environment = os.environ | {"PARLEY_DATA_DIR": str(tmp_path / name)}
         first, again = (
-            subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
+            subprocess.run(
+                command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True, timeout=120
+            ).stdout
             for _ in range(2)
         )
         assert first == again

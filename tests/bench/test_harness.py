@@ -71,7 +71,7 @@ def test_rows_are_written_with_the_machine(tmp_path: Path):
 
 
 def test_an_unknown_name_is_refused_with_the_names_there_are():
-    ended = subprocess.run([sys.executable, "-m", "bench", "speed"], capture_output=True, text=True)
+    ended = subprocess.run([sys.executable, "-m", "bench", "speed"], capture_output=True, text=True, timeout=240)
     assert ended.returncode == 2
     assert "'speed'" in ended.stderr
     for name in BENCHMARKS:

@@ -49,7 +49,7 @@ def start_web() -> Iterator[Callable[[int], subprocess.Popen[bytes]]]:
     yield start
     for process in started:
         process.kill()
-        process.wait()
+        process.wait(60)
 
 
 def database_url(about: dict[str, str]) -> str:
@@ -79,6 +79,7 @@ def line_to(port: int, conversation_id: object, key: str, after: int | None = No
         f"ws://127.0.0.1:{port}/ws/conversations/{conversation_id}/{query}",
         subprotocols=[SUBPROTOCOL],
         additional_headers={"Authorization": f"Bearer {key}"},
+        open_timeout=60,
     )
 
 
@@ -97,7 +98,7 @@ def test_what_was_shown_is_kept_and_the_end_is_told_once(start_web, conversation
         line.send(orjson.dumps({"type": "ask", "text": "Go on", "client_id": "c"}).decode())
         read_until(line, frames, lambda frame: frame["type"] == "delta" and frame["seq"] > 12)
         os.kill(web.pid, signal.SIGKILL)
-        web.wait()
+        web.wait(60)
     start_web(port)
     with line_to(port, conversation.id, alice_key, after=frames[-1]["seq"]) as line:
         read_until(line, frames, lambda frame: frame["type"] == "done")
@@ -117,7 +118,7 @@ def test_an_answer_of_which_nothing_was_shown_is_written_again(start_web, conver
         line.send(orjson.dumps({"type": "ask", "text": "Go on", "client_id": "c"}).decode())
         read_until(line, frames, lambda frame: frame["type"] == "status")
         os.kill(web.pid, signal.SIGKILL)
-        web.wait()
+        web.wait(60)
     scripted_server.script()
     start_web(port)
     with line_to(port, conversation.id, alice_key, after=frames[-1]["seq"]) as line:
@@ -135,6 +136,6 @@ def test_an_answer_ends_before_a_process_that_is_asked_to_go(start_web, conversa
         line.send(orjson.dumps({"type": "ask", "text": "Go on", "client_id": "c"}).decode())
         read_until(line, frames, lambda frame: frame["type"] == "delta")
         web.send_signal(signal.SIGTERM)
-        assert web.wait(20) in (0, -signal.SIGTERM)
+        assert web.wait(60) in (0, -signal.SIGTERM)
     message = Message.objects.get(pk=frames[0]["message_id"])
     assert (message.state, message.text) == ("done", "".join(WORDS[:100]))

@@ -20,15 +20,26 @@ from tests import factories
 pytestmark = pytest.mark.django_db
 
 MESSAGES = 1_000
+FEWER = 3 * TURN_ROWS + 7
 
 
 @pytest.fixture
 def long(alice):
     """A conversation of 1,000 messages; its messages, oldest first."""
+    return make_turns(alice, MESSAGES)
+
+
+@pytest.fixture
+def shorter(alice):
+    """One of a few stretches, the earliest of which is not full."""
+    return make_turns(alice, FEWER)
+
+
+def make_turns(alice, count):
     conversation = factories.make_conversation(owner=alice)
     rows: list[Message] = []
     begun = timezone.now() - timedelta(days=1)
-    for number in range(MESSAGES):
+    for number in range(count):
         role = Message.Role.ASSISTANT if number % 2 else Message.Role.USER
         at = begun + timedelta(seconds=number)
         log = [[1, "accepted", None], [2, "delta", 9], [3, "done", None]] if number % 2 else []
@@ -53,8 +64,8 @@ def words(html: str) -> list[int]:
     return [int(number) for number in re.findall(r"Word (\d{4})", html)]
 
 
-def test_every_message_is_shown_once_from_the_end_to_the_beginning(alice, long, signed_in):
-    browser, place = signed_in(alice), reverse("chat:conversation", args=[long[0].conversation_id])
+def test_every_message_is_shown_once_from_the_end_to_the_beginning(alice, shorter, signed_in):
+    browser, place = signed_in(alice), reverse("chat:conversation", args=[shorter[0].conversation_id])
     seen, address, pages = [], place, 0
     while address:
         page = browser.get(address).content.decode()
@@ -62,8 +73,8 @@ def test_every_message_is_shown_once_from_the_end_to_the_beginning(alice, long, 
         seen = words(page) + seen
         way = re.search(r'hx-get="([^"]*/turns\?until=[^"]*)"', page)
         address = way[1] if way else None
-    assert seen == list(range(MESSAGES))
-    assert pages == -(-MESSAGES // TURN_ROWS)
+    assert seen == list(range(FEWER))
+    assert pages == -(-FEWER // TURN_ROWS)
 
 
 def test_the_same_without_scripts(alice, long, signed_in):

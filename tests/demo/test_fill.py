@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -39,10 +40,13 @@ def prepare(*, killed_after: int | None = None) -> list[str]:
     said = []
     with subprocess.Popen(PREPARE, cwd=settings.BASE_DIR, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
+        limit = threading.Timer(240, process.kill)
+        limit.start()
         for line in process.stdout:
             said.append(line.strip())
             if killed_after is not None and len(said) >= killed_after:
                 process.kill()
+        limit.cancel()
     assert killed_after is not None or process.returncode == 0
     return said
 

@@ -74,12 +74,12 @@ def test_many_threads_at_once_get_their_own_vectors() -> None:
             if not np.allclose(embed_query(text), expected[text], atol=1e-3):
                 wrong.append(text)
 
-    threads = [threading.Thread(target=check, args=[text]) for text in expected]
+    threads = [threading.Thread(target=check, args=[text], daemon=True) for text in expected]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
-    assert not wrong
+        thread.join(60)
+    assert not wrong and not any(thread.is_alive() for thread in threads)
 
 
 def test_a_missing_model_says_how_to_get_it(tmp_path: Path) -> None:

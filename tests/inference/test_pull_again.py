@@ -86,13 +86,14 @@ def test_two_at_once_do_not_meet(source: Path, name: str) -> None:
         with pytest.raises(Interrupt):
             pull_folder(name, source, progress=wait)
 
-    thread = threading.Thread(target=first)
+    thread = threading.Thread(target=first, daemon=True)
     thread.start()
     assert inside.wait(10)
     with pytest.raises(ConflictError, match="by another command"):
         pull_folder(name, source)
     goes_on.set()
-    thread.join()
+    thread.join(60)
+    assert not thread.is_alive()
     pull_folder(name, source)
 
 

@@ -1,8 +1,6 @@
 """A commit of a hub: only safe kinds of files are fetched, and nothing stays of what is refused."""
 
 import hashlib
-import os
-import signal
 import subprocess
 import sys
 import threading
@@ -129,10 +127,12 @@ def test_a_killed_download_goes_on_with_the_file_it_was_at(hub: type[Hub]) -> No
     draft = data_folder().models / ".pull-in-two"
     command = ["models", "pull", "in-two", "--repo", "org/m", "--revision", COMMIT]
     with subprocess.Popen([sys.executable, "manage.py", *command], cwd=CLONE, stderr=subprocess.DEVNULL) as first:
-        assert _eventually(lambda: _are_whole(draft) and f"{PATH}/more.safetensors" in hub.asked)
-        with pytest.raises(CommandError, match="by another command"):
-            pull("in-two")
-        os.kill(first.pid, signal.SIGKILL)
+        try:
+            assert _eventually(lambda: _are_whole(draft) and f"{PATH}/more.safetensors" in hub.asked)
+            with pytest.raises(CommandError, match="by another command"):
+                pull("in-two")
+        finally:
+            first.kill()
     assert list(draft.rglob("*.incomplete")) and not model_folder("in-two").exists() and not Model.objects.exists()
     hub.goes_on.set()
     hub.fetched.clear()

@@ -233,7 +233,7 @@ async def test_what_a_killed_process_held_comes_free() -> None:
         asyncio.run(hold())
     """)
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", program, stdout=asyncio.subprocess.PIPE)
-    assert process.stdout and await process.stdout.readline() == b"held\n"
+    assert process.stdout and await asyncio.wait_for(process.stdout.readline(), 60) == b"held\n"
     async with sharing(1, root=root) as (places,):
         ask = ask_of(places, (Candidate(uuid.UUID(int=1), 2),))
         await asyncio.sleep(0.7)

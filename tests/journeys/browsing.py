@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Request, expect, sync_playwright
 
 from tests.factories import PASSWORD
@@ -32,12 +34,49 @@ def chromium() -> str:
 @contextmanager
 def open_browser() -> Iterator[Browser]:
     expect.set_options(timeout=WAIT_MS)
-    with sync_playwright() as playwright:
+    with unhurried(), sync_playwright() as playwright:
         # A name outside would not even be looked up: what a page tries is seen, and reaches nobody.
         away = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"
         quiet = ["--disable-gpu", "--disable-background-networking", "--no-first-run", away]
         with playwright.chromium.launch(executable_path=chromium(), args=quiet) as browser:
             yield browser
+
+
+# What a person does with a page, and what they have before them only when it has come.
+DEEDS = ("check", "click", "dblclick", "fill", "focus", "hover", "press", "press_sequentially", "select_option")
+DEEDS += ("set_input_files", "tap", "uncheck")
+
+
+@contextmanager
+def unhurried() -> Iterator[None]:
+    """Nobody presses a key or a button of a page whose scripts have not come yet, as no person is quick enough to.
+
+    Playwright waits for what is acted at, and that is there, and does something else, before the scripts are. Whether
+    they were depended on the machine.
+    """
+
+    def waiting(deed: Callable[..., Any]) -> Callable[..., Any]:
+        def act(self: Locator, *args: Any, **options: Any) -> Any:
+            self.page.wait_for_load_state()
+            return deed(self, *args, **options)
+
+        return act
+
+    def hand(name: str) -> property:
+        own = getattr(Page, name)
+
+        def take(self: Page) -> Any:
+            self.wait_for_load_state()
+            return own.fget(self)
+
+        return property(take)
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in DEEDS:
+            patch.setattr(Locator, name, waiting(getattr(Locator, name)))
+        for name in ("keyboard", "mouse"):
+            patch.setattr(Page, name, hand(name))
+        yield
 
 
 class Window:
@@ -112,6 +151,14 @@ def ends(answer: Locator, state: str = "done") -> Locator:
     """Wait until the answer has come to ``state``; its text."""
     expect(answer).to_have_attribute("data-state", state)
     return answer.locator(".prose").first
+
+
+def eventually(page: Page, true: Callable[[], bool]) -> None:
+    """Wait until ``true()``, of what the page tells Playwright."""
+    deadline = time.monotonic() + WAIT_MS / 1000
+    while not true():
+        assert time.monotonic() < deadline, "waited in vain"
+        page.wait_for_timeout(50)
 
 
 def plain(text: str) -> str:

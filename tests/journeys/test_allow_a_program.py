@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from authlib.common.security import generate_token
@@ -40,7 +40,8 @@ class Listener:
             def log_message(self, format: str, *args: object) -> None:
                 """Nothing to the test's output."""
 
-        self._server = HTTPServer(("127.0.0.1", 0), Handler)
+        # A browser may hold a second line open and say nothing on it, which must keep nobody waiting.
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}/back"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.journeys.browsing import eventually
 from tests.journeys.conftest import OpenWindow
 
 pytestmark = pytest.mark.journey
@@ -27,10 +28,5 @@ def test_a_window_tells_what_went_wrong(window: OpenWindow, script: str) -> None
     page = nobody.open("/account/login/")
     assert nobody.left_alone() == []
     page.evaluate(f"{{ {script} }}")
-    for _ in range(100):
-        if any(TROUBLE[script] in wrong for wrong in nobody.left_alone()):
-            break
-        page.wait_for_timeout(50)
-    else:
-        pytest.fail(f"{TROUBLE[script]} is not among {nobody.wrongs}")
+    eventually(page, lambda: any(TROUBLE[script] in wrong for wrong in nobody.left_alone()))
     nobody.expect("")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 
-from tests.journeys.browsing import Window, ask, ends, plain
+from tests.journeys.browsing import Window, ask, ends, eventually, plain
 from tests.journeys.conftest import OpenWindow
 from tests.journeys.house import House
 
@@ -90,7 +90,7 @@ def test_a_line_that_breaks_is_opened_once(alice: Window, house: House) -> None:
     page.route_web_socket("**/ws/**", carry)
     page.goto("/?assistant=writer")
     ends(ask(page, "Good day."))
-    assert len(lines) == 1
+    eventually(page, lambda: len(lines) == 1)
     lines[0].close(code=1012)
     expect(page.get_by_text("Connection lost. Reconnecting…")).to_be_visible()
     page.evaluate("window.dispatchEvent(new Event('online'))")

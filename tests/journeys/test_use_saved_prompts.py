@@ -186,6 +186,7 @@ def test_an_assistant_is_chosen_by_typing_and_arrows(window: OpenWindow) -> None
     page.keyboard.press("Enter")
     expect(page.get_by_placeholder("Ask Researcher…")).to_be_visible()
     page.locator("#assistant-picker").click()
+    expect(box).to_be_visible()
     page.keyboard.press("Escape")
     expect(box).to_be_hidden()
     expect(page.locator("#assistant-picker")).to_be_focused()

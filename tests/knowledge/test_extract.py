@@ -228,5 +228,5 @@ def test_the_reading_process_has_no_network(tmp_path: Path) -> None:
         "from knowledge.extraction.confinement import *\nleave_network(); refuse_outside()\nimport socket\n"
         "try:\n  socket.create_connection(('127.0.0.1', 9))\nexcept ConfinedError as e:\n  print('refused')\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
     assert done.stdout.strip() == "refused"

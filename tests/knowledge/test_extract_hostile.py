@@ -306,5 +306,5 @@ def test_a_reader_may_start_one_command_and_no_other() -> None:
         "    except ConfinedError:\n"
         "        print('refused')\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
     assert done.stdout.split() == ["allowed", "refused", "refused", "refused"]

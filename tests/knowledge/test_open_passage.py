@@ -18,6 +18,7 @@ from knowledge.text.sentences import sentences
 from knowledge.viewing import excerpt, outside_link
 from tests.conftest import SignIn
 from tests.knowledge.conftest import LEAVE, Publish
+from tests.knowledge.test_read_on import cut
 
 RICH = """# Rates
 
@@ -162,9 +163,8 @@ def test_hostile_text_is_only_text(handbook: Source, publish: Publish) -> None:
     assert "<img" not in shown.html
 
 
-def test_one_endless_paragraph_is_shown_in_part(handbook: Source, publish: Publish) -> None:
-    document = publish(handbook, "long.md", "# Long\n\n" + "Words and words again. " * 4000)
-    passage = Passage.objects.select_related("version").filter(version__document=document)[20]
+def test_one_endless_paragraph_is_shown_in_part(handbook: Source) -> None:
+    passage = cut(handbook, "# Long\n\n" + "Words and words again. " * 4000)[20]
     shown = excerpt(passage, passage.start, passage.end)
     assert len(shown.html) < 10_000
     assert shown.goes_before

@@ -97,7 +97,7 @@ def test_a_mail_server_that_fails_is_tried_again_by_the_next_run(overdue, settin
 @pytest.mark.django_db(transaction=True)
 def test_two_workers_send_one(overdue, olivia):
     day = timezone.localdate()
-    barrier = threading.Barrier(2)
+    barrier = threading.Barrier(2, timeout=60)
     sent = []
 
     def work():
@@ -107,11 +107,11 @@ def test_two_workers_send_one(overdue, olivia):
         finally:
             connection.close()
 
-    workers = [threading.Thread(target=work) for _ in range(2)]
+    workers = [threading.Thread(target=work, daemon=True) for _ in range(2)]
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join()
+        worker.join(60)
     assert sorted(sent) == [False, True] and len(mail.outbox) == 1
 
 

@@ -141,11 +141,11 @@ def test_two_clocks_begin_one_sync(source: Source) -> None:
         finally:
             connection.close()
 
-    threads = [threading.Thread(target=tick) for _ in range(4)]
+    threads = [threading.Thread(target=tick, daemon=True) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        thread.join(60)
     assert len(begun) == Sync.objects.count() == 1
 
 

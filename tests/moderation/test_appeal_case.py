@@ -144,7 +144,7 @@ def test_of_two_who_want_the_appeal_one_has_it(rejected: Case, alice: User, erin
 
 def at_once(*deeds: Callable[[], object]) -> list[bool]:
     """Which of them went through, sorted."""
-    start = Barrier(len(deeds))
+    start = Barrier(len(deeds), timeout=60)
 
     def run(deed: Callable[[], object]) -> bool:
         start.wait()

@@ -123,7 +123,7 @@ def test_a_case_passed_on_goes_to_somebody_else(case: Case, dana: User, erin: Us
 def test_of_many_who_claim_at_once_one_gets_it(open_one: OpenCase) -> None:
     case = open_one()
     people = [factories.make_user(f"reviewer{number}", roles=["moderator"]) for number in range(4)]
-    start = Barrier(len(people))
+    start = Barrier(len(people), timeout=60)
 
     def claim(person: User) -> UUID | None:
         start.wait()

@@ -153,7 +153,7 @@ def test_a_receiver_that_fails_undoes_the_decision(case: Case, dana: User) -> No
 @pytest.mark.django_db(transaction=True)
 def test_of_two_decisions_at_once_one_counts(case: Case, dana: User) -> None:
     claim_case(dana, case_id=case.pk)
-    start = Barrier(2)
+    start = Barrier(2, timeout=60)
 
     def decide(action: str) -> bool:
         start.wait()

@@ -77,6 +77,7 @@ class _Session(socketserver.StreamRequestHandler):
 
     def do_pasv(self, _: str) -> None:
         self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener.settimeout(30)
         port = self.listener.getsockname()[1]
         self._say(f"227 passive ({self.server.advertised},{port // 256},{port % 256})")
 

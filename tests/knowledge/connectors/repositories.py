@@ -83,6 +83,8 @@ class Repository:
 
 
 class _Quiet(WSGIRequestHandler):
+    timeout = 30  # one after the other: a line on which nothing is said keeps the others waiting no longer
+
     def log_message(self, *arguments: object) -> None:
         return
 
