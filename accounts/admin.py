@@ -20,12 +20,12 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import audit
 from accounts.callers import reader
-from accounts.keys import revoke_key
 from accounts.models import ApiKey, Group, Role, User
-from accounts.people import reinstate_person, suspend_person, tell_access_ended
+from accounts.people.people import reinstate_person, suspend_person, tell_access_ended
+from accounts.programs.keys import revoke_key
 from accounts.rights import Capability, can
 from accounts.roles import capabilities_of, check_may_give, keep_an_administrator, role_names
-from accounts.second_step import reset_second_step
+from accounts.signing_in.second_step import reset_second_step
 
 # One way to sign in, with its limits and its record; the admin site's own form would be a second one without.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]

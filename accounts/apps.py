@@ -8,16 +8,16 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts import checks, receivers  # noqa: F401
-        from accounts.belongings import keep
+        from accounts.erasing.holdings import hold
         from accounts.erasing.own import HOLDINGS
-        from accounts.holdings import hold
         from accounts.ldap.directories import directories
-        from accounts.oauth.belongings import KINDS as BELONGINGS
-        from accounts.providers import providers
+        from accounts.people.belongings import keep
+        from accounts.programs.oauth.belongings import KINDS as BELONGINGS
         from accounts.retention.kinds import keep_for
         from accounts.retention.own import KINDS
-        from accounts.rotating import keep_secrets, seal_column
-        from accounts.sealing import seal_anew
+        from accounts.sealed.rotating import keep_secrets, seal_column
+        from accounts.signing_in.providers import providers
+        from accounts.signing_in.sealing import seal_anew
         from app.inference.models import Worker
         from app.inference.sealing import PURPOSE
 

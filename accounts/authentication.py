@@ -12,12 +12,12 @@ from ninja.errors import HttpError
 from ninja.security.base import AuthBase
 from ninja.utils import check_csrf
 
-from accounts import failures
-from accounts.keys import find_user_by_key
 from accounts.models import ApiKey, User
-from accounts.oauth.tokens import find_user_by_token
 from accounts.open_lines import note_caller
-from accounts.scoped_routes import check_route
+from accounts.programs import failures
+from accounts.programs.keys import find_user_by_key
+from accounts.programs.oauth.tokens import find_user_by_token
+from accounts.programs.scoped_routes import check_route
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 

@@ -1,6 +1,6 @@
 """What there is to be allowed, and which of it the built-in roles give.
 
-A role made here by an administrator (``accounts.people_models.CustomRole``) is another choice from the same list. What
+A role made here by an administrator (``CustomRole``) is another choice from the same list. What
 the roles of one's own give is written beside each person (``User.granted``) by the database itself, whenever the role
 or who has it changes: so asking what somebody may do costs no statement, and nothing can be out of date.
 """

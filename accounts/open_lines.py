@@ -1,10 +1,10 @@
 """What is open over HTTP, and how it ends: event streams, downloads and answers that are waited for.
 
-Whoever calls is noted in the request's ASGI scope where they are let in: by their session in ``accounts.gate``, by key
-or token in ``accounts.authentication``. From then on the layer below knows whose answer it is sending, so no view has
-to think of it. When access ends (``accounts.signals.access_ended``) every answer that has begun and is that person's,
-or of that key or session, is cut off in the middle; one that lasts longer than its key or token is as well. Sockets
-have a channel of their own and do the same (``chat.socket.consumers``).
+Whoever calls is noted in the request's ASGI scope where they are let in: by their session in
+``accounts.signing_in.gate``, by key or token in ``accounts.authentication``. From then on the layer below knows whose
+answer it is sending, so no view has to think of it. When access ends (``accounts.signals.access_ended``) every answer
+that has begun and is that person's, or of that key or session, is cut off in the middle; one that lasts longer than
+its key or token is as well. Sockets have a channel of their own and do the same (``chat.socket.consumers``).
 """
 
 from __future__ import annotations

@@ -19,11 +19,14 @@ from django.db.models.signals import post_delete, post_migrate, post_save
 from django.dispatch import receiver
 from django.http import HttpRequest
 
-from accounts import audit, devices, open_lines, ownership, people, person_keys, signing_out
+from accounts import audit, open_lines, ownership
 from accounts.apps import AccountsConfig
 from accounts.models import User
-from accounts.people import tell_access_ended
+from accounts.people import people
+from accounts.people.people import tell_access_ended
+from accounts.sealed import person_keys
 from accounts.signals import access_ended
+from accounts.signing_in import devices, signing_out
 
 
 @receiver(post_migrate)

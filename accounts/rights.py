@@ -3,7 +3,7 @@
 A right has two halves. The role says what kind of work a person may do at all; the object, where it cares, says
 whether this person may do it *there* (a content owner edits their own sources, not everybody's). What a person may
 *see* is not decided here but in each model's ``visible_to``. An administrator keeps the house, and has no right that
-opens other people's conversations: for that there is ``accounts.insights``.
+opens other people's conversations: for that there is ``accounts.people.insights``.
 """
 
 from __future__ import annotations

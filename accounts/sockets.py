@@ -20,11 +20,11 @@ from django.utils.module_loading import import_string
 
 from accounts.audit import request_id
 from accounts.authentication import find_bearer, find_user_by_bearer
-from accounts.devices import find_device_id
 from accounts.errors import OutOfScopeError, TooManyFailuresError
 from accounts.middleware import HEADER, name_request
 from accounts.models import User
-from accounts.second_step import lacks_second_step
+from accounts.signing_in.devices import find_device_id
+from accounts.signing_in.second_step import lacks_second_step
 from app.web.threads import in_thread
 
 

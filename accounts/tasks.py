@@ -10,17 +10,18 @@ from celery import shared_task
 from django.conf import settings
 from kombu.exceptions import OperationalError
 
-from accounts import devices, limit_notices
 from accounts.auditing.sealing import CannotSealError, seal_log
 from accounts.auditing.verifying import verify_log
 from accounts.auditing.witnesses import tell_witnesses
 from accounts.erasing import working
 from accounts.ldap.directories import directories
 from accounts.ldap.syncing import sync_directory
-from accounts.letters import write_letter
+from accounts.limits import notices as limit_notices
 from accounts.models import Invitation
-from accounts.oauth import tokens
+from accounts.people.letters import write_letter
+from accounts.programs.oauth import tokens
 from accounts.retention import running
+from accounts.signing_in import devices
 
 log = logging.getLogger(__name__)
 

@@ -1,7 +1,9 @@
 from django.urls import path
 
-from accounts import device_views, first_run, provider_views, views
-from accounts.pages import consents, insights, joining, keys, person
+from accounts import views
+from accounts.people.pages import insights, joining, person
+from accounts.programs.pages import consents, keys
+from accounts.signing_in import device_views, first_run, provider_views
 
 app_name = "accounts"
 

@@ -11,7 +11,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from accounts.models import User
-from accounts.people import choose_language
+from accounts.people.people import choose_language
 from app.errors import BadInputError
 
 

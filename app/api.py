@@ -18,10 +18,10 @@ from ninja.renderers import JSONRenderer
 
 from accounts.api import router as accounts_router
 from accounts.authentication import ApiAuth
-from accounts.groups_api import router as groups_router
-from accounts.keys_api import router as keys_router
-from accounts.people_api import router as people_router
-from accounts.programs_api import router as programs_router
+from accounts.people.api import router as people_router
+from accounts.people.groups_api import router as groups_router
+from accounts.programs.api import router as programs_router
+from accounts.programs.keys_api import router as keys_router
 from accounts.scim.api import MEDIA_TYPE, ScimAuth
 from accounts.scim.api import router as scim_router
 from accounts.scim.errors import error_body as scim_body

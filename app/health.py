@@ -18,7 +18,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 from redis.asyncio import Redis
 
 from accounts.auditing.standing import read_standing
-from accounts.person_keys import check_master_keys
+from accounts.sealed.person_keys import check_master_keys
 from app.inference.routing.directory import load_targets
 from app.inference.types import Target
 from app.inference.watching.probing import new_session

@@ -74,7 +74,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "accounts.middleware.Language",
-    "accounts.gate.Gate",
+    "accounts.signing_in.gate.Gate",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -226,9 +226,9 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
-    {"NAME": "accounts.passwords.NotGuessable"},
+    {"NAME": "accounts.signing_in.passwords.NotGuessable"},
 ]
-ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
+ACCOUNT_ADAPTER = "accounts.signing_in.adapter.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
@@ -248,19 +248,19 @@ ACCOUNT_REAUTHENTICATION_TIMEOUT = 600
 ACCOUNT_LOGIN_BY_CODE_ENABLED = environment.boolean("EMAIL_CODES", True)
 ACCOUNT_LOGIN_BY_CODE_TIMEOUT = 600
 # The second step. Who has one of these roles cannot go on without; an administrator's usual choice is "admin".
-# Roles made here are meant by the rights they give, see accounts.second_step.
+# Roles made here are meant by the rights they give, see accounts.signing_in.second_step.
 MFA_REQUIRED_ROLES = environment.some_of("MFA_REQUIRED_ROLES", (*GRANTS, *CAPABILITIES), "")
-MFA_ADAPTER = "accounts.mfa_adapter.SecondStepAdapter"
+MFA_ADAPTER = "accounts.signing_in.mfa_adapter.SecondStepAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_ALLOW_UNVERIFIED_EMAIL = True  # an administrator set the address, and nobody can add one
 MFA_RECOVERY_CODES_SHOW_ONCE = True
 MFA_TOTP_TOLERANCE = 1
-# Signing in through the organisation: docs/signing-in.md says what stands in it, accounts.single_sign_on what follows.
+# Signing in through the organisation: docs/signing-in.md says what stands in it.
 SIGN_IN_PROVIDERS = environment.objects("SIGN_IN_PROVIDERS")
 # Which group that a directory keeps over SCIM gives which role: {"Parley reviewers": "moderator"}.
 SCIM_ROLES = environment.mapping("SCIM_ROLES", ("employee", "owner", "moderator", "auditor", "admin"))
-SOCIALACCOUNT_ADAPTER = "accounts.sso_adapter.ProviderAdapter"
+SOCIALACCOUNT_ADAPTER = "accounts.signing_in.sso_adapter.ProviderAdapter"
 SOCIALACCOUNT_LOGIN_ON_GET = True
 SOCIALACCOUNT_STORE_TOKENS = False
 LOGIN_URL = "account_login"

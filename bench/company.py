@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from accounts.audit import SYSTEM
-from accounts.groups import create_group
 from accounts.models import Role, User
-from accounts.people import create_person
+from accounts.people.groups import create_group
+from accounts.people.people import create_person
 from app.demo.company import FOLDER, READERS
 from bench.harness import BenchError
 from knowledge.syncs.importing import bring_in, look

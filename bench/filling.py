@@ -18,10 +18,10 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts.audit import SYSTEM
-from accounts.groups import create_group
 from accounts.models import Role, User
 from accounts.ownership import as_owner
-from accounts.people import create_person
+from accounts.people.groups import create_group
+from accounts.people.people import create_person
 from knowledge.index.generations import serving_generation
 from knowledge.index.indexing import copy_vectors
 from knowledge.models import Document, Source, Version

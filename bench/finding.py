@@ -15,9 +15,9 @@ from typing import Any
 import aiohttp
 
 from accounts.audit import SYSTEM
-from accounts.keys import create_key
 from accounts.models import Role
-from accounts.people import create_person
+from accounts.people.people import create_person
+from accounts.programs.keys import create_key
 from app.demo.fill import RULES
 from app.inference.models import Model
 from bench.cast import FEW_TOKENS

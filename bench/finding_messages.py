@@ -19,12 +19,12 @@ import numpy
 from django.db import connection
 
 from accounts.audit import SYSTEM
-from accounts.blinding import blind, words_in
 from accounts.models import User
 from accounts.ownership import as_owner
-from accounts.people import create_person
-from accounts.person_keys import DataKey, key_of
-from accounts.sealed_fields import sealed_fields
+from accounts.people.people import create_person
+from accounts.sealed.blinding import blind, words_in
+from accounts.sealed.fields import sealed_fields
+from accounts.sealed.person_keys import DataKey, key_of
 from bench.harness import Goal, Row, quantile, repeats
 from bench.house import House
 from chat.models import Assistant, Message

@@ -17,7 +17,7 @@ from django.utils import timezone
 from accounts.audit import SYSTEM
 from accounts.models import User
 from accounts.ownership import as_owner
-from accounts.people import create_person
+from accounts.people.people import create_person
 from app.web.paging import MAX_LIMIT, newest_first
 from bench.harness import Goal, Row, interleaved
 from bench.house import House

@@ -23,7 +23,7 @@ from playwright.sync_api import sync_playwright
 
 from accounts.audit import SYSTEM
 from accounts.models import User
-from accounts.people import create_person
+from accounts.people.people import create_person
 from bench.chromium import find_chromium
 from bench.collecting import collected
 from bench.harness import BenchError, Goal, Row, interleaved

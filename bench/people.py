@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from accounts.keys import create_key
 from accounts.models import User
-from accounts.people import create_person
+from accounts.people.people import create_person
+from accounts.programs.keys import create_key
 from chat.models import Assistant
 from chat.verbs.asking import start_conversation
 

@@ -5,12 +5,12 @@ class ChatConfig(AppConfig):
     name = "chat"
 
     def ready(self) -> None:
-        from accounts.assistants import tell_with
-        from accounts.belongings import keep
-        from accounts.explaining import tell
-        from accounts.holdings import hold
+        from accounts.erasing.holdings import hold
+        from accounts.people.belongings import keep
+        from accounts.people.explaining import tell
+        from accounts.programs.assistants import tell_with
         from accounts.retention.kinds import keep_for
-        from accounts.rotating import keep_files
+        from accounts.sealed.rotating import keep_files
         from chat import receivers  # noqa: F401
         from chat.assistants import names_for
         from chat.belongings import KINDS

@@ -5,9 +5,9 @@ from __future__ import annotations
 from django.db.models import QuerySet
 from django.utils.translation import gettext_noop as _
 
-from accounts.belongings import Kind
 from accounts.models import User
-from accounts.sealed_fields import SealedModel
+from accounts.people.belongings import Kind
+from accounts.sealed.fields import SealedModel
 from chat.models import Assistant, Attachment, Conversation, Feedback, Instructions, Reply, SavedPrompt, Share, Tag
 
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from django.utils.translation import gettext as _
 
-from accounts.explaining import MOST_THINGS, Section, Thing, why_by_groups
-from accounts.groups import Ways, ways_into
 from accounts.models import User
+from accounts.people.explaining import MOST_THINGS, Section, Thing, why_by_groups
+from accounts.people.groups import Ways, ways_into
 from chat.models import Assistant
 
 

@@ -12,7 +12,7 @@ from django.db.models.functions import Coalesce, Least
 from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
-from accounts.holdings import Holding, rows_of
+from accounts.erasing.holdings import Holding, rows_of
 from accounts.models import User
 from accounts.retention.kinds import Kind
 from chat.exporting.archiving import remove_file

@@ -7,11 +7,11 @@ class KnowledgeConfig(AppConfig):
     name = "knowledge"
 
     def ready(self) -> None:
-        from accounts.belongings import keep
-        from accounts.explaining import tell
-        from accounts.holdings import hold
+        from accounts.erasing.holdings import hold
+        from accounts.people.belongings import keep
+        from accounts.people.explaining import tell
         from accounts.retention.kinds import keep_for
-        from accounts.rotating import keep_secrets, seal_column
+        from accounts.sealed.rotating import keep_secrets, seal_column
         from knowledge.belongings import KINDS
         from knowledge.credentials import PURPOSE
         from knowledge.explaining import sources_of

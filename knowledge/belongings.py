@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_noop as _
 
-from accounts.belongings import Kind
 from accounts.models import User
+from accounts.people.belongings import Kind
 from knowledge.models import Gap, GapQuestion, Source
 
 KEEPS = "knowledge.edit_source"

@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import Q
 from django.utils.translation import gettext_noop as _
 
-from accounts.holdings import Holding, rows_of
+from accounts.erasing.holdings import Holding, rows_of
 from accounts.models import User
 from accounts.retention.kinds import Kind
 from knowledge.keeping.noting import remove_questions

@@ -7,9 +7,9 @@ class ModerationConfig(AppConfig):
     name = "moderation"
 
     def ready(self) -> None:
-        from accounts.belongings import keep
-        from accounts.explaining import tell
-        from accounts.holdings import hold
+        from accounts.erasing.holdings import hold
+        from accounts.people.belongings import keep
+        from accounts.people.explaining import tell
         from accounts.retention.kinds import keep_for
         from moderation.belongings import KINDS
         from moderation.explaining import queues_of

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_noop as _
 
-from accounts.belongings import Kind
 from accounts.models import User
+from accounts.people.belongings import Kind
 from moderation.cases import give_back_all
 from moderation.models import Case
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django.utils.translation import gettext as _
 
-from accounts.explaining import Section, Thing
 from accounts.models import User
+from accounts.people.explaining import Section, Thing
 from moderation.models import Policy
 
 

@@ -13,7 +13,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
-from accounts.holdings import Holding
+from accounts.erasing.holdings import Holding
 from accounts.models import User
 from accounts.retention.kinds import Kind
 from moderation.cases import give_back_all, note

@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Group, User
-from accounts.sealed_fields import SealedJSONField, SealedModel, SealedQuerySet, SealedTextField
+from accounts.sealed.fields import SealedJSONField, SealedModel, SealedQuerySet, SealedTextField
 from app.web.ids import new_id
 
 

@@ -19,9 +19,11 @@ from pytest_django.plugin import DjangoDbBlocker
 from whitenoise.middleware import WhiteNoiseMiddleware
 from whitenoise.responders import StaticFile
 
-from accounts import counting, failures, person_keys
+from accounts.limits import counting
 from accounts.models import Group, Role, User
 from accounts.ownership import as_owner
+from accounts.programs import failures
+from accounts.sealed import person_keys
 from app.inference.costing import pricing
 from app.inference.routing import workers
 from tests import factories

@@ -42,7 +42,7 @@ from accounts.models import (
     Role,
     User,
 )
-from accounts.oauth.tokens import ACCESS, new_secret
+from accounts.programs.oauth.tokens import ACCESS, new_secret
 from app.inference.models import Model, Worker
 from chat.composing.snapshots import snapshot_of, transcript_of
 from chat.models import (

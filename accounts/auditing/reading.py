@@ -17,8 +17,8 @@ from django.utils.dateparse import parse_datetime
 from django.utils.timezone import is_naive, make_aware
 
 from accounts import audit, rights
-from accounts.directory_models import SCIM
 from accounts.models import AuditEvent, Group, User
+from accounts.models.directory import SCIM
 from app.errors import BadInputError
 from app.web.paging import Page, newest_first
 

@@ -1,4 +1,4 @@
-"""Erasing a person: asked for, declined, begun. What is erased and how is told in ``accounts.holdings``.
+"""Erasing a person: asked for, declined, begun. What is erased and how is told in ``accounts.erasing.holdings``.
 
 What others need is handed over first; where nobody is named to take it, the deed is refused and says what it is. The
 account is shut for good before anything goes. Everything else is the worker's (``working``), which can be killed at any
@@ -14,14 +14,14 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts import audit, rights
-from accounts.belongings import outliving
 from accounts.erasing.standing import accounts_of, was_erased
-from accounts.handing_over import hand_over
 from accounts.models import Erasure, User
-from accounts.people import tell_access_ended
-from accounts.person_keys import destroy_key
+from accounts.people.belongings import outliving
+from accounts.people.handing_over import hand_over
+from accounts.people.people import tell_access_ended
 from accounts.retention.holding import check_not_held, is_held
 from accounts.roles import check_may_rule, keep_an_administrator
+from accounts.sealed.person_keys import destroy_key
 from accounts.tasks import erase_soon
 from app.errors import BadInputError, ConflictError, NotAllowedError
 

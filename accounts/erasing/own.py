@@ -12,8 +12,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_noop as _
 
-from accounts import devices
-from accounts.holdings import Holding, rows_of
+from accounts.erasing.holdings import Holding, rows_of
 from accounts.models import (
     ApiKey,
     AuditEvent,
@@ -30,6 +29,7 @@ from accounts.models import (
     Spending,
     User,
 )
+from accounts.signing_in import devices
 
 ERASED = "Erased."
 

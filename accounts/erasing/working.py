@@ -16,9 +16,9 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from accounts import audit
+from accounts.erasing.holdings import Holding, holdings
 from accounts.erasing.standing import accounts_of
 from accounts.erasing.traces import remove_traces
-from accounts.holdings import Holding, holdings
 from accounts.models import Erasure, User
 from accounts.retention.holding import is_held
 

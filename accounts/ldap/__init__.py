@@ -1,0 +1,1 @@
+"""Directories that speak LDAP: whether a password is right, and who has left."""

@@ -16,7 +16,7 @@ from django.http import HttpRequest
 from accounts.ldap.asking import Entry, check_password
 from accounts.ldap.directories import LdapDirectory, directories
 from accounts.models import User
-from accounts.single_sign_on import Told, admit
+from accounts.signing_in.single_sign_on import Told, admit
 
 
 class LdapBackend(ModelBackend):

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from accounts.models import Role
-from accounts.providers import SignInProvider
+from accounts.signing_in.providers import SignInProvider
 from app.errors import BadInputError
 
 GROUPS_BY = ("memberOf", "search", "nested")

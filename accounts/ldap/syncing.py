@@ -15,12 +15,12 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts import audit
-from accounts.directory_models import DirectoryPerson, DirectorySync
 from accounts.ldap.asking import DirectoryError, Entry, list_entries, words_of
 from accounts.ldap.directories import LdapDirectory
 from accounts.models import User
-from accounts.people import reinstate_person, rename_person, suspend_person
-from accounts.single_sign_on import follow_groups, follow_roles
+from accounts.models.directory import DirectoryPerson, DirectorySync
+from accounts.people.people import reinstate_person, rename_person, suspend_person
+from accounts.signing_in.single_sign_on import follow_groups, follow_roles
 from app.errors import ConflictError
 
 log = logging.getLogger(__name__)

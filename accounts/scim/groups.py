@@ -15,9 +15,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts import rights
-from accounts.directory_models import SCIM, DirectoryGroup
-from accounts.groups import change_members, create_group, delete_group, nest_group, rename_group, unnest_group
 from accounts.models import Group, User
+from accounts.models.directory import SCIM, DirectoryGroup
+from accounts.people.groups import change_members, create_group, delete_group, nest_group, rename_group, unnest_group
 from accounts.scim import asking
 from accounts.scim.described import GROUP, GROUP_IGNORED, GROUP_KEPT, location
 from accounts.scim.errors import AlreadyThereError, ScimError

@@ -11,9 +11,9 @@ from uuid import UUID
 
 from django.conf import settings
 
-from accounts.groups import change_members
 from accounts.models import Belonging, Group, User
-from accounts.single_sign_on import follow_roles
+from accounts.people.groups import change_members
+from accounts.signing_in.single_sign_on import follow_roles
 
 
 def leave_groups(actor: str, person: User) -> None:

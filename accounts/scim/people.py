@@ -20,9 +20,9 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts import rights
-from accounts.directory_models import SCIM, DirectoryPerson
 from accounts.models import Role, User
-from accounts.people import (
+from accounts.models.directory import SCIM, DirectoryPerson
+from accounts.people.people import (
     change_address,
     checked_address,
     create_person,

@@ -10,8 +10,8 @@ from django.urls import reverse
 from django.utils.http import urlencode
 
 from accounts.models import User
-from accounts.providers import OIDC, providers
-from accounts.second_step import needs_second_step
+from accounts.signing_in.providers import OIDC, providers
+from accounts.signing_in.second_step import needs_second_step
 
 register = template.Library()
 

@@ -15,10 +15,10 @@ from typing import TypedDict
 
 from django.conf import settings
 
-from accounts import groups, people
 from accounts.audit import SYSTEM
-from accounts.keys import create_key
 from accounts.models import ApiKey, Group, Role, User
+from accounts.people import groups, people
+from accounts.programs.keys import create_key
 
 DOMAIN = "haldenrook.example"
 KEY_NAME = "demo"

@@ -8,8 +8,8 @@ from django.conf import settings
 from django.db import transaction
 
 from accounts import audit, rights
+from accounts.limits.usage import summed
 from accounts.models import User
-from accounts.usage import summed
 from app.operations.names import named
 from app.web.csv_export import write_csv
 

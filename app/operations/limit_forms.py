@@ -8,7 +8,7 @@ from django import forms
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
-from accounts.limits import LARGEST, Terms
+from accounts.limits.limits import LARGEST, Terms
 from accounts.models import ApiKey, Group, Limit, Program
 from chat.models import Assistant
 

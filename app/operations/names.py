@@ -8,9 +8,9 @@ from uuid import UUID
 
 from django.utils.translation import gettext, gettext_noop
 
-from accounts.limits import Terms
+from accounts.limits.limits import Terms
+from accounts.limits.usage import Line
 from accounts.models import Limit, User
-from accounts.usage import Line
 from app.errors import BadInputError
 from chat.models import Assistant
 

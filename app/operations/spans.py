@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from django.utils.translation import gettext_noop as _
 
-from accounts.usage import check_span
+from accounts.limits.usage import check_span
 from app.errors import BadInputError
 
 PERIODS = {

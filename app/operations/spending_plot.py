@@ -11,8 +11,8 @@ from decimal import Decimal
 from django.utils.formats import date_format
 from django.utils.translation import gettext, gettext_noop
 
-from accounts.limit_words import money
-from accounts.usage import Sums
+from accounts.limits.usage import Sums
+from accounts.limits.words import money
 from app.web.saying import written
 
 WIDTH, HEIGHT = 720, 200

@@ -11,10 +11,11 @@ from django.conf import settings
 from django.http import HttpRequest
 from ninja import Field, Query, Router, Schema, Status
 
-from accounts import limits, rights, usage
+from accounts import rights
 from accounts.callers import caller
-from accounts.limit_notices import Standing, standings_of, standings_of_limits
-from accounts.limits import Terms
+from accounts.limits import limits, usage
+from accounts.limits.limits import Terms
+from accounts.limits.notices import Standing, standings_of, standings_of_limits
 from accounts.models import Limit, User
 from app.errors import NotFoundError
 from app.operations.names import named, with_subject_named

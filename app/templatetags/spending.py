@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from django import template
 
-from accounts import limit_words
+from accounts.limits import words as limit_words
 from accounts.models import Limit
 from app.web.saying import written
 

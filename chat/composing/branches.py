@@ -16,7 +16,7 @@ from uuid import UUID
 
 from django.db.models import Q
 
-from accounts.sealed_fields import opened
+from accounts.sealed.fields import opened
 from app.web.statements import prepared_cursor
 from chat.models import Message
 

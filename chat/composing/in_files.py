@@ -17,10 +17,10 @@ from uuid import UUID
 
 from django.db import connection
 
-from accounts.blinding import query_of
-from accounts.person_keys import keys_of
-from accounts.sealed_fields import opened
-from accounts.sealed_files import opened_pieces
+from accounts.sealed.blinding import query_of
+from accounts.sealed.fields import opened
+from accounts.sealed.files import opened_pieces
+from accounts.sealed.person_keys import keys_of
 from app.errors import NotFoundError
 from chat.models import Attachment, AttachmentPassage, Conversation
 from knowledge.files import path_of

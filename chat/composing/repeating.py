@@ -21,7 +21,7 @@ from django.core.exceptions import EmptyResultSet
 from django.utils import timezone
 
 from accounts.models import User
-from accounts.sealed_fields import opened
+from accounts.sealed.fields import opened
 from app.inference.types import CompletionRequest
 from app.web.statements import prepared_cursor
 from chat.composing.briefing import Brief

@@ -20,8 +20,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
-from accounts.own_data import events_of, files_of
-from accounts.sealed_files import opened_pieces
+from accounts.people.own_data import events_of, files_of
+from accounts.sealed.files import opened_pieces
 from app.errors import NotFoundError
 from chat.composing.in_files import bytes_name
 from chat.composing.snapshots import transcript_of

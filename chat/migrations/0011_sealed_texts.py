@@ -5,7 +5,7 @@ are no longer made by the database, which cannot read the text: those of rows fr
 What the application wrote since cannot be read by an older one, so this is not undone.
 """
 
-import accounts.sealed_fields
+import accounts.sealed.fields
 import chat.models.messages
 import chat.models.sharing
 from django.db import migrations, models
@@ -35,101 +35,101 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='attachment',
             name='name',
-            field=accounts.sealed_fields.SealedTextField(owner='owner_id'),
+            field=accounts.sealed.fields.SealedTextField(owner='owner_id'),
         ),
         migrations.AlterField(
             model_name='attachment',
             name='note',
-            field=accounts.sealed_fields.SealedTextField(blank=True, help_text='What its person should know of it.', owner='owner_id'),
+            field=accounts.sealed.fields.SealedTextField(blank=True, help_text='What its person should know of it.', owner='owner_id'),
         ),
         migrations.AlterField(
             model_name='attachment',
             name='pages',
-            field=accounts.sealed_fields.SealedJSONField(default=list, owner='owner_id'),
+            field=accounts.sealed.fields.SealedJSONField(default=list, owner='owner_id'),
         ),
         migrations.AlterField(
             model_name='attachment',
             name='reason',
-            field=accounts.sealed_fields.SealedTextField(blank=True, help_text='Why it was refused, in words for its person.', owner='owner_id'),
+            field=accounts.sealed.fields.SealedTextField(blank=True, help_text='Why it was refused, in words for its person.', owner='owner_id'),
         ),
         migrations.AlterField(
             model_name='attachment',
             name='text',
-            field=accounts.sealed_fields.SealedTextField(blank=True, owner='owner_id'),
+            field=accounts.sealed.fields.SealedTextField(blank=True, owner='owner_id'),
         ),
         migrations.AlterField(
             model_name='attachmentpassage',
             name='heading_path',
-            field=accounts.sealed_fields.SealedListField(base_field=models.TextField(), default=list, owner='file.owner_id', size=None),
+            field=accounts.sealed.fields.SealedListField(base_field=models.TextField(), default=list, owner='file.owner_id', size=None),
         ),
         migrations.AlterField(
             model_name='attachmentpassage',
             name='text',
-            field=accounts.sealed_fields.SealedTextField(owner='file.owner_id'),
+            field=accounts.sealed.fields.SealedTextField(owner='file.owner_id'),
         ),
         migrations.AlterField(
             model_name='conversation',
             name='title',
-            field=accounts.sealed_fields.SealedTextField(blank=True, owner='owner_id'),
+            field=accounts.sealed.fields.SealedTextField(blank=True, owner='owner_id'),
         ),
         migrations.AlterField(
             model_name='feedback',
             name='text',
-            field=accounts.sealed_fields.SealedTextField(blank=True, owner='user_id'),
+            field=accounts.sealed.fields.SealedTextField(blank=True, owner='user_id'),
         ),
         migrations.AlterField(
             model_name='instructions',
             name='about',
-            field=accounts.sealed_fields.SealedTextField(blank=True, owner='user_id'),
+            field=accounts.sealed.fields.SealedTextField(blank=True, owner='user_id'),
         ),
         migrations.AlterField(
             model_name='instructions',
             name='manner',
-            field=accounts.sealed_fields.SealedTextField(blank=True, owner='user_id'),
+            field=accounts.sealed.fields.SealedTextField(blank=True, owner='user_id'),
         ),
         migrations.AlterField(
             model_name='message',
             name='error',
-            field=accounts.sealed_fields.SealedTextField(blank=True, help_text='Why it ended so, in words for its reader.', owner='conversation.owner_id'),
+            field=accounts.sealed.fields.SealedTextField(blank=True, help_text='Why it ended so, in words for its reader.', owner='conversation.owner_id'),
         ),
         migrations.AlterField(
             model_name='message',
             name='evidence',
-            field=accounts.sealed_fields.SealedJSONField(default=list, help_text='Passages shown with it, best first.', owner='conversation.owner_id'),
+            field=accounts.sealed.fields.SealedJSONField(default=list, help_text='Passages shown with it, best first.', owner='conversation.owner_id'),
         ),
         migrations.AlterField(
             model_name='message',
             name='held_text',
-            field=accounts.sealed_fields.SealedTextField(blank=True, help_text='What waits for a person; its reader never gets it.', owner='conversation.owner_id'),
+            field=accounts.sealed.fields.SealedTextField(blank=True, help_text='What waits for a person; its reader never gets it.', owner='conversation.owner_id'),
         ),
         migrations.AlterField(
             model_name='message',
             name='log',
-            field=accounts.sealed_fields.SealedJSONField(default=list, help_text='[seq, type, value] of its events; see chat.streaming.events.', owner='conversation.owner_id'),
+            field=accounts.sealed.fields.SealedJSONField(default=list, help_text='[seq, type, value] of its events; see chat.streaming.events.', owner='conversation.owner_id'),
         ),
         migrations.AlterField(
             model_name='message',
             name='text',
-            field=accounts.sealed_fields.SealedTextField(blank=True, owner='conversation.owner_id'),
+            field=accounts.sealed.fields.SealedTextField(blank=True, owner='conversation.owner_id'),
         ),
         migrations.AlterField(
             model_name='reply',
             name='text',
-            field=accounts.sealed_fields.SealedTextField(owner='conversation.owner_id'),
+            field=accounts.sealed.fields.SealedTextField(owner='conversation.owner_id'),
         ),
         migrations.AlterField(
             model_name='savedprompt',
             name='text',
-            field=accounts.sealed_fields.SealedTextField(owner='owner_id'),
+            field=accounts.sealed.fields.SealedTextField(owner='owner_id'),
         ),
         migrations.AlterField(
             model_name='share',
             name='note',
-            field=accounts.sealed_fields.SealedTextField(blank=True, owner='owner_id'),
+            field=accounts.sealed.fields.SealedTextField(blank=True, owner='owner_id'),
         ),
         migrations.AlterField(
             model_name='share',
             name='snapshot',
-            field=accounts.sealed_fields.SealedJSONField(default=chat.models.sharing.nothing_to_read, help_text='See chat.composing.snapshots.', owner='owner_id'),
+            field=accounts.sealed.fields.SealedJSONField(default=chat.models.sharing.nothing_to_read, help_text='See chat.composing.snapshots.', owner='owner_id'),
         ),
     ]

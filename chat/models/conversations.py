@@ -11,7 +11,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
-from accounts.sealed_fields import SealedModel, SealedQuerySet, SealedTextField
+from accounts.sealed.fields import SealedModel, SealedQuerySet, SealedTextField
 from app.inference.models import Model
 from app.web.ids import new_id
 from chat.models.assistants import Assistant, within_reach

@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
-from accounts.sealed_fields import SealedModel, SealedQuerySet, SealedTextField
+from accounts.sealed.fields import SealedModel, SealedQuerySet, SealedTextField
 from app.web.ids import new_id
 from chat.models.conversations import Conversation
 from chat.models.messages import Citation, Message

@@ -19,10 +19,10 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from pgvector.django import HalfVectorField
 
-from accounts.blinding import vector_of
 from accounts.models import User
-from accounts.person_keys import DataKey, key_of
-from accounts.sealed_fields import SealedJSONField, SealedListField, SealedModel, SealedQuerySet, SealedTextField
+from accounts.sealed.blinding import vector_of
+from accounts.sealed.fields import SealedJSONField, SealedListField, SealedModel, SealedQuerySet, SealedTextField
+from accounts.sealed.person_keys import DataKey, key_of
 from app.web.ids import new_id
 from chat.models.assistants import within_reach
 from knowledge.retrieval.quoting import stems

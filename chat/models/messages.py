@@ -11,10 +11,10 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from accounts.blinding import vector_of, words_in
 from accounts.models import User
-from accounts.person_keys import DataKey, key_of
-from accounts.sealed_fields import SealedJSONField, SealedModel, SealedQuerySet, SealedTextField
+from accounts.sealed.blinding import vector_of, words_in
+from accounts.sealed.fields import SealedJSONField, SealedModel, SealedQuerySet, SealedTextField
+from accounts.sealed.person_keys import DataKey, key_of
 from app.web.ids import new_id
 from chat.models.assistants import Assistant, PromptVersion
 from chat.models.conversations import Conversation

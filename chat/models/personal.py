@@ -8,7 +8,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from accounts.models import Belonging, Group, User
-from accounts.sealed_fields import SealedModel, SealedQuerySet, SealedTextField
+from accounts.sealed.fields import SealedModel, SealedQuerySet, SealedTextField
 from app.web.ids import new_id
 
 

@@ -8,7 +8,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from accounts.models import Group, User
-from accounts.sealed_fields import SealedJSONField, SealedModel, SealedQuerySet, SealedTextField, erased
+from accounts.sealed.fields import SealedJSONField, SealedModel, SealedQuerySet, SealedTextField, erased
 from app.web.ids import new_id
 from chat.models.assistants import within_reach
 from chat.models.conversations import Conversation

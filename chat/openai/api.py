@@ -23,10 +23,10 @@ from ninja import Router
 
 from accounts import rights
 from accounts.callers import caller
-from accounts.counting import within_limits
+from accounts.limits.counting import within_limits
+from accounts.limits.spending import spend_on_embedding
 from accounts.models import User
 from accounts.open_lines import while_open
-from accounts.spending import spend_on_embedding
 from app.errors import BadInputError, NotFoundError, ParleyError, UnavailableError
 from app.web.threads import in_thread
 from chat.models import Assistant, Conversation, Message

@@ -1,12 +1,12 @@
 """Finding a message again by its words: among one's own, the newest first, quick however many there are.
 
 A word that somebody uses often is found among their newest messages, read in order until there are enough. A rare one
-is looked up in the index, which holds the owner's mark beside the words, so that what others wrote costs nothing. Which
-of the two it is shows by itself: the newest few thousand are looked through first, and for most people they are all.
-Words of three letters or more also match as beginnings, since nothing here knows any grammar. The database has words
-only as their person's key makes them (``accounts.blinding``), so it is asked in the same way, under each key that they
-may have been made with, and in plain for what was written before there were keys. Titles are few enough to be opened
-and looked at. Only the rows of a page get snippets; they cost more than all the rest.
+is looked up in the index, which holds the owner's mark beside the words, so that what others wrote costs nothing.
+Which of the two it is shows by itself: the newest few thousand are looked through first, and for most people they are
+all. Words of three letters or more also match as beginnings, since nothing here knows any grammar. The database has
+words only as their person's key makes them (``accounts.sealed.blinding``), so it is asked in the same way, under each
+key that they may have been made with, and in plain for what was written before there were keys. Titles are few enough
+to be opened and looked at. Only the rows of a page get snippets; they cost more than all the rest.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from uuid import UUID
 
 from django.db import connection
 
-from accounts.blinding import MOST_CHARACTERS, query_of, words_in
 from accounts.models import User
-from accounts.person_keys import DataKey, keys_of
-from accounts.sealed_fields import opened
+from accounts.sealed.blinding import MOST_CHARACTERS, query_of, words_in
+from accounts.sealed.fields import opened
+from accounts.sealed.person_keys import DataKey, keys_of
 from app.errors import BadInputError
 from app.web.paging import read_cursor, write_cursor
 from chat.models import Conversation, Message

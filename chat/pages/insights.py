@@ -16,7 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from accounts.callers import reader
-from accounts.insights import get_readable, reveal
+from accounts.people.insights import get_readable, reveal
 from app.web.paging import newest_first
 from chat.composing.snapshots import snapshot_of, transcript_of
 from chat.composing.withholding import as_seen_by

@@ -21,7 +21,7 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts.callers import reader
 from accounts.erasing.deeds import ask_erasure as ask
 from accounts.erasing.deeds import decline_erasure
-from accounts.holdings import Holding, told_to
+from accounts.erasing.holdings import Holding, told_to
 from accounts.models import Erasure, User
 from accounts.retention.kinds import days_for, find_kind
 from app.errors import BadInputError, ConflictError, NotAllowedError, NotFoundError

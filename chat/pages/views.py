@@ -12,11 +12,11 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.callers import reader
-from accounts.counting import within_limits
 from accounts.errors import LimitReachedError
-from accounts.insights import open_into
-from accounts.limit_notices import Standing, notices_for
+from accounts.limits.counting import within_limits
+from accounts.limits.notices import Standing, notices_for
 from accounts.models import User
+from accounts.people.insights import open_into
 from app.errors import BadInputError, NotFoundError
 from chat.models import Assistant, Conversation, Message
 from chat.pages import prompts, queries

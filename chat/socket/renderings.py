@@ -12,8 +12,8 @@ from uuid import UUID
 import orjson
 from django.template.loader import render_to_string
 
-from accounts.insights import open_into
 from accounts.models import User
+from accounts.people.insights import open_into
 from app.errors import ParleyError
 from app.web.markdown import Parts
 from app.web.threads import in_thread

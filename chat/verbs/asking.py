@@ -19,7 +19,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts import audit, rights
-from accounts.counting import within_limits
+from accounts.limits.counting import within_limits
 from accounts.models import User
 from app.errors import BadInputError, ConflictError, NotFoundError
 from app.inference.models import Model

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from accounts import rights
 from accounts.models import User
-from accounts.sealed_fields import opened
+from accounts.sealed.fields import opened
 from app.errors import NotFoundError, NotSignedInError
 from app.web.statements import prepared_cursor
 from chat.composing.prompts import Personal

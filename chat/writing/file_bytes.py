@@ -20,9 +20,9 @@ from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from accounts.person_keys import KeyDestroyedError, key_of
-from accounts.rotating import Pass
-from accounts.sealed_files import key_id_of_file, opened_pieces, sealed_pieces
+from accounts.sealed.files import key_id_of_file, opened_pieces, sealed_pieces
+from accounts.sealed.person_keys import KeyDestroyedError, key_of
+from accounts.sealed.rotating import Pass
 from app.errors import NotFoundError
 from chat.composing.in_files import bytes_name
 from chat.models import Attachment

@@ -14,9 +14,9 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from accounts.counting import Need, take_question
+from accounts.limits.counting import Need, take_question
+from accounts.limits.spending import Spent, record_spending
 from accounts.models import User
-from accounts.spending import Spent, record_spending
 from app.inference.costing.costs import NOTHING, Tokens, cost_of, counted, most_of, watt_hours_of
 from app.inference.costing.occupancy import Stay, staying
 from app.inference.costing.pricing import prices_of

@@ -30,7 +30,7 @@ FOR_PROGRAMS = re.compile(
     r"/(migrations|management|demo|embedded|openai|socket|serving|weights|calling|asides|routing|api|scim|ldap)/"
     r"|/auditing/(keys|keeping|witnesses|sealing|verifying|rows)\.py$"
     r"|/(api|schemas|usage_api|refusals|bodies|authentication|ownership|audit|audit_chain|environment|registry|valkey)\.py$"
-    r"|accounts/(providers|people_api|groups_api|programs_api)\.py$"
+    r"|accounts/(signing_in/providers|people/(api|groups_api)|programs/api)\.py$"
 )
 # Files whose sentences reach people by way of a row that a worker wrote, or of a report.
 WRITTEN_DOWN = re.compile(

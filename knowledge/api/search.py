@@ -6,8 +6,8 @@ from django.http import HttpRequest
 from ninja import Router
 
 from accounts.callers import caller
+from accounts.limits.spending import spend_on_embedding
 from accounts.rights import require
-from accounts.spending import spend_on_embedding
 from knowledge.index.generations import serving_generation
 from knowledge.retrieval import search
 from knowledge.retrieval.found import Found

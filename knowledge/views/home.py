@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.callers import reader
-from accounts.people import choose_reminders
+from accounts.people.people import choose_reminders
 from accounts.rights import require
 from app.errors import BadInputError, NotFoundError
 from knowledge import queries

@@ -14,8 +14,8 @@ def main(person_id: str, times: str) -> None:
     django.setup()
     from django.db import connections
 
-    from accounts.counting import Need, take_question, within_limits
     from accounts.errors import LimitReachedError
+    from accounts.limits.counting import Need, take_question, within_limits
     from accounts.models import User
 
     person = User.objects.get(pk=UUID(person_id))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from accounts import groups, people
 from accounts.models import ApiKey, AuditEvent, Group, Role, User
+from accounts.people import groups, people
 from accounts.signals import access_ended
 from app.errors import BadInputError, ConflictError, NotAllowedError
 from tests import factories

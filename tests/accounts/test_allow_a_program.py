@@ -17,10 +17,10 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 
 from accounts.models import AuditEvent, Consent, Group, IssuedCode, IssuedToken, Program, User
-from accounts.oauth import tokens
-from accounts.oauth.consents import withdraw_consent
-from accounts.oauth.programs import Registration, change_program, end_program, register_program, renew_secret
-from accounts.people import assign_roles, suspend_person
+from accounts.people.people import assign_roles, suspend_person
+from accounts.programs.oauth import tokens
+from accounts.programs.oauth.consents import withdraw_consent
+from accounts.programs.oauth.programs import Registration, change_program, end_program, register_program, renew_secret
 from app.errors import BadInputError, NotAllowedError, NotFoundError
 from tests import factories
 from tests.conftest import SignIn

@@ -9,9 +9,10 @@ from django.core import mail
 from django.test import Client
 from django.utils import translation
 
-from accounts import limit_notices, people
 from accounts.languages import language_for
+from accounts.limits import notices as limit_notices
 from accounts.models import AuditEvent, User
+from accounts.people import people
 from app.errors import BadInputError
 from tests import factories
 from tests.conftest import SignIn

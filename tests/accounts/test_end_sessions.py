@@ -15,10 +15,11 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from accounts import devices, people
-from accounts.keys import revoke_key
 from accounts.models import ApiKey, AuditEvent, Device, User
-from accounts.second_step import reset_second_step
+from accounts.people import people
+from accounts.programs.keys import revoke_key
+from accounts.signing_in import devices
+from accounts.signing_in.second_step import reset_second_step
 from app.asgi import application
 from app.web.threads import in_thread
 from chat.models import Conversation

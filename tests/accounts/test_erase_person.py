@@ -31,9 +31,9 @@ from django.core.management import CommandError, call_command
 from django.db import connection, models, transaction
 from django.utils import timezone
 
-from accounts import audit, holdings
+from accounts import audit
 from accounts.auditing.verifying import verify_log
-from accounts.erasing import working
+from accounts.erasing import holdings, working
 from accounts.erasing.deeds import ask_erasure, begin_erasure
 from accounts.models import (
     Device,
@@ -47,7 +47,7 @@ from accounts.models import (
     Spending,
     User,
 )
-from accounts.people import reinstate_person
+from accounts.people.people import reinstate_person
 from accounts.retention.holding import begin_hold, end_hold
 from app.errors import BadInputError, ConflictError, NotAllowedError
 from chat.exporting import archiving

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from accounts import groups, people
 from accounts.capabilities import CAPABILITIES
-from accounts.explaining import Section, explain_person
 from accounts.models import AuditEvent, Group, User
+from accounts.people import groups, people
+from accounts.people.explaining import Section, explain_person
 from accounts.rights import can
 from app.errors import NotFoundError
 from chat.models import Assistant

@@ -12,9 +12,9 @@ from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 
-from accounts.first_run import first_link
 from accounts.models import AuditEvent, Role, User
-from accounts.people import create_first_administrator
+from accounts.people.people import create_first_administrator
+from accounts.signing_in.first_run import first_link
 from app.errors import ConflictError
 from tests.factories import PASSWORD
 

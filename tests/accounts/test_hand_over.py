@@ -9,9 +9,9 @@ from django.apps import apps
 from django.db.models import ForeignKey, ManyToManyField
 from django.utils import timezone
 
-from accounts import handing_over, people
-from accounts.belongings import had_by
 from accounts.models import ApiKey, AuditEvent, Group, Role, User
+from accounts.people import handing_over, people
+from accounts.people.belongings import had_by
 from app.errors import BadInputError, ConflictError, NotAllowedError
 from chat.models import Conversation, Message, SavedPrompt, Share, Tag
 from knowledge.models import Source

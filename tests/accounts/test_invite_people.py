@@ -10,9 +10,9 @@ from django.core.mail import EmailMessage
 from django.test import Client
 from django.utils import timezone
 
-from accounts import groups, importing, inviting, people
-from accounts.letters import link_to
 from accounts.models import AuditEvent, Group, Invitation, User
+from accounts.people import groups, importing, inviting, people
+from accounts.people.letters import link_to
 from accounts.tasks import send_invitation
 from app.errors import BadInputError, ConflictError, NotAllowedError
 from tests import factories

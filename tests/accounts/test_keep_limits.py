@@ -16,11 +16,11 @@ import pytest
 from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 
-from accounts.counting import Need, take_at_once, take_question, within_limits
 from accounts.errors import LimitReachedError
+from accounts.limits.counting import Need, take_at_once, take_question, within_limits
+from accounts.limits.periods import begin_of, end_of
+from accounts.limits.spending import Spent, record_spending, spend_on_embedding
 from accounts.models import ApiKey, AuditEvent, Group, Limit, LimitCount, Reservation, Spending, User
-from accounts.periods import begin_of, end_of
-from accounts.spending import Spent, record_spending, spend_on_embedding
 from app.inference.costing.costs import Tokens
 from tests import factories
 

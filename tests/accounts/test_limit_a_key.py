@@ -10,10 +10,10 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from accounts import failures
-from accounts.keys import Terms, create_key, end_previous_secret, find_user_by_key, revoke_key, rotate_key
 from accounts.models import ApiKey, AuditEvent, Group, User
-from accounts.oauth.tokens import CLIENT, new_secret
+from accounts.programs import failures
+from accounts.programs.keys import Terms, create_key, end_previous_secret, find_user_by_key, revoke_key, rotate_key
+from accounts.programs.oauth.tokens import CLIENT, new_secret
 from app.errors import BadInputError, NotFoundError
 from tests import factories
 from tests.conftest import SignIn

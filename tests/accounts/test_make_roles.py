@@ -9,9 +9,10 @@ from django.contrib.auth import get_user
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from accounts import people, roles
+from accounts import roles
 from accounts.capabilities import CAPABILITIES, MEANINGS
 from accounts.models import AuditEvent, CustomRole, Role, User
+from accounts.people import people
 from accounts.rights import can
 from accounts.signals import access_ended
 from app.errors import BadInputError, ConflictError, NotAllowedError

@@ -10,10 +10,11 @@ from decimal import Decimal
 import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
 
-from accounts import groups, limits
-from accounts.counting import limits_on
+from accounts.limits import limits
+from accounts.limits.counting import limits_on
+from accounts.limits.spending import Spent, record_spending
 from accounts.models import AuditEvent, Belonging, Group, GroupReach, Nesting, User
-from accounts.spending import Spent, record_spending
+from accounts.people import groups
 from app.errors import ConflictError, NotAllowedError, NotFoundError
 from app.inference.costing.costs import Tokens
 from chat.models import Assistant, SavedPrompt, Share

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from accounts.directory_models import DirectoryPerson
 from accounts.models import ApiKey, AuditEvent, Role, User
-from accounts.people import reinstate_person, suspend_person
+from accounts.models.directory import DirectoryPerson
+from accounts.people.people import reinstate_person, suspend_person
 from tests import factories
 from tests.accounts.provisioner import PATCH, Provisioner
 from tests.conftest import SignIn

@@ -11,8 +11,8 @@ from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from accounts.directory_models import DirectoryGroup, DirectoryPerson
 from accounts.models import Group, User
+from accounts.models.directory import DirectoryGroup, DirectoryPerson
 from accounts.scim import asking
 from accounts.scim.asking import USER_ATTRIBUTES
 from accounts.scim.errors import ScimError

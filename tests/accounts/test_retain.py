@@ -11,8 +11,8 @@ from django.core.management import CommandError, call_command
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.groups import delete_group, set_members
 from accounts.models import AuditEvent, Device, Erasure, Group, Hold, RetentionRun, Spending, User
+from accounts.people.groups import delete_group, set_members
 from accounts.retention import running
 from accounts.retention.holding import begin_hold, end_hold, is_held
 from accounts.retention.kinds import days_for, find_kind, kinds

@@ -10,10 +10,10 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connection
 
-from accounts import person_keys, rotating
 from accounts.models import AuditEvent, KeyRotation, PersonKey, User
-from accounts.person_keys import key_of
-from accounts.sealed_fields import key_id_of
+from accounts.sealed import person_keys, rotating
+from accounts.sealed.fields import key_id_of
+from accounts.sealed.person_keys import key_of
 from app import master_keys, sealing
 from app.errors import BadInputError, ConflictError
 from app.master_keys import MasterKeyError, present

@@ -16,7 +16,7 @@ from django.test import Client, override_settings
 from django.urls import reverse
 
 from accounts.models import AuditEvent, Role, User
-from accounts.second_step import reset_second_step
+from accounts.signing_in.second_step import reset_second_step
 from app.errors import NotAllowedError
 from app.web.threads import in_thread
 from chat.writing.runner import runner
@@ -142,7 +142,7 @@ def test_too_many_wrong_codes_are_stopped(alice: User) -> None:
     Authenticator.objects.create(user=alice, type="totp", data={"secret": "none"})
     client, _ = sign_in(alice.email)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("accounts.mfa_adapter.unseal", lambda text: "A" * 32)
+        patch.setattr("accounts.signing_in.mfa_adapter.unseal", lambda text: "A" * 32)
         pages = [client.post("/account/second-step/", {"code": "1"}).text for _ in range(12)]
         assert "Too many failed login attempts" in pages[-1]
         client.post("/account/second-step/", {"code": code_of("A" * 32)})

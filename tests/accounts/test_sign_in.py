@@ -9,7 +9,7 @@ from django.core.cache import cache
 from django.test import Client
 
 from accounts.models import AuditEvent, User
-from accounts.people import assign_roles
+from accounts.people.people import assign_roles
 from tests.conftest import SignIn
 from tests.factories import PASSWORD
 

@@ -19,7 +19,7 @@ from django.test import Client
 from accounts.ldap.asking import DirectoryError, check_password, find_entry
 from accounts.ldap.directories import directories, find_directory
 from accounts.models import AuditEvent, Group, User
-from accounts.people import suspend_person
+from accounts.people.people import suspend_person
 from app.errors import BadInputError
 from tests import factories
 from tests.accounts.ldap_house import BASE, KINDS, PASSWORD, House, free_port, running, write_certificate

@@ -15,7 +15,7 @@ from django.db.models import Q
 from django.test import Client
 
 from accounts.models import AuditEvent, Group, Role, User
-from accounts.providers import providers
+from accounts.signing_in.providers import providers
 from app.errors import BadInputError
 from tests.accounts.provider_of_openid import Provider
 from tests.conftest import SignIn

@@ -11,9 +11,10 @@ from uuid import uuid4
 import pytest
 from django.core.mail.backends.base import BaseEmailBackend
 
-from accounts import limit_notices, usage
+from accounts.limits import notices as limit_notices
+from accounts.limits import usage
+from accounts.limits.spending import Spent, record_spending
 from accounts.models import Group, LimitCount, Spending, User
-from accounts.spending import Spent, record_spending
 from app.errors import BadInputError
 from app.inference.costing.costs import Tokens
 from app.operations.energy import in_words

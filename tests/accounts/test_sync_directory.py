@@ -10,13 +10,13 @@ import pytest
 from allauth.socialaccount.models import SocialAccount
 from django.core.management import CommandError, call_command
 
-from accounts.directory_models import DirectorySync
 from accounts.ldap.asking import find_entry
 from accounts.ldap.backend import admit_entry
 from accounts.ldap.directories import LdapDirectory, directories
 from accounts.ldap.syncing import sync_directory
 from accounts.models import AuditEvent, Role, User
-from accounts.people import suspend_person
+from accounts.models.directory import DirectorySync
+from accounts.people.people import suspend_person
 from accounts.tasks import sync_directories
 from tests.accounts.ldap_house import BASE, KINDS, House, free_port, running
 

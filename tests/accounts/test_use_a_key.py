@@ -8,8 +8,8 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from accounts.keys import MAX_KEYS, create_key, find_user_by_key, revoke_key
 from accounts.models import ApiKey, AuditEvent, User
+from accounts.programs.keys import MAX_KEYS, create_key, find_user_by_key, revoke_key
 from app.errors import BadInputError, NotAllowedError, NotFoundError
 from tests import factories
 from tests.conftest import SignIn

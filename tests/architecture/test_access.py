@@ -19,7 +19,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
 from accounts.models import ApiKey, Group, User
-from accounts.scoped_routes import CLOSED, rights_for
+from accounts.programs.scoped_routes import CLOSED, rights_for
 from app.api import api, openai_api, scim_api
 from chat.socket.actions import ACTIONS
 from tests import factories
@@ -316,4 +316,4 @@ def test_every_operation_says_what_a_limited_program_needs_for_it() -> None:
         for row in API
         if rights_for(row.method, re.sub(r"{[^}]*}", "x", row.name)) is None and not re.match(CLOSED, row.name)
     }
-    assert closed == set(), "say in accounts/scoped_routes.py which right these take"
+    assert closed == set(), "say in accounts/programs/scoped_routes.py which right these take"

@@ -13,9 +13,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts import audit
+from accounts.limits.periods import begin_of
+from accounts.limits.spending import Spent, record_spending
 from accounts.models import Group, LimitCount, User
-from accounts.periods import begin_of
-from accounts.spending import Spent, record_spending
 from chat.models import Feedback, Message, Reply, Tag
 from tests import factories
 from tests.conftest import SignIn

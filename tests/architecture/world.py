@@ -14,7 +14,6 @@ from django.utils import timezone
 from reportlab.pdfgen.canvas import Canvas
 
 from accounts import audit
-from accounts.letters import secret_of
 from accounts.models import (
     ApiKey,
     AuditEvent,
@@ -27,6 +26,7 @@ from accounts.models import (
     RetentionRule,
     User,
 )
+from accounts.people.letters import secret_of
 from app.inference.embedding.local import EMBEDDED_NAME
 from chat.exporting.archiving import path_of
 from chat.models import Conversation, Feedback, Message, Tag

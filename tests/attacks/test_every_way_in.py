@@ -10,8 +10,8 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.authentication import find_caller
-from accounts.keys import find_user_by_key
 from accounts.models import ApiKey, User
+from accounts.programs.keys import find_user_by_key
 from accounts.sockets import find_user_by_session
 from tests import factories
 from tests.architecture.access_matrix import API, PAGES, SIGNED_OUT

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 import pytest_asyncio
 
-from accounts.keys import create_key
 from accounts.models import User
+from accounts.programs.keys import create_key
 from app.inference.registry import ensure_model, register_worker
 from app.inference.scripted_server import ScriptedServer
 from chat.models import Assistant, Conversation

@@ -2,8 +2,8 @@
 
 import pytest
 
-from accounts.keys import create_key, revoke_key
-from accounts.people import suspend_person
+from accounts.people.people import suspend_person
+from accounts.programs.keys import create_key, revoke_key
 from app.web.threads import in_thread
 from tests.chat.reading import Reader
 

@@ -5,11 +5,11 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from accounts.keys import Terms, create_key, end_previous_secret, rotate_key
 from accounts.models import IssuedToken
-from accounts.oauth.consents import withdraw_consent
-from accounts.oauth.programs import end_program
-from accounts.people import assign_roles, suspend_person
+from accounts.people.people import assign_roles, suspend_person
+from accounts.programs.keys import Terms, create_key, end_previous_secret, rotate_key
+from accounts.programs.oauth.consents import withdraw_consent
+from accounts.programs.oauth.programs import end_program
 from app.web.threads import in_thread
 from tests import factories
 from tests.chat.reading import Reader
@@ -57,7 +57,7 @@ async def test_a_token_that_ends_takes_its_socket_along(
 
 
 def _give_back(rf, program, token):
-    from accounts.oauth.views import revoke
+    from accounts.programs.oauth.views import revoke
 
     data = {"token": token, "client_id": str(program.pk), "client_secret": "parley-cs-" + "s" * 43}
     assert revoke(rf.post("/oauth/revoke", data, secure=True)).status_code == 200

@@ -29,12 +29,14 @@ from django.utils import timezone
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from accounts import devices, people, roles, second_step
-from accounts.keys import revoke_key, rotate_key
+from accounts import roles
 from accounts.models import ApiKey, Consent, Device, Program, User
-from accounts.oauth.consents import withdraw_consent
-from accounts.oauth.programs import end_program
-from accounts.oauth.tokens import REFRESH, new_secret
+from accounts.people import people
+from accounts.programs.keys import revoke_key, rotate_key
+from accounts.programs.oauth.consents import withdraw_consent
+from accounts.programs.oauth.programs import end_program
+from accounts.programs.oauth.tokens import REFRESH, new_secret
+from accounts.signing_in import devices, second_step
 from chat.models import Assistant, Conversation, Message
 from chat.writing.runner import runner
 from tests import factories

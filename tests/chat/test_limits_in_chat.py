@@ -14,10 +14,10 @@ from django.db import connections
 from django.test import Client
 from django.utils import timezone
 
-from accounts.counting import within_limits
 from accounts.errors import LimitReachedError
-from accounts.keys import create_key
+from accounts.limits.counting import within_limits
 from accounts.models import AuditEvent, LimitCount, Reservation, Spending, User
+from accounts.programs.keys import create_key
 from app.inference.models import Model
 from app.web.threads import in_thread
 from chat.models import Conversation, Generation, Message

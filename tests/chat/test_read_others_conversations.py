@@ -9,8 +9,8 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from accounts import insights, people
 from accounts.models import AuditEvent, Group, Insight, Role, User
+from accounts.people import insights, people
 from accounts.rights import GRANTS
 from app.errors import BadInputError, ConflictError, NotAllowedError, NotFoundError
 from chat.models import Conversation, Message

@@ -13,11 +13,11 @@ from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import connection, models, transaction
 
-from accounts import person_keys
-from accounts.handing_over import hand_over, merge_people
 from accounts.models import AuditEvent, PersonKey, User
-from accounts.person_keys import KeyDestroyedError, destroy_key, key_of
-from accounts.sealed_fields import SealedField, SealedModel, erased, sealed_fields
+from accounts.people.handing_over import hand_over, merge_people
+from accounts.sealed import person_keys
+from accounts.sealed.fields import SealedField, SealedModel, erased, sealed_fields
+from accounts.sealed.person_keys import KeyDestroyedError, destroy_key, key_of
 from app.errors import NotFoundError
 from chat.composing.branches import said_on
 from chat.exporting.everything import write_everything

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from django.conf import settings
 
-from accounts.keys import find_user_by_key
 from accounts.models import Group, Role, User
+from accounts.programs.keys import find_user_by_key
 from app.demo.company import FOLDER
 from app.demo.fill import HELD_QUESTIONS, PROMPTS, RULES
 from app.inference.registry import DEMONSTRATION_MODEL, register_worker

@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 from pytest_django.plugin import DjangoDbBlocker
 
 from accounts.models import Program, User
-from accounts.oauth.programs import Registration, register_program
+from accounts.programs.oauth.programs import Registration, register_program
 from tests.journeys.conftest import OpenWindow
 from tests.journeys.house import House
 from tests.journeys.test_reach_everybody import beside_the_browser

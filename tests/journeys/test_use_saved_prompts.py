@@ -9,7 +9,7 @@ from django.utils import timezone
 from playwright.sync_api import Locator, Page, expect
 from pytest_django.plugin import DjangoDbBlocker
 
-from accounts.counting import FRESH_SECONDS
+from accounts.limits.counting import FRESH_SECONDS
 from accounts.models import Limit
 from tests import factories
 from tests.journeys.browsing import ends

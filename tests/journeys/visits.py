@@ -16,8 +16,8 @@ from django.conf import settings
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
-from accounts.letters import secret_of
 from accounts.models import Erasure, Hold, Nesting, RetentionRule, Role, User
+from accounts.people.letters import secret_of
 from app.inference.models import Model, Worker
 from chat.models import Assistant, Feedback, Message, Reply
 from chat.verbs.sharing import token_of

@@ -12,7 +12,7 @@ from django.core.mail.backends.locmem import EmailBackend
 from django.db import connection
 from django.utils import timezone
 
-from accounts.people import choose_reminders
+from accounts.people.people import choose_reminders
 from knowledge.keeping.reminders import digest_of, remind, send_reminders
 from knowledge.models import Document, Reminder, Sync
 from tests import factories

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from accounts import groups
 from accounts.models import Group, User
+from accounts.people import groups
 from knowledge.models import Source
 from knowledge.retrieval import search
 from tests.knowledge.conftest import Publish

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from django.urls import reverse
 
-from accounts.groups import nest_group
 from accounts.models import AuditEvent, User
+from accounts.people.groups import nest_group
 from app.errors import NotAllowedError, NotFoundError
 from moderation.cases import claim_case, decide_case
 from moderation.errors import PolicyError

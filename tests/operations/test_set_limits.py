@@ -9,11 +9,11 @@ from uuid import uuid4
 import pytest
 from django.utils import timezone
 
-from accounts import limits
-from accounts.limits import Terms
+from accounts.limits import limits
+from accounts.limits.limits import Terms
+from accounts.limits.periods import begin_of
+from accounts.limits.spending import Spent, record_spending
 from accounts.models import ApiKey, AuditEvent, Group, Limit, LimitCount, User
-from accounts.periods import begin_of
-from accounts.spending import Spent, record_spending
 from app.errors import BadInputError, ConflictError, NotAllowedError
 from app.inference.costing.costs import Tokens
 from chat.models import Assistant

@@ -14,8 +14,8 @@ from django.test import Client
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from accounts.keys import revoke_key
 from accounts.models import ApiKey, User
+from accounts.programs.keys import revoke_key
 from knowledge.models import Source
 from tests import factories
 from tests.conftest import SignIn

@@ -12,9 +12,9 @@ from django.db import OperationalError
 
 from accounts import audit
 from accounts.erasing.deeds import begin_erasure
+from accounts.erasing.holdings import held_of
 from accounts.erasing.standing import accounts_of, was_erased
 from accounts.erasing.working import erase
-from accounts.holdings import held_of
 from accounts.models import Erasure, User
 from accounts.retention.holding import is_held
 from app.errors import ParleyError

@@ -4,8 +4,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from accounts.key_models import KeyRotation
-from accounts.rotating import rotate
+from accounts.models.person_keys import KeyRotation
+from accounts.sealed.rotating import rotate
 from app.errors import ParleyError
 
 

@@ -9,8 +9,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from accounts.auditing.keys import trusted_keys
 from accounts.auditing.witnesses import check_addresses
-from accounts.first_run import first_link
-from accounts.person_keys import check_master_keys
+from accounts.sealed.person_keys import check_master_keys
+from accounts.signing_in.first_run import first_link
 from app.demo import accounts, fill
 from app.embedded.folders import make_folders
 from app.errors import ParleyError

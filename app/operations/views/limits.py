@@ -13,10 +13,11 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from accounts import limits, rights
+from accounts import rights
 from accounts.callers import reader
-from accounts.limit_notices import near_holders, standings_of_limits
-from accounts.limit_words import limit_in_words, whose
+from accounts.limits import limits
+from accounts.limits.notices import near_holders, standings_of_limits
+from accounts.limits.words import limit_in_words, whose
 from accounts.models import Limit
 from app.errors import BadInputError, ConflictError
 from app.operations.limit_forms import AmountForm, LimitForm

@@ -8,9 +8,10 @@ from django.shortcuts import render
 from django.utils.translation import gettext_noop as _
 from django.views.decorators.http import require_GET
 
-from accounts import rights, usage
+from accounts import rights
 from accounts.callers import reader
-from accounts.limit_notices import notices_for, standings_of, standings_of_limits
+from accounts.limits import usage
+from accounts.limits.notices import notices_for, standings_of, standings_of_limits
 from accounts.models import Limit
 from app.errors import BadInputError
 from app.operations import energy

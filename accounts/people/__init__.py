@@ -1,0 +1,1 @@
+"""People and groups as administrators look after them: invited, moved, suspended, handed over, explained."""

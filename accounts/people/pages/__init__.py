@@ -1,0 +1,1 @@
+"""The pages about people, groups, roles, and permissions to read conversations."""

@@ -1,0 +1,1 @@
+"""What programs come with: API keys, and OAuth for registered ones."""
