@@ -10,7 +10,7 @@
 # No test may take longer than the time pyproject.toml gives it; TEST_SECONDS is for all of them together.
 set -uo pipefail
 python=$1; shift
-pytest=("$python" deploy/within.py "${TEST_SECONDS:-3600}" "$python" -m pytest --durations=25 --durations-min=1)
+pytest=("$python" deploy/within.py "${TEST_SECONDS:-2700}" "$python" -m pytest --durations=25 --durations-min=1)
 "${pytest[@]}" -n 2 --dist loadfile --no-loadscope-reorder "$@"
 status=$?
 if [ $status = 1 ]; then
