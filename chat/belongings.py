@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.db import connection
 from django.db.models import QuerySet
 from django.utils.translation import gettext_noop as _
 
@@ -9,6 +10,7 @@ from accounts.models import User
 from accounts.people.belongings import Kind
 from accounts.sealed.fields import SealedModel
 from chat.models import Assistant, Attachment, Conversation, Feedback, Instructions, Reply, SavedPrompt, Share, Tag
+from chat.models.messages import mark_of
 
 
 def _kind(name: str, model: type, field: str, *, is_work: bool, needs: str = "", **only: object) -> Kind:
@@ -28,6 +30,21 @@ def _kind(name: str, model: type, field: str, *, is_work: bool, needs: str = "",
         return len(moved)
 
     return Kind(name, lambda person: rows(person).count(), move, is_work, needs)
+
+
+_OF_ANOTHER = """
+update chat_message set owner_id = %(to)s, words = ts_delete(words, %(was)s) || array_to_tsvector(array[%(is)s])
+where owner_id = %(person)s
+"""
+
+
+def _move_conversations(person: User, to: User) -> int:
+    """With the mark by which their messages are found as one person's."""
+    moved = Conversation.objects.filter(owner=person).update(owner=to)
+    with connection.cursor() as cursor:
+        marks = {"was": mark_of(person.pk), "is": mark_of(to.pk)}
+        cursor.execute(_OF_ANOTHER, {"person": person.pk, "to": to.pk, **marks})
+    return moved
 
 
 def _move_tags(person: User, to: User) -> int:
@@ -66,7 +83,12 @@ KINDS = (
     _kind(_("Assistants they answer for"), Assistant, "owner", is_work=True),
     _kind(_("Prompts they share"), SavedPrompt, "owner", is_work=True, needs="chat.edit_prompt", group__isnull=False),
     _kind(_("Conversations they share"), Share, "owner", is_work=True, revoked_at=None),
-    _kind(_("Conversations"), Conversation, "owner", is_work=False),
+    Kind(
+        _("Conversations"),
+        lambda person: Conversation.objects.filter(owner=person).count(),
+        _move_conversations,
+        False,
+    ),
     _kind(_("Files"), Attachment, "owner", is_work=False),
     _kind(_("Saved prompts"), SavedPrompt, "owner", is_work=False, group__isnull=True),
     _kind(_("Ended shares"), Share, "owner", is_work=False, revoked_at__isnull=False),

@@ -141,6 +141,11 @@ class Message(SealedModel):
         return made
 
 
+def mark_of(owner_id: UUID) -> str:
+    """What stands among the words of each message of this person."""
+    return f"of {owner_id}"
+
+
 def words_of(message: Message, text: str, state: str) -> str | None:
     """The words of a message with this text, or None for one that is not to be found."""
     if state in UNDER_WAY:
@@ -155,7 +160,7 @@ def _words(key: DataKey, owner_id: UUID, text: str, state: str) -> str | None:
     """
     if state in UNDER_WAY:
         return None
-    return f"'of {owner_id}' {vector_of(key.index_secret, words_in(text))}"
+    return f"'{mark_of(owner_id)}' {vector_of(key.index_secret, words_in(text))}"
 
 
 class Generation(models.Model):

@@ -29,6 +29,7 @@ from accounts.sealed.person_keys import DataKey, keys_of
 from app.errors import BadInputError
 from app.web.paging import read_cursor, write_cursor
 from chat.models import Conversation, Message
+from chat.models.messages import mark_of
 from knowledge.text.wording import plain
 
 ROWS = 20
@@ -204,7 +205,7 @@ def _stands_in(words: Sequence[str], said: _Said) -> bool:
 
 def _find_ids(user: User, wanted: Wanted, limit: int, cursor: str | None) -> list[UUID]:
     said = _said_in(wanted.text)
-    values = {"owner": user.pk, "asked": read_words(wanted.text), "mark": f"'of {user.pk}'", "limit": limit}
+    values = {"owner": user.pk, "asked": read_words(wanted.text), "mark": f"'{mark_of(user.pk)}'", "limit": limit}
     values["blind"] = _blinded(user, said)
     parts = _conditions(wanted, cursor, values)
     walked, ids = _row(_AMONG_NEWEST.format(walked=WALKED, **parts), values)

@@ -14,6 +14,7 @@ from accounts.people import handing_over, people
 from accounts.people.belongings import had_by
 from app.errors import BadInputError, ConflictError, NotAllowedError
 from chat.models import Conversation, Message, SavedPrompt, Share, Tag
+from chat.pages.finding import Wanted, find_messages
 from knowledge.models import Source
 from moderation.models import Case
 from tests import factories
@@ -153,6 +154,7 @@ def test_two_accounts_become_one(ada: User, leaver: User, crew: Group) -> None:
     own = factories.make_conversation(owner=stays, title="Own")
     Tag.objects.create(owner=stays, name="leave").conversations.add(own)
     factories.make_key(leaver)
+    factories.make_answer(conversation=Conversation.objects.get(owner=leaver), text="The gymnasium opens at six.")
     handing_over.merge_people(actor=ada, person=leaver, into=stays)
     assert names(leaver, only_work=False) == set()
     assert (leaver.is_active, leaver.merged_into) == (False, stays)
@@ -162,6 +164,9 @@ def test_two_accounts_become_one(ada: User, leaver: User, crew: Group) -> None:
     assert list(stays.groups_joined.all()) == [crew]
     assert sorted(stays.roles) == ["employee", "owner"]
     assert Message.objects.visible_to(stays).exists()
+    assert [hit.message.text for hit in find_messages(stays, Wanted("gymnasium")).items] == [
+        "The gymnasium opens at six."
+    ]
     with pytest.raises(ConflictError):
         people.reinstate_person(actor=ada, user=leaver)
 

@@ -19,5 +19,6 @@ KINDS = (
         lambda person: _owned_by(person).count(),
         lambda person, to: _owned_by(person).update(owner=to),
         is_work=True,
+        outlives=True,
     ),
 )
