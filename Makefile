@@ -5,7 +5,8 @@ PYTHON ?=
 VENV := .venv
 BIN := $(VENV)/bin
 export DJANGO_SETTINGS_MODULE := app.settings
-AS_IN_PRODUCTION := PUBLIC_URL=https://parley.example.org ALLOWED_HOSTS=parley.example.org DEBUG=0
+AS_IN_PRODUCTION := PUBLIC_URL=https://parley.example.org ALLOWED_HOSTS=parley.example.org DEBUG=0 \
+  MASTER_KEY=no-secret-but-long-enough-for-this-check-alone
 
 .PHONY: run test check messages bench lock licences sbom audit clean embedded dev
 .DEFAULT_GOAL := run

@@ -15,6 +15,7 @@ from uuid import UUID
 from django.db.models import Count, F, Q, QuerySet
 from django.db.models.functions import TruncDate
 
+from accounts.sealed.fields import opened
 from chat.models import Citation, Feedback, Message
 from knowledge.keeping.uses import Cited, Judgement, Rated
 from moderation.masking import mask
@@ -44,6 +45,7 @@ class AnswerUses:
         first = judged.order_by("message_id", "number").distinct("message_id").values("pk")
         rows = Citation.objects.filter(pk__in=first).order_by("-message__feedback__given_at", "pk")
         columns = rows.values_list(
+            "message__feedback__pk",
             "message__feedback__value",
             "message__feedback__reason",
             "message__feedback__text",
@@ -56,7 +58,7 @@ class AnswerUses:
             "end",
             "quote",
         )
-        return [_told(Judgement(*row)) for row in columns[:limit]]
+        return [_told(row[0], Judgement(*row[1:])) for row in columns[:limit]]
 
     def low_rated(self, source_ids: Sequence[UUID], since: datetime, limit: int) -> list[Rated]:
         judged = _of(source_ids).filter(message__feedback__given_at__gte=since).order_by()
@@ -78,7 +80,7 @@ def _cited_since(source_ids: Sequence[UUID], since: datetime) -> QuerySet[Citati
     return _of(source_ids).filter(message__created_at__gte=since).order_by()
 
 
-def _told(judgement: Judgement) -> Judgement:
-    """With the reason in words, and without what the reader may have told of themselves."""
+def _told(feedback_id: UUID, judgement: Judgement) -> Judgement:
+    """With the reason in words, and what was said opened, without what the reader may have told of themselves."""
     reason = str(REASONS.get(judgement.reason, judgement.reason))
-    return replace(judgement, reason=reason, text=mask(judgement.text))
+    return replace(judgement, reason=reason, text=mask(opened(Feedback, "text", feedback_id, judgement.text)))

@@ -37,6 +37,7 @@ CALLED = {
     "generation": "indexgeneration",
     "event": "auditevent",
     "person": "user",
+    "inner": "group",
     "rule": "retentionrule",
 }
 ONCE_IN_SECONDS = 600

@@ -29,7 +29,7 @@ def people_in(group: Group) -> set[UUID]:
 
 
 def follow(people: Iterable[UUID], *, actor: str) -> None:
-    """Give these people the roles of the groups they are in now. Raises ConflictError for the last administrator's."""
+    """Give these people the roles of the groups they are in now."""
     concerned = set(people)
     if not settings.SCIM_ROLES or not concerned:
         return

@@ -32,6 +32,7 @@ MATRIX = {
     "insight.ask": {"ada"},
     "insight.approve": {"aaron", "ada"},
     "retention.administer": {"ada"},
+    "people.provision": {"ada"},
 }
 
 

@@ -103,7 +103,7 @@ def test_what_an_object_permits_is_narrowed_by_their_key(everybody: User) -> Non
 
 def test_roles_are_looked_at_in_few_places() -> None:
     """A role says nothing of what the key was given: whoever decides by one narrows it, as these do."""
-    known = {"accounts.models", "accounts.roles", "accounts.admin", "accounts.people.people"}
+    known = {"accounts.models", "accounts.roles", "accounts.admin", "accounts.people.people", "accounts.scim.people"}
     found = set()
     for app in ("accounts", "chat", "knowledge", "moderation", "app"):
         for module in _modules(app):

@@ -244,7 +244,7 @@ def _accounts(people: dict[str, User]) -> dict[str, object]:
     hold = Hold.objects.create(group=factories.make_group("Held"), reason="Asked for by the court.")
     insight = factories.make_insight(reader=people["ada"], person=people["alice"], approved_by=people["aaron"])
     return {
-        "sam": people["sam"].id,
+        "sam": factories.make_user("leaver", is_active=False).id,
         "rule": RetentionRule.objects.create(kind="feedback", days=90).id,
         "hold": hold.id,
         "erasure": Erasure.objects.create(person=invited_too.user, state=Erasure.State.ASKED).pk,

@@ -114,6 +114,7 @@ PRODUCTION = {
     "PUBLIC_URL": "https://parley.example.org",
     "ALLOWED_HOSTS": "parley.example.org",
     "SECRET_KEY": "k" * 32 + "0123456789abcdefghijklmnopqrstuvwxyz",
+    "MASTER_KEY": "m" * 32 + "0123456789abcdefghijklmnopqrstuvwxyz",
     "DEMO": "0",
 }
 SHOW = """
