@@ -26,7 +26,7 @@ from accounts.programs import failures
 from accounts.sealed import person_keys
 from app.inference.costing import pricing
 from app.inference.routing import workers
-from tests import factories
+from tests import factories, recorded
 
 SignIn = Callable[[User | None], Client]
 
@@ -100,7 +100,8 @@ def passwords_are_hashed_cheaply() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def registry_read_anew() -> None:
-    """No test meets the model servers, prices, limits and wrong keys of the one before."""
+    """No test meets the model servers, prices, limits and wrong keys of the one before, nor its events."""
+    recorded.begin()
     read_registry_anew()
 
 

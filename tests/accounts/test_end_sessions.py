@@ -15,7 +15,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from accounts.models import ApiKey, AuditEvent, Device, User
+from accounts.models import ApiKey, Device, User
 from accounts.people import people
 from accounts.programs.keys import revoke_key
 from accounts.signing_in import devices
@@ -27,6 +27,7 @@ from chat.writing.runner import runner
 from tests import factories
 from tests.conftest import SignIn
 from tests.factories import PASSWORD
+from tests.recorded import recorded
 
 FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:145.0) Gecko/20100101 Firefox/145.0"
 PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1 Version/18.1 Mobile Safari/604.1"
@@ -81,7 +82,7 @@ def test_one_device_is_signed_out_and_the_others_stay(alice: User) -> None:
     here.post(f"/account/sessions/{own.pk}/end")
     assert there.get("/account/sessions/").status_code == 302
     assert third.get("/account/sessions/").status_code == here.get("/account/sessions/").status_code == 200
-    event = AuditEvent.objects.get(action="session.end")
+    event = recorded(action="session.end").get()
     assert (event.actor, event.object) == (str(alice.pk), f"device:{own.pk}")
 
 
@@ -97,7 +98,7 @@ def test_all_others_are_signed_out_at_once(alice: User, bob: User) -> None:
     assert "One other device is signed out" in here.post("/account/sessions/end-others", follow=True).text
     assert there.get("/account/sessions/").status_code == 302
     assert here.get("/account/sessions/").status_code == of_bob.get("/account/sessions/").status_code == 200
-    assert AuditEvent.objects.get(action="session.end_others").payload == {"ended": 1}
+    assert recorded(action="session.end_others").get().payload == {"ended": 1}
     assert "nowhere else" in here.post("/account/sessions/end-others", follow=True).text
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from accounts.capabilities import CAPABILITIES
-from accounts.models import AuditEvent, Group, User
+from accounts.models import Group, User
 from accounts.people import groups, people
 from accounts.people.explaining import Section, explain_person
 from accounts.rights import can
@@ -14,6 +14,7 @@ from chat.models import Assistant
 from knowledge.models import Source
 from tests import factories
 from tests.conftest import SignIn
+from tests.recorded import recorded
 
 
 @pytest.fixture
@@ -73,11 +74,11 @@ def test_everybody_sees_their_own_and_looking_at_others_is_audited(
     ada: User, aaron: User, alice: User, bob: User, signed_in: SignIn
 ) -> None:
     assert signed_in(alice).get("/account/rights/").status_code == 200
-    assert not AuditEvent.objects.filter(action="account.explain").exists()
+    assert not recorded(action="account.explain").exists()
     with pytest.raises(NotFoundError):
         explain_person(actor=alice, person=bob)
     assert signed_in(alice).get(f"/people/{bob.pk}/rights/").status_code == 403
     for actor in (ada, aaron):
         assert signed_in(actor).get(f"/people/{bob.pk}/rights/").status_code == 200
-    seen = AuditEvent.objects.filter(action="account.explain").values_list("actor", "object")
+    seen = recorded(action="account.explain").values_list("actor", "object")
     assert set(seen) == {(str(one.pk), f"user:{bob.pk}") for one in (ada, aaron)}

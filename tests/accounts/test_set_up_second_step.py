@@ -25,6 +25,7 @@ from tests.architecture.access_matrix import ANYBODY, PAGES
 from tests.architecture.test_socket_access import close_code, open_socket
 from tests.conftest import SignIn
 from tests.factories import PASSWORD
+from tests.recorded import recorded
 
 
 @pytest.fixture(autouse=True)
@@ -67,7 +68,7 @@ def is_in(client: Client) -> bool:
 
 
 def events(action: str, outcome: str = "ok") -> list[AuditEvent]:
-    return list(AuditEvent.objects.filter(action=action, outcome=outcome).order_by("at"))
+    return list(recorded(action=action, outcome=outcome))
 
 
 @pytest.mark.django_db(transaction=True)

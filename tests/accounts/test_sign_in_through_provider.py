@@ -11,7 +11,6 @@ import requests
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
 from django.core.cache import cache
-from django.db.models import Q
 from django.test import Client
 
 from accounts.models import AuditEvent, Group, Role, User
@@ -19,6 +18,7 @@ from accounts.signing_in.providers import providers
 from app.errors import BadInputError
 from tests.accounts.provider_of_openid import Provider
 from tests.conftest import SignIn
+from tests.recorded import recorded
 
 LOGIN = "/account/provider/oidc/house/login/"
 GROUPS = {"eng": "Engineering", "hr": "People team"}
@@ -72,9 +72,7 @@ def is_in(client: Client) -> bool:
 
 
 def events(action: str, outcome: str = "ok") -> list[AuditEvent]:
-    """Of this provider or of people: what other providers of other tests did stays in the log for good."""
-    others = Q(actor__startswith="provider:") & ~Q(actor="provider:house")
-    return list(AuditEvent.objects.filter(action=action, outcome=outcome).exclude(others).order_by("at"))
+    return list(recorded(action=action, outcome=outcome))
 
 
 def test_the_sign_in_page_offers_it_and_leads_back_to_where_one_was_going(alice: User, described: Describe) -> None:

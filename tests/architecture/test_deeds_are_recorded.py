@@ -39,6 +39,7 @@ QUIET = {
     "POST chat:choose_model",
     "POST chat:read_replies",
     "POST accounts:end_previous_secret",
+    "POST accounts:end_other_sessions",
     "DELETE /api/v1/keys/{key}/previous",
     # Questions in the form of a POST, which change nothing: one's own search, names to choose from, a server tried out.
     "POST /api/v1/search",

@@ -253,7 +253,7 @@ def _accounts(people: dict[str, User]) -> dict[str, object]:
         **_kept_groups(),
         "suspended": factories.make_user("gone", is_active=False).id,
         "invited": invited.user_id,
-        "waiting_insight": factories.make_insight(reader=people["ada"], person=people["charlie"]).id,
+        "waiting_insight": factories.make_insight(reader=people["ada"], person=factories.make_user("asked")).id,
         "role": factories.make_role().pk,
         "invitation": invited.id,
         "invitation_secret": secret_of(invited),

@@ -74,8 +74,8 @@ def data() -> set[str]:
     texts: list[str] = []
     for label in ("accounts", "chat", "knowledge", "moderation", "inference"):
         for model in apps.get_app_config(label).get_models():
-            for row in model._default_manager.values_list():
-                texts += [json.dumps(value, default=str, ensure_ascii=False) for value in row]
+            for row in model._default_manager.all():
+                texts += [json.dumps(value, default=str, ensure_ascii=False) for value in vars(row).values()]
     return {word for text in texts for word in WORDS.findall(text)}
 
 
