@@ -333,7 +333,7 @@ PAGES = [
     Row("people:erasures", AUDITORS | ADMINS, refusal=403),
     Row("people:decline_erasure", ADMINS, "POST", refusal=403, args={"erasure_id": "erasure"}),
     Row("people:erase", ADMINS, refusal=403, args=SUSPENDED),
-    Row("people:erase", ADMINS, "POST", refusal=403, args=SUSPENDED, data={"typed": "sam@example.org"}),
+    Row("people:erase", ADMINS, "POST", refusal=403, args=SUSPENDED, data={"typed": "leaver@example.org"}),
     Row("people:erase_progress", ADMINS, refusal=403, args=SUSPENDED),
     Row("people:insights", AUDITORS | ADMINS, refusal=403),
     Row("people:ask_insight", ADMINS, "POST", refusal=403, args=PERSON, data=INSIGHT),
