@@ -12,11 +12,12 @@ from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 
-from accounts.models import AuditEvent, Role, User
+from accounts.models import Role, User
 from accounts.people.people import create_first_administrator
 from accounts.signing_in.first_run import first_link
 from app.errors import ConflictError
 from tests.factories import PASSWORD
+from tests.recorded import recorded
 
 FORM = {"email": "rosa@example.org", "name": "Rosa", "password": PASSWORD}
 
@@ -36,7 +37,7 @@ def test_the_link_makes_the_administrator_and_then_opens_nothing(address: str) -
     assert answer.headers["Location"] == "/account/login/"
     rosa = User.objects.get()
     assert (rosa.email, rosa.roles, rosa.is_superuser) == (FORM["email"], [Role.ADMIN, Role.EMPLOYEE], False)
-    assert AuditEvent.objects.get(action="account.create").actor == "system"
+    assert recorded(action="account.create").get().actor == "system"
     assert Client().get(address).status_code == Client().post(address, FORM).status_code == 404
     assert first_link() is None
     client = Client()
