@@ -196,10 +196,11 @@ def test_a_whole_chain_gone_is_truncated_and_a_head_gone_is_told(log: Log) -> No
     assert [(fault.shard, fault.kind) for fault in again.faults()] == [(again.shard, "deleted")]
 
 
-def test_the_database_computes_the_same_hashes(log: Log) -> None:
-    query = "select audit_hash(event) from audit_event event where shard = %s and seq = %s"
-    (theirs,) = log.connection.execute(query, [log.shard, log.first]).fetchone()  # type: ignore[misc]
-    assert bytes(theirs) == hash_of(log.row(log.first))
+@pytest.mark.parametrize("text", ["", "plain", 'ü€😀 "\\ \n'])
+def test_the_database_computes_the_same_hashes(log: Log, text: str) -> None:
+    log.connection.execute("select audit_append(%s, %s, %s, %s, %s, jsonb_build_object('text', %s::text))", [text] * 6)
+    last = log.row(log.first + EVENTS)
+    assert last.actor == text and bytes(last.hash) == hash_of(last)
 
 
 @pytest.mark.django_db(transaction=True)
