@@ -110,9 +110,10 @@ def _insert(people: dict[str, User], words: list[str], assistant: UUID) -> None:
             cursor.execute(_CONVERSATIONS, whose)
             cursor.execute("select id, active_at from chat_conversation where owner_id = %s", [people[name].pk])
             conversations = cursor.fetchall()
-            with cursor.cursor.copy(_MESSAGES) as copy:
-                others_word = OTHERS_WORD if name == "all" else ""
-                for row in _messages(key_of(people[name].pk), conversations, words, others_word):
+            key = key_of(people[name].pk)
+            others_word = OTHERS_WORD if name == "all" else ""
+            with cursor.cursor.copy(_MESSAGES) as copy:  # nothing else can be asked of the connection meanwhile
+                for row in _messages(key, conversations, words, others_word):
                     copy.write_row(row)
 
 

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import orjson
 from channels.consumer import get_handler_name
+from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.utils import timezone, translation
 
@@ -46,26 +47,43 @@ class ConversationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         self._wakes: dict[UUID, asyncio.Event] = {}
         self._seen: dict[UUID, int] = {}
         self._end: asyncio.TimerHandle | None = None
+        self._groups: tuple[str, ...] = ()
         wants_json = SUBPROTOCOL in self.scope.get("subprotocols", [])
         if not wants_json:  # holds for all that this line does: its tasks and threads take it with them
             translation.activate(language_of_socket(self.scope))
         self.rendering = JsonRendering() if wants_json else HtmlRendering()
-        await self.accept(SUBPROTOCOL if wants_json else None)
+        protocol = SUBPROTOCOL if wants_json else None
         if self.scope["user"] is None:
-            await self.close(NOT_ALLOWED if self.scope.get("is_out_of_scope") else SIGNED_OUT)
+            await self._refuse(protocol, NOT_ALLOWED if self.scope.get("is_out_of_scope") else SIGNED_OUT)
             return
         self.user = self.scope["user"]
         conversation_id = self.scope["url_route"]["kwargs"]["conversation_id"]
+        # Listened for before it is looked at, and open after both: a reader whose line is open misses nothing.
+        self._groups = (watchers_of(conversation_id), lines_of(self.user.id))
+        await self._subscribe()
         opened = await in_thread(socket_actions.open_conversation, self.user, conversation_id)
         if opened is None:
-            await self.close(NOT_FOUND)
+            await self._unsubscribe()
+            await self._refuse(protocol, NOT_FOUND)
             await in_thread(note_refused_socket, self.user, conversation_id, request_id.get())
-            return
+            raise StopConsumer  # hears nothing of what came in between
         self.conversation, under_way, newest = opened
-        for group in self._groups():
-            await self.channel_layer.group_add(group, self.channel_name)
+        await self.accept(protocol)
         self._end_in_time()
         self._resume(under_way, newest)
+
+    async def _subscribe(self) -> None:
+        for group in self._groups:
+            await self.channel_layer.group_add(group, self.channel_name)
+
+    async def _unsubscribe(self) -> None:
+        for group in self._groups:
+            await self.channel_layer.group_discard(group, self.channel_name)
+
+    async def _refuse(self, protocol: str | None, code: int) -> None:
+        """Opened first, because a line that never opened has no code to be closed with."""
+        await self.accept(protocol)
+        await self.close(code)
 
     def _end_in_time(self) -> None:
         """A line lasts no longer than the key or token that opened it."""
@@ -93,14 +111,9 @@ class ConversationConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             self._end.cancel()
         for task in self._follows.values():
             task.cancel()
-        if hasattr(self, "conversation"):
-            for group in self._groups():
-                await self.channel_layer.group_discard(group, self.channel_name)
-            if code == leaving.GOING_AWAY and is_reading and not self.stays:
-                leaving.leave_soon(self.user, self.conversation.id)
-
-    def _groups(self) -> tuple[str, str]:
-        return watchers_of(self.conversation.id), lines_of(self.user.id)
+        await self._unsubscribe()
+        if code == leaving.GOING_AWAY and is_reading and not self.stays:
+            leaving.leave_soon(self.user, self.conversation.id)
 
     async def dispatch(self, message: dict[str, Any]) -> None:
         """Without looking for old connections first, on a thread, for each frame: ``in_thread`` leaves none behind."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+from uuid import UUID
+
 import pytest
 from django.test import Client
 
@@ -9,6 +12,7 @@ from accounts.models import AuditEvent, Group, User
 from app.errors import BadInputError, NotFoundError
 from app.web.threads import in_thread
 from chat.models import Feedback, Message, Reply
+from chat.socket import actions
 from chat.verbs.keeping import delete_conversation
 from chat.verbs.rating import rate_answer, withdraw_rating
 from chat.verbs.replying import read_replies, reply_to
@@ -206,3 +210,19 @@ async def test_a_program_at_the_socket_hears_of_a_reply(
         await in_thread(reply_to, dana, feedback_id=given.pk, text="Added.")
         frame = await reader.until("reply")
     assert (frame["message_id"], frame["text"], frame["seq"]) == (str(answer.id), "Added.", 0)
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_reply_that_comes_while_a_line_opens_is_heard(
+    given: Feedback, answer: Message, dana: User, alice_key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_as_ever = actions.open_conversation
+
+    def open_and_reply(user: User, conversation_id: UUID) -> Any:
+        opened = open_as_ever(user, conversation_id)
+        reply_to(dana, feedback_id=given.pk, text="Added.")
+        return opened
+
+    monkeypatch.setattr(actions, "open_conversation", open_and_reply)
+    async with Reader(answer.conversation_id, key=alice_key) as reader:
+        assert (await reader.until("reply"))["text"] == "Added."
