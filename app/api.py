@@ -38,7 +38,7 @@ from chat.openai.schemas import error_body as openai_body
 from chat.shares_api import router as shares_router
 from knowledge.api import router as knowledge_router
 from knowledge.errors import TooLargeError
-from moderation.api import router as moderation_router
+from moderation.review.api import router as moderation_router
 
 DESCRIPTION = "Everything the pages do, for programs: same rights, same audit, same verbs."
 

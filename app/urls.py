@@ -10,7 +10,7 @@ from app.web import installing
 urlpatterns = [
     path("", include("chat.urls")),
     path("knowledge/", include("knowledge.urls")),
-    path("review/", include("moderation.urls")),
+    path("review/", include("moderation.review.urls")),
     path("audit/", include("accounts.auditing.urls")),
     path("account/", include("accounts.urls")),
     path("people/", include("accounts.people.urls")),

@@ -30,9 +30,9 @@ from bench.talking import Answer, next_event, open_line, read_to_end, send
 from bench.upstream import SENTENCES
 from chat.models import Assistant
 from knowledge.retrieval import search
-from moderation.policies import create_policy
-from moderation.rules import read_rules
-from moderation.screening import screen
+from moderation.policies.writing import create_policy
+from moderation.screening.judging import screen
+from moderation.screening.rules import read_rules
 
 WARM_QUESTIONS = ("Where is the office?", "Who may travel?", "What is a budget?", "Which forms are there?")
 

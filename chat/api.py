@@ -28,7 +28,7 @@ from chat.verbs.rating import rate_answer, withdraw_rating
 from chat.verbs.replying import reply_to
 from chat.verbs.stopping import stop_answer
 from chat.writing.finishing import CONTENT_KIND
-from moderation.standing import standings_of
+from moderation.review.standing import standings_of
 
 router = Router(tags=["Chat"])
 

@@ -18,7 +18,7 @@ from django.db.models.functions import TruncDate
 from accounts.sealed.fields import opened
 from chat.models import Citation, Feedback, Message
 from knowledge.keeping.uses import Cited, Judgement, Rated
-from moderation.masking import mask
+from moderation.screening.masking import mask
 
 REASONS: dict[str, object] = dict((*Feedback.Reason.choices, *Feedback.Praise.choices))  # in the reader's language
 DOCUMENT = "passage__version__document"

@@ -16,8 +16,8 @@ from accounts.callers import reader
 from accounts.models import Group
 from moderation.errors import PolicyError
 from moderation.models import Case, Decision, Policy, PolicyVersion
-from moderation.policies import check_reviewers, choose_reviewers, create_policy, save_rules
-from moderation.rules import read_rules
+from moderation.policies.writing import check_reviewers, choose_reviewers, create_policy, save_rules
+from moderation.screening.rules import read_rules
 
 
 class PolicyForm(ModelForm):  # type: ignore[type-arg]

@@ -15,7 +15,7 @@ class ModerationConfig(AppConfig):
         from moderation.explaining import queues_of
         from moderation.holdings import HOLDINGS
         from moderation.holdings import KINDS as OF_AN_AGE
-        from moderation.queries import waiting_count
+        from moderation.review.queries import waiting_count
 
         count_with("Review", waiting_count)
         keep(*KINDS)

@@ -10,8 +10,8 @@ from django.utils.translation import gettext_noop as _
 
 from accounts.models import User
 from accounts.people.belongings import Kind
-from moderation.cases import give_back_all
 from moderation.models import Case
+from moderation.review.cases import give_back_all
 
 
 def _give_back(person: User, to: User) -> int:

@@ -16,8 +16,8 @@ from django.utils.translation import gettext_noop as _
 from accounts.erasing.holdings import Holding
 from accounts.models import User
 from accounts.retention.kinds import Kind
-from moderation.cases import give_back_all, note
 from moderation.models import Case, CaseEvent, Decision
+from moderation.review.cases import give_back_all, note
 
 
 def _with_words(person: User) -> QuerySet[Case]:

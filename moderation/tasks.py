@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from moderation import cases
+from moderation.review import cases
 
 
 @shared_task(name="moderation.tasks.release_expired_claims")

@@ -26,7 +26,7 @@ from knowledge.models import Document, Sync
 from knowledge.syncs.importing import Visit, bring_in, look
 from knowledge.syncs.tallying import Seen
 from moderation.models import Policy
-from moderation.policies import create_policy
+from moderation.policies.writing import create_policy
 
 Say = Callable[[str], None]
 

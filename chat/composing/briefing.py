@@ -15,8 +15,8 @@ from chat.composing.setups import Setup, load_setup
 from chat.models import Assistant, Conversation, Instructions, Message
 from knowledge.retrieval.followups import standalone
 from moderation.models import PolicyVersion
-from moderation.rules import Rule
-from moderation.screening import screen
+from moderation.screening.judging import screen
+from moderation.screening.rules import Rule
 
 
 @dataclass(frozen=True)

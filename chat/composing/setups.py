@@ -17,7 +17,7 @@ from app.inference.models import Model
 from chat.composing import prompts
 from chat.models import Assistant
 from moderation.models import PolicyVersion
-from moderation.rules import Rule, rules_of
+from moderation.screening.rules import Rule, rules_of
 
 # Which version of which row it is made of (a row's transaction and place change with it). ``a`` is the assistant, ``p``
 # its policy; versions of prompts and policies never change themselves.

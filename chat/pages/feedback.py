@@ -30,7 +30,7 @@ from chat.pages.presenting import passage_url
 from chat.uses import REASONS
 from chat.verbs.replying import note_list_read, reply_to
 from knowledge.models import Document, Source
-from moderation.masking import mask
+from moderation.screening.masking import mask
 
 ROWS = 30
 OF_A_FILE = UUID(int=0)  # stands for a document that nobody else may read

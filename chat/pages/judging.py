@@ -17,7 +17,7 @@ from chat.pages.waiting import WaitView
 from chat.streaming import telling
 from chat.verbs import appealing, rating, replying
 from chat.writing.finishing import CONTENT_KIND
-from moderation.standing import standings_of
+from moderation.review.standing import standings_of
 
 
 @login_required

@@ -21,7 +21,7 @@ from chat.pages.grounding import grounds_views
 from chat.pages.presenting import AnswerView, QuestionView, view_of
 from chat.pages.waiting import WaitView
 from chat.writing.finishing import CONTENT_KIND
-from moderation.standing import standings_of
+from moderation.review.standing import standings_of
 
 SIDEBAR_ROWS = 40
 TURN_ROWS = 60

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from django.utils.translation import ngettext
 
-from moderation.standing import Standing
+from moderation.review.standing import Standing
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 STEPS = (1, 2, 5, 10, 15, 20, 30, 45, 60, 90)  # minutes

@@ -13,7 +13,7 @@ from chat.models import Message
 from chat.streaming import telling
 from chat.writing.appealing import hold_again
 from chat.writing.finishing import CONTENT_KIND
-from moderation.appeals import appeal_case
+from moderation.review.appeals import appeal_case
 
 DECIDED = (Message.State.REJECTED, Message.State.EDITED)
 

@@ -23,9 +23,9 @@ from chat.streaming import telling
 from chat.streaming.events import Event, LogEntry
 from chat.writing import metering
 from chat.writing.leases import LeaseLostError
-from moderation.cases import open_case
 from moderation.models import PolicyVersion
-from moderation.screening import Verdict
+from moderation.review.cases import open_case
+from moderation.screening.judging import Verdict
 
 CONTENT_KIND = "message"
 

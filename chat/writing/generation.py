@@ -32,7 +32,7 @@ from chat.writing.outlet import Outlet
 from knowledge.keeping.support import support_of
 from knowledge.retrieval.found import Found
 from knowledge.retrieval.quoting import Quote
-from moderation.screening import STRENGTH, HoldBack, screen
+from moderation.screening.judging import STRENGTH, HoldBack, screen
 
 log = logging.getLogger(__name__)
 State = Message.State

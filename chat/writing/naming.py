@@ -18,7 +18,7 @@ from app.inference.models import Model
 from chat.composing.setups import Setup, load_setup
 from chat.models import Assistant, Conversation, Message
 from chat.signals import conversation_named
-from moderation.screening import screen
+from moderation.screening.judging import screen
 
 
 def name(message_id: UUID) -> None:

@@ -35,7 +35,7 @@ FOR_PROGRAMS = re.compile(
 # Files whose sentences reach people by way of a row that a worker wrote, or of a report.
 WRITTEN_DOWN = re.compile(
     r"^(knowledge/(extraction|connectors|fetching|quality|syncs|publication|versions\.py|ingestion\.py|sources\.py|many\.py)"
-    r"|knowledge/keeping/asking_again\.py|moderation/(cases|screening)\.py|chat/writing|app/inference/watching"
+    r"|knowledge/keeping/asking_again\.py|moderation/(review/cases|screening/judging)\.py|chat/writing|app/inference/watching"
     r"|app/operations/pool/state\.py)"
 )
 SENTENCE = re.compile(r"^(?:[A-Z“]|%\().*\s.*[.?!…]$", re.S)

@@ -26,7 +26,7 @@ from accounts.models import User
 from knowledge.index.generations import embed_query, serving_generation
 from knowledge.keeping.support import NOISE_BELOW, Look, look
 from knowledge.models import Document, Gap, GapQuestion, IndexGeneration
-from moderation.masking import mask
+from moderation.screening.masking import mask
 
 Vectors = npt.NDArray[np.float32]
 

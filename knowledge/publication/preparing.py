@@ -23,7 +23,7 @@ from knowledge.quality.judging import Report, judge
 from knowledge.quality.likeness import alike
 from knowledge.quality.signatures import signature
 from knowledge.text.splitting import Piece, split
-from moderation.masking import mask
+from moderation.screening.masking import mask
 
 
 @dataclass(frozen=True)

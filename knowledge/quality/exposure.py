@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 import regex
 
 from knowledge.quality.findings import Finding, Subject, count, some
-from moderation.detectors import INJECTION, PERSONAL_DATA, SECRETS, Detector, is_card
-from moderation.normalising import Normalised
+from moderation.screening.detectors import INJECTION, PERSONAL_DATA, SECRETS, Detector, is_card
+from moderation.screening.normalising import Normalised
 
 _PHONE = Detector(
     "phone",

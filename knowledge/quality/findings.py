@@ -12,7 +12,7 @@ import regex
 from knowledge.extraction.types import Extracted
 from knowledge.text.blocks import Block, Kind, blocks
 from knowledge.text.splitting import Piece
-from moderation.normalising import Normalised
+from moderation.screening.normalising import Normalised
 
 MOST_PLACES = 20
 SERIOUS, NOTABLE = 0.75, 0.35

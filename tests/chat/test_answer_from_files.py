@@ -22,9 +22,9 @@ from chat.verbs.attaching import attach_file, remove_file
 from chat.verbs.sharing import share_conversation, token_of
 from chat.writing.reading_files import read
 from knowledge.models import Gap, GapQuestion
-from moderation.cases import claim_case, decide_case
 from moderation.models import Case
-from moderation.policies import create_policy, save_rules
+from moderation.policies.writing import create_policy, save_rules
+from moderation.review.cases import claim_case, decide_case
 from tests.chat.files import bring, picture
 from tests.chat.reading import Reader
 

@@ -8,8 +8,8 @@ from app.web.threads import in_thread
 from chat.models import Message
 from chat.streaming import telling
 from chat.verbs.appealing import appeal_answer
-from moderation.cases import claim_case, decide_case
 from moderation.models import Case
+from moderation.review.cases import claim_case, decide_case
 from tests.chat.reading import Reader, seqs_of, text_of
 from tests.chat.test_hold_answer import ANSWER, held, policy
 

@@ -12,7 +12,7 @@ from chat.verbs.asking import start_conversation
 from knowledge.models import Passage
 from knowledge.sources import Readers, create_source
 from moderation.models import Case
-from moderation.policies import create_policy, save_rules
+from moderation.policies.writing import create_policy, save_rules
 from tests import factories
 from tests.chat.reading import Reader, events_about, seqs_of, text_of
 from tests.knowledge.conftest import publish

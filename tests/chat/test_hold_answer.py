@@ -5,9 +5,9 @@ import pytest
 
 from app.web.threads import in_thread
 from chat.models import Message
-from moderation.cases import claim_case, decide_case
 from moderation.models import Case
-from moderation.policies import create_policy, save_rules
+from moderation.policies.writing import create_policy, save_rules
+from moderation.review.cases import claim_case, decide_case
 from tests.chat.reading import Reader, events_about, text_of
 
 pytestmark = pytest.mark.django_db(transaction=True)

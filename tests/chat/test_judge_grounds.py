@@ -17,9 +17,9 @@ from chat.writing import leases
 from knowledge.models import GapQuestion
 from knowledge.retrieval.found import Found
 from knowledge.sources import Readers, create_source
-from moderation.cases import claim_case, decide_case
 from moderation.models import Case
-from moderation.policies import create_policy
+from moderation.policies.writing import create_policy
+from moderation.review.cases import claim_case, decide_case
 from tests.chat.reading import Reader, text_of
 from tests.knowledge.conftest import publish
 

@@ -15,7 +15,7 @@ from chat import tasks
 from chat.models import Assistant, Conversation, Message
 from chat.verbs.keeping import rename_conversation
 from chat.writing import naming
-from moderation.policies import create_policy
+from moderation.policies.writing import create_policy
 from tests.chat.reading import Reader
 from tests.factories import make_answer
 

@@ -14,7 +14,7 @@ from chat.verbs.rating import rate_answer
 from chat.writing import noting
 from knowledge.models import Gap, GapQuestion
 from knowledge.sources import Readers, create_source
-from moderation.policies import create_policy
+from moderation.policies.writing import create_policy
 from tests.chat.reading import Reader
 from tests.knowledge.conftest import publish
 

@@ -23,7 +23,7 @@ from chat.verbs.asking import start_conversation
 from knowledge.models import Source
 from knowledge.retrieval.found import Found, Part
 from knowledge.sources import Readers, create_source
-from moderation.policies import create_policy, save_rules
+from moderation.policies.writing import create_policy, save_rules
 from tests import factories
 from tests.chat.reading import Reader, text_of
 from tests.knowledge.conftest import publish

@@ -26,8 +26,8 @@ from chat.pages.finding import Wanted, find_messages, find_titles
 from chat.verbs import instructing, prompting, rating, replying
 from chat.writing import file_bytes
 from knowledge.files import path_of
-from moderation.cases import claim_case, decide_case
 from moderation.models import Case, CaseEvent, Decision
+from moderation.review.cases import claim_case, decide_case
 from tests import factories
 from tests.chat.files import bring
 from tests.conftest import SignIn

@@ -15,7 +15,7 @@ from chat.models import Assistant, Message
 from chat.verbs.asking import ask, regenerate, start_conversation
 from chat.verbs.keeping import delete_conversation
 from chat.verbs.standing import stand
-from moderation.policies import create_policy, save_rules
+from moderation.policies.writing import create_policy, save_rules
 from tests import factories
 from tests.chat.reading import Reader
 

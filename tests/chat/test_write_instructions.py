@@ -13,7 +13,7 @@ from chat.composing.prompts import Personal, with_personal
 from chat.models import Assistant, Conversation, Generation, Instructions
 from chat.verbs.asking import start_conversation
 from chat.verbs.instructing import write_instructions
-from moderation.policies import create_policy
+from moderation.policies.writing import create_policy
 from tests import factories
 from tests.chat.reading import Reader
 

@@ -21,8 +21,8 @@ from app.inference.registry import DEMONSTRATION_MODEL, register_worker
 from chat.models import Assistant, Message, SavedPrompt
 from knowledge.models import Document, Source
 from moderation.models import Policy
-from moderation.rules import read_rules
-from moderation.screening import screen
+from moderation.screening.judging import screen
+from moderation.screening.rules import read_rules
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PREPARE = [sys.executable, "manage.py", "prepare", "--verbosity", "0"]

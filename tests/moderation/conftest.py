@@ -9,9 +9,9 @@ import pytest
 
 from accounts.models import User
 from app.web.ids import new_id
-from moderation.cases import open_case
 from moderation.models import Case, Policy, PolicyVersion
-from moderation.screening import Verdict
+from moderation.review.cases import open_case
+from moderation.screening.judging import Verdict
 
 OpenCase = Callable[..., Case]
 

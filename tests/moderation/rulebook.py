@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from moderation.rules import Rule, read_rules
+from moderation.screening.rules import Rule, read_rules
 
 
 def rule(match: dict[str, Any], **changes: Any) -> dict[str, Any]:

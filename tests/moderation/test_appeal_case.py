@@ -14,10 +14,10 @@ from django.utils import timezone
 from accounts import audit
 from accounts.models import AuditEvent, User
 from app.errors import BadInputError, ConflictError, NotFoundError
-from moderation.appeals import appeal_case
-from moderation.cases import claim_case, decide_case, release_claim
 from moderation.models import Case, Decision
-from moderation.standing import standings_of
+from moderation.review.appeals import appeal_case
+from moderation.review.cases import claim_case, decide_case, release_claim
+from moderation.review.standing import standings_of
 from tests.moderation.conftest import OpenCase
 
 WHY = "It is about my own salary, not Ben's."

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from accounts.models import User
-from moderation.cases import claim_case, decide_case
 from moderation.models import Case
+from moderation.review.cases import claim_case, decide_case
 from tests.conftest import SignIn
 from tests.moderation.conftest import OpenCase
 

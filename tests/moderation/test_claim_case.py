@@ -14,8 +14,8 @@ from django.utils import timezone
 from accounts.models import AuditEvent, User
 from app.errors import ConflictError, NotFoundError
 from app.web.ids import new_id
-from moderation.cases import claim_case, decide_case, release_claim, renew_claim
 from moderation.models import Case, CaseEvent
+from moderation.review.cases import claim_case, decide_case, release_claim, renew_claim
 from moderation.tasks import release_expired_claims
 from tests import factories
 from tests.moderation.conftest import OpenCase

@@ -13,8 +13,8 @@ from django.db import connection
 from accounts import audit
 from accounts.models import AuditEvent, User
 from app.errors import BadInputError, ConflictError, NotFoundError
-from moderation.cases import claim_case, decide_case, release_claim
 from moderation.models import Case, Decision
+from moderation.review.cases import claim_case, decide_case, release_claim
 from moderation.signals import case_decided
 from tests.moderation.conftest import OpenCase
 from tests.moderation.test_claim_case import let_lease_run_out

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from moderation.screening import HoldBack, screen
+from moderation.screening.judging import HoldBack, screen
 from tests.moderation.rulebook import rule, rules
 
 BOOK = rules(

@@ -8,12 +8,12 @@ from django.urls import reverse
 from accounts.models import AuditEvent, User
 from accounts.people.groups import nest_group
 from app.errors import NotAllowedError, NotFoundError
-from moderation.cases import claim_case, decide_case
 from moderation.errors import PolicyError
 from moderation.explaining import queues_of
 from moderation.models import Case
-from moderation.policies import choose_reviewers
-from moderation.queries import waiting_count
+from moderation.policies.writing import choose_reviewers
+from moderation.review.cases import claim_case, decide_case
+from moderation.review.queries import waiting_count
 from tests import factories
 from tests.conftest import SignIn
 

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 from accounts.models import AuditEvent, User
 from app.web.ids import new_id
-from moderation.cases import claim_case, decide_case, supersede_cases
 from moderation.models import Case
+from moderation.review.cases import claim_case, decide_case, supersede_cases
 from tests.moderation.conftest import OpenCase
 
 

@@ -6,7 +6,7 @@ import json
 
 from accounts.models import AuditEvent, User
 from moderation.models import Case, Policy
-from moderation.policies import create_policy
+from moderation.policies.writing import create_policy
 from tests.conftest import SignIn
 from tests.moderation.rulebook import rule
 

@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from accounts.models import User
 from app.web.ids import new_id
-from moderation.cases import claim_case, decide_case
 from moderation.models import Case
+from moderation.review.cases import claim_case, decide_case
 from tests.conftest import SignIn
 from tests.moderation.conftest import OpenCase
 

@@ -6,8 +6,8 @@ from unittest.mock import patch
 
 import pytest
 
-from moderation.normalising import Normalised
-from moderation.screening import screen
+from moderation.screening.judging import screen
+from moderation.screening.normalising import Normalised
 from tests.moderation.rulebook import rule, rules
 
 WORDS = rules(rule({"words": ["salary", "pay rise", "dismiss*", "工资", "Straße"]}))
@@ -135,7 +135,7 @@ def test_findings_name_places_in_the_original_text() -> None:
 @pytest.mark.parametrize("on_failure", ["hold", "block"])
 def test_a_look_that_fails_never_lets_the_text_through(on_failure: str) -> None:
     broken = rules(rule({"screen": "personal_data"}), on_failure=on_failure)
-    with patch("moderation.detectors.luhn", side_effect=ArithmeticError):
+    with patch("moderation.screening.detectors.luhn", side_effect=ArithmeticError):
         verdict = screen("4111 1111 1111 1111", broken, "question")
     assert verdict.action == on_failure
     assert [finding.kind for finding in verdict.findings] == ["failed"]

@@ -10,8 +10,8 @@ from accounts.models import AuditEvent, User
 from app.errors import NotAllowedError
 from moderation.errors import PolicyError
 from moderation.models import PolicyVersion
-from moderation.policies import create_policy, save_rules
-from moderation.rules import read_rules, rules_of
+from moderation.policies.writing import create_policy, save_rules
+from moderation.screening.rules import read_rules, rules_of
 from tests.moderation.rulebook import rule
 
 PAY = rule({"words": ["salary"]}, due_minutes=30)

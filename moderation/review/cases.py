@@ -23,7 +23,7 @@ from accounts.models import User
 from accounts.rights import Capability, can, require
 from app.errors import BadInputError, ConflictError, NotAllowedError, NotFoundError
 from moderation.models import Case, CaseEvent, Decision, PolicyVersion
-from moderation.screening import Verdict
+from moderation.screening.judging import Verdict
 from moderation.signals import case_decided
 
 LEASE = timedelta(minutes=10)

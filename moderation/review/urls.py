@@ -1,6 +1,6 @@
 from django.urls import path
 
-from moderation import views
+from moderation.review import views
 
 app_name = "moderation"
 

@@ -17,9 +17,9 @@ from typing import Literal
 
 import regex
 
-from moderation.detectors import Detector
-from moderation.normalising import Normalised
-from moderation.rules import Rule, Scope
+from moderation.screening.detectors import Detector
+from moderation.screening.normalising import Normalised
+from moderation.screening.rules import Rule, Scope
 
 log = logging.getLogger(__name__)
 

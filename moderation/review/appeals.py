@@ -16,8 +16,8 @@ from django.db.models.functions import Now
 from accounts import audit
 from accounts.models import User
 from app.errors import BadInputError, ConflictError
-from moderation.cases import note, state_of
 from moderation.models import Case, CaseEvent, Decision
+from moderation.review.cases import note, state_of
 
 MAX_APPEAL_CHARACTERS = 2_000
 AGAINST = (Decision.Action.REJECT, Decision.Action.EDIT)  # an approval leaves nothing to appeal against

@@ -12,8 +12,8 @@ from accounts.callers import caller
 from accounts.models import User
 from accounts.rights import require
 from app.errors import NotFoundError
-from moderation import cases, queries, schemas
 from moderation.models import Case
+from moderation.review import cases, queries, schemas
 
 router = Router(tags=["Review"])
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal, cast, get_args
 
-from moderation.detectors import SCREENS, Detector, pattern_detector, words_detector
 from moderation.errors import PolicyError
 from moderation.models import PolicyVersion
-from moderation.normalising import normal_text
+from moderation.screening.detectors import SCREENS, Detector, pattern_detector, words_detector
+from moderation.screening.normalising import normal_text
 
 Scope = Literal["question", "answer"]
 RuleScope = Literal["question", "answer", "both"]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import regex
 
 from moderation.errors import PolicyError
-from moderation.normalising import normal_form
+from moderation.screening.normalising import normal_form
 
 MAX_CHARACTERS = 300
 MAX_OPEN_REPEATS = 4

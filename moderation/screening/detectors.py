@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 import regex
 
-from moderation.normalising import normal_text
-from moderation.patterns import MATCH_SECONDS, compile_pattern
+from moderation.screening.normalising import normal_text
+from moderation.screening.patterns import MATCH_SECONDS, compile_pattern
 
 I = regex.IGNORECASE  # noqa: E741 - the name the regular expression modules use
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from moderation.detectors import PERSONAL_DATA, SECRETS
-from moderation.normalising import Normalised
+from moderation.screening.detectors import PERSONAL_DATA, SECRETS
+from moderation.screening.normalising import Normalised
 
 NAMES = {"card": "card number", "iban": "account number", "email": "e-mail address"}
 

@@ -19,8 +19,8 @@ from django.views.decorators.vary import vary_on_headers
 from accounts.callers import reader
 from accounts.rights import require
 from app.errors import BadInputError, ConflictError, NotFoundError, ParleyError
-from moderation import cases, queries
 from moderation.models import Case
+from moderation.review import cases, queries
 
 CHANGED = "cases-changed"
 

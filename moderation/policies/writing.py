@@ -14,7 +14,7 @@ from accounts.models import Group, User
 from accounts.rights import Capability, require
 from moderation.errors import PolicyError
 from moderation.models import Policy, PolicyVersion
-from moderation.rules import read_rules
+from moderation.screening.rules import read_rules
 
 CAPABILITY: Capability = "moderation.edit_policy"
 

@@ -1,0 +1,1 @@
+"""Writing policies, and trying them before they hold."""
