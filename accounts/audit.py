@@ -1,10 +1,9 @@
 """The audit log's pen: an event is written in the transaction of its deed, so that neither is there without the other.
 
-The database does the chaining (``audit_append``, made by the second migration): every event carries the hash of the
-one before it in its shard, and nobody, not even the tables' owner, may change or remove one. The head of a shard stays
-locked until the transaction ends, so record last; all events of one transaction go to one shard, so that two
-transactions never wait for each other's heads. Personal text does not belong in a payload: ids, sizes, and ``digest``
-of the rest.
+The database does the chaining (``audit_append``): every event carries the hash of the one before it in its shard, and
+nobody, not even the tables' owner, may change or remove one. A shard stays locked until the transaction ends, so record
+last; all events of one transaction go to one shard, so that two transactions never wait for each other's. Personal text
+does not belong in a payload: ids, sizes, and ``digest`` of the rest.
 """
 
 from __future__ import annotations

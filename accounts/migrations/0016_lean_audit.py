@@ -1,5 +1,5 @@
 """An event costs less to write: no constraints that checking the chain proves better, no index over what every answer
-writes, and the hash in the statement that puts the event in, in place of a function of a row.
+writes, the hash in the statement that puts the event in, in place of a function of a row, and a lock that is no write.
 """
 
 from django.db import migrations
@@ -18,7 +18,8 @@ create index audit_event_by_rare_action on audit_event (action, at desc)
     where action not in ('message.ask', 'message.done');
 """
 
-# The same bytes as audit_hash had; parts of a constant length have their lengths as constants.
+# The same bytes as audit_hash had; parts of a constant length have their lengths as constants. The lock of a shard is a
+# number of ours and the shard's: it is held until the transaction ends, as that of the head's row was.
 APPEND = r"""
 create or replace function audit_append(
     actor text, action text, object text, outcome text, request_id text, payload jsonb
@@ -36,7 +37,8 @@ begin
         chosen := get_byte(sha256(convert_to(coalesce(nullif(object, ''), actor), 'UTF8')), 0) % 64;
         perform set_config('parley.audit_shard', chosen::text, true);
     end if;
-    select seq + 1, hash into strict event_seq, before from audit_head where shard = chosen for update;
+    perform pg_advisory_xact_lock(1635083369, chosen);
+    select seq + 1, hash into strict event_seq, before from audit_head where shard = chosen;
     event_at := clock_timestamp();
     insert into audit_event (
         id, shard, seq, at, actor, action, object, outcome, request_id, payload, prev, hash
