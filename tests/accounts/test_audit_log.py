@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from uuid import uuid4
+
 import psycopg
 import pytest
 from django.db import connection, transaction
 from django.db.utils import ProgrammingError
 
 from accounts import audit
+from accounts.auditing.rows import check_rows
 from accounts.models import AuditEvent, User
+from app.embedded import paths
 
 
 def record(actor: User | str = "system", obj: str = "thing:1", action: str = "test.deed") -> None:
@@ -44,6 +50,32 @@ def test_all_events_of_a_transaction_are_in_one_chain(db: None) -> None:
     events = AuditEvent.objects.filter(object__startswith="thing:one-chain-").order_by("seq")
     assert len({event.shard for event in events}) == 1
     assert [event.seq for event in events] == list(range(events[0].seq, events[0].seq + 20))
+
+
+@pytest.mark.parametrize("isolation", ["read committed", "repeatable read"])
+@pytest.mark.django_db(transaction=True)
+def test_writers_of_one_chain_take_turns(isolation: str) -> None:
+    thing = f"thing:{uuid4()}"
+
+    def write(_writer: int) -> int:
+        refused = 0
+        with psycopg.connect(paths.database_url("application"), autocommit=True) as own:
+            for _ in range(25):
+                try:
+                    with own.transaction():
+                        own.execute(f"set transaction isolation level {isolation}")
+                        own.execute("select audit_append('system', 'test.deed', %s, 'ok', '', '{}')", [thing])
+                except (psycopg.errors.SerializationFailure, psycopg.errors.UniqueViolation):  # not out of order
+                    refused += 1
+        return refused
+
+    with ThreadPoolExecutor(4) as writers:
+        refused = sum(writers.map(write, range(4)))
+    events = list(AuditEvent.objects.filter(object=thing).order_by("seq"))
+    assert len(events) == 100 - refused
+    assert all(later.prev == before.hash for before, later in pairwise(events) if later.seq == before.seq + 1)
+    with psycopg.connect(paths.database_url("owner")) as own:
+        assert not check_rows(own, {}, None).faults
 
 
 @pytest.mark.django_db(transaction=True)
