@@ -24,6 +24,7 @@ from accounts.programs.oauth.programs import Registration, change_program, end_p
 from app.errors import BadInputError, NotAllowedError, NotFoundError
 from tests import factories
 from tests.conftest import SignIn
+from tests.recorded import recorded
 from tests.serving import server
 
 __all__ = ["server"]
@@ -329,7 +330,7 @@ def test_changing_renewing_and_ending_hold_at_once(robot: tuple[Program, str], a
     end_program(actor=ada, program=program)
     assert opens(token) == 401
     assert post("token", program, renewed, grant_type="client_credentials").status_code == 401
-    assert AuditEvent.objects.filter(action="program.end").count() == 1
+    assert recorded(action="program.end").count() == 1
 
 
 def test_what_cannot_be_is_refused_with_words(ada: User) -> None:

@@ -9,7 +9,7 @@ from django.apps import apps
 from django.db.models import ForeignKey, ManyToManyField
 from django.utils import timezone
 
-from accounts.models import ApiKey, AuditEvent, Group, Role, User
+from accounts.models import ApiKey, Group, Role, User
 from accounts.people import handing_over, people
 from accounts.people.belongings import had_by
 from app.errors import BadInputError, ConflictError, NotAllowedError
@@ -18,6 +18,7 @@ from chat.pages.finding import Wanted, find_messages
 from knowledge.models import Source
 from moderation.models import Case
 from tests import factories
+from tests.recorded import recorded
 
 # Where a person is named and stays named: what they did, and what is theirs alone.
 STAYS = {
@@ -132,7 +133,7 @@ def test_what_is_work_goes_to_somebody_else_and_the_rest_stays(ada: User, olivia
     assert Case.objects.get().state == Case.State.OPEN
     assert Conversation.objects.filter(owner=leaver).count() == 1
     assert {"Conversations", "Files", "Tags", "Saved prompts"} <= names(leaver, only_work=False)
-    payload = AuditEvent.objects.get(action="account.hand_over").payload
+    payload = recorded(action="account.hand_over").get().payload
     assert payload["to"] == str(olivia.pk)
     assert payload["moved"]["Sources"] == 1
 

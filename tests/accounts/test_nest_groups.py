@@ -22,6 +22,7 @@ from chat.verbs.sharing import people_within_reach
 from chat.verbs.standing import stand
 from knowledge.models import Source
 from tests import factories
+from tests.recorded import recorded
 
 
 @pytest.fixture
@@ -155,7 +156,7 @@ def test_a_deleted_group_leaves_nothing_and_a_new_one_holds_itself(staff: Group,
     assert [group.name for group in Group.objects.visible_to(alice)] == ["Crew"]
     reaches = set(GroupReach.objects.values_list("outer__name", "inner__name"))
     assert reaches == {("Staff", "Staff"), ("Crew", "Crew")}
-    event = AuditEvent.objects.filter(action="group.delete").get()
+    event = recorded(action="group.delete").get()
     assert event.payload["within"] == [str(crew.pk)]
 
 

@@ -26,6 +26,7 @@ from knowledge.models import Gap, GapQuestion
 from moderation.models import Case, CaseEvent, Decision
 from tests import factories
 from tests.conftest import SignIn
+from tests.recorded import recorded
 
 pytestmark = pytest.mark.django_db
 
@@ -67,12 +68,12 @@ def test_the_longest_rule_of_ones_groups_holds_and_else_everybodys(
     run = running.apply_rules()
     assert run is not None and run.counts == {"conversations": 2} and run.ended_at
     assert set(Conversation.objects.all()) == {old, new}
-    (event,) = AuditEvent.objects.filter(action="retention.remove")
+    (event,) = recorded(action="retention.remove")
     assert event.payload == {"run": run.pk, "kind": "conversations", "removed": 2}
     rule = set_rule(actor=ada, kind="conversations", group=crew, days=10)
     drop_rule(actor=ada, rule=rule)
     drop_rule(actor=ada, rule=rule)
-    assert AuditEvent.objects.filter(action="retention.drop_rule").count() == 1
+    assert recorded(action="retention.drop_rule").count() == 1
 
 
 def test_every_kind_goes_by_its_own_days(alice: User, bob: User, ada: User, dana: User) -> None:

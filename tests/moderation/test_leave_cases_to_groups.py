@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.urls import reverse
 
-from accounts.models import AuditEvent, User
+from accounts.models import User
 from accounts.people.groups import nest_group
 from app.errors import NotAllowedError, NotFoundError
 from moderation.errors import PolicyError
@@ -16,6 +16,7 @@ from moderation.review.cases import claim_case, decide_case
 from moderation.review.queries import waiting_count
 from tests import factories
 from tests.conftest import SignIn
+from tests.recorded import recorded
 
 
 def test_only_moderators_of_the_groups_decide_also_of_groups_inside(
@@ -32,7 +33,7 @@ def test_only_moderators_of_the_groups_decide_also_of_groups_inside(
     page = reverse("moderation:case", args=[case.pk])
     assert [signed_in(person).get(page).status_code for person in (dana, erin)] == [404, 200]
     assert claim_case(erin, case_id=case.pk).reviewer == erin
-    event = AuditEvent.objects.get(action="policy.choose_reviewers")
+    event = recorded(action="policy.choose_reviewers").get()
     assert event.payload == {"groups": [str(desk.pk)]}
 
     said = {thing.name: thing.open for thing in queues_of(dana).things}
