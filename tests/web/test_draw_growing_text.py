@@ -75,6 +75,7 @@ TABLES = ROWS.map("".join).map("| a | b |\n|---|--:|\n".__add__)
 @example(text="- **b**\n- \n\n- \n", size=1)
 @example(text="- a\n- b\n\nWord **b**\n- c\n", size=1)
 @example(text="- a\n  - b\n    - c\n- d\n\n# e\n", size=1)
+@example(text="- a\n- a\n  \n  - a\n- **B** c\n- a", size=1)
 @example(text="| a | b |\n|---|--:|\n| **c** [1] | d |\n- e\n", size=2)
 def test_it_ends_as_the_whole_wherever_it_is_cut(text, size):
     assert grown(cut(text, size))[0] == render(text, LINKS, name="m")

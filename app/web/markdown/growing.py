@@ -196,9 +196,13 @@ class Growing:
             return self._cut_off(self._over_at)
         if "\n" not in self.tail[self._over_at :]:
             return None
-        before = len(self.tail), self._fence, self._over_at
+        before = self._place()
         closed = self._close()
-        return None if not closed and (len(self.tail), self._fence, self._over_at) == before else closed
+        return None if not closed and self._place() == before else closed
+
+    def _place(self) -> tuple[int, Fence | None, int, bool]:
+        """How far it has come; otherwise again where it was, but in a list that turned out to be loose."""
+        return len(self.tail), self._fence, self._over_at, self._stem is not None and self._stem.is_loose
 
     def _take_up(self) -> bool:
         """Whether it is certain what the first line of the tail is."""
